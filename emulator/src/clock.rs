@@ -1,0 +1,66 @@
+//! The tenant's clock: the system's, or one set by the test.
+
+use crate::sync::lock;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+/// Says what time it is, in Unix seconds.
+#[derive(Default)]
+pub(crate) struct Clock {
+    /// The time it stands at, if a test stopped it.
+    fixed: Mutex<Option<i64>>,
+}
+
+impl Clock {
+    /// Now, in Unix seconds.
+    pub(crate) fn now(&self) -> i64 {
+        lock(&self.fixed).unwrap_or_else(system_now)
+    }
+
+    /// Stops the clock at `time`, or lets it follow the system again.
+    pub(crate) fn set(&self, time: Option<i64>) {
+        *lock(&self.fixed) = time;
+    }
+
+    /// Now, as the `Date` header writes it.
+    pub(crate) fn http_date(&self) -> String {
+        http_date(self.now())
+    }
+}
+
+/// `seconds` after 1970 as an HTTP date; a time no date can show becomes 1970.
+fn http_date(seconds: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .format(&Rfc2822)
+        .unwrap_or_default()
+        .replace("+0000", "GMT")
+}
+
+/// The system's time; before 1970 it counts as 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place where the emulator reads the system's time")]
+fn system_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_http_dates() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(i64::MAX), http_date(0));
+    }
+
+    #[test]
+    fn a_set_clock_stands_still() {
+        let clock = Clock::default();
+        clock.set(Some(5));
+        assert_eq!(clock.now(), 5);
+        clock.set(None);
+        assert!(clock.now() > 1_700_000_000);
+    }
+}

@@ -1,0 +1,172 @@
+//! `ws1-emulator`: an emulated Workspace ONE Access tenant for scripts, until interrupted.
+
+use clap::Parser;
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use ws1_emulator::{Emulator, Fault};
+
+/// What `--help` ends with.
+const EXAMPLES: &str = "\
+Examples:
+  ws1-emulator --port 8080
+  curl -u ci-bot:emulator-secret -d grant_type=client_credentials http://127.0.0.1:8080/SAAS/auth/oauthtoken
+
+  ws1-emulator --tls --ca-out ca.pem --ready-file ready.json &
+  ws1-emulator --fault '{\"status\":{\"code\":503}}' --fault '\"reset\"' --fault '{\"delay\":{\"ms\":2000}}'
+  curl -X POST -d '[\"html\"]' http://127.0.0.1:8080/emulator/faults
+  curl http://127.0.0.1:8080/emulator/counters";
+
+/// An emulated Workspace ONE Access tenant: a real HTTP(S) server on loopback for testing scripts offline.
+///
+/// Prints one line of JSON once it listens, with `url`, `client_id`, `client_secret` and `ca_file`; then serves until
+/// interrupted.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+struct Cli {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port: u16,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// Speak HTTPS, with a certificate for localhost from a fresh CA
+    #[arg(long)]
+    tls: bool,
+    /// Write the CA's certificate to FILE, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    ca_out: Option<PathBuf>,
+    /// Id of the service client
+    #[arg(long, value_name = "ID", default_value = "ci-bot")]
+    client_id: String,
+    /// Read the client's secret from FILE, less one newline at its end; without it the secret is `emulator-secret`
+    #[arg(long, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+    /// Life of access tokens
+    #[arg(long, value_name = "SECONDS", default_value_t = 10_800)]
+    life: u64,
+    /// Issue no refresh tokens
+    #[arg(long)]
+    no_refresh: bool,
+    /// Let a refresh token be used more than once
+    #[arg(long)]
+    no_rotation: bool,
+    /// Hand out an unexpired token again instead of a new one
+    #[arg(long)]
+    reissue: bool,
+    /// Serve the bare git repositories in DIR at /git/NAME
+    #[arg(long, value_name = "DIR")]
+    git_root: Option<PathBuf>,
+    /// Play this fault on the next token request; may be repeated
+    #[arg(long, value_name = "JSON", value_parser = parse_fault)]
+    fault: Vec<Fault>,
+    /// Write one line per request to standard error, without secrets
+    #[arg(long)]
+    log: bool,
+    /// Write the line of JSON to FILE as well, in one step, so that scripts can wait for it
+    #[arg(long, value_name = "FILE", visible_alias = "port-file")]
+    ready_file: Option<PathBuf>,
+}
+
+/// What went wrong, in words, and why.
+struct Failure {
+    /// What.
+    what: String,
+    /// Why.
+    cause: io::Error,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { what, cause }) => {
+            // There is nowhere to report that standard error is closed.
+            let _ = writeln!(io::stderr(), "error: {what}\n  caused by: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts the emulator, says so, and serves.
+fn run(cli: &Cli) -> Result<(), Failure> {
+    let secret = client_secret(cli)?;
+    let emulator = start(cli, &secret)?;
+    if let (Some(path), Some(pem)) = (&cli.ca_out, emulator.ca_pem()) {
+        write_file(path, pem)?;
+    }
+    let ready = json!({
+        "url": emulator.url(),
+        "client_id": cli.client_id,
+        "client_secret": secret,
+        "ca_file": cli.ca_out,
+    });
+    let ready = format!("{ready}\n");
+    if let Some(path) = &cli.ready_file {
+        write_file(path, &ready)?;
+    }
+    let mut stdout = io::stdout();
+    stdout
+        .write_all(ready.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(failure("cannot write to standard output"))?;
+    loop {
+        thread::park();
+    }
+}
+
+/// Starts the emulator.
+fn start(cli: &Cli, secret: &str) -> Result<Emulator, Failure> {
+    let address = SocketAddr::new(cli.listen, cli.port);
+    let mut builder = Emulator::builder()
+        .client(&cli.client_id, secret)
+        .life(cli.life)
+        .issue_refresh_tokens(!cli.no_refresh)
+        .rotate_refresh_tokens(!cli.no_rotation)
+        .reissue(cli.reissue)
+        .listen(address)
+        .log(cli.log);
+    if let Some(root) = &cli.git_root {
+        let root = root.canonicalize().map_err(failure(format!("cannot find `{}`", root.display())))?;
+        builder = builder.git_root(root);
+    }
+    if cli.tls {
+        builder = builder.tls();
+    }
+    let emulator = builder.start().map_err(failure(format!("cannot listen on {address}")))?;
+    cli.fault.iter().cloned().for_each(|fault| emulator.play(fault));
+    Ok(emulator)
+}
+
+/// The secret of the client.
+fn client_secret(cli: &Cli) -> Result<String, Failure> {
+    let Some(path) = &cli.client_secret_file else {
+        return Ok("emulator-secret".to_owned());
+    };
+    let text = fs::read_to_string(path).map_err(failure(format!("cannot read the secret in `{}`", path.display())))?;
+    Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+}
+
+/// Writes a file in one step: whoever sees it sees all of it.
+fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.draft", std::process::id()));
+    File::create(&draft)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| fs::rename(&draft, path))
+        .map_err(failure(format!("cannot write `{}`", path.display())))
+}
+
+/// Reads a fault off the command line.
+fn parse_fault(text: &str) -> Result<Fault, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Says what an error kept from happening.
+fn failure(what: impl Into<String>) -> impl FnOnce(io::Error) -> Failure {
+    |cause| Failure { what: what.into(), cause }
+}

@@ -1,0 +1,145 @@
+//! How faults look on the wire.
+
+mod replies;
+mod wire;
+
+pub(crate) use wire::deliver;
+
+use crate::fault::{Fault, Part};
+use crate::gate::Stopped;
+use crate::http::{Framing, Reply};
+use crate::routes::Visit;
+use replies::{instead, pad_headers, patch};
+use std::time::Duration;
+
+/// What a client gets to see.
+pub(crate) enum Delivery {
+    /// A proper reply.
+    Reply(Reply),
+    /// These bytes, then the end.
+    Bytes {
+        /// The status they announce.
+        status: u16,
+        /// What is sent.
+        bytes: Vec<u8>,
+    },
+    /// A reply byte by byte.
+    Drip {
+        /// The reply.
+        reply: Reply,
+        /// Time between two bytes.
+        interval: Duration,
+        /// What comes slowly.
+        part: Part,
+    },
+    /// A reply without end.
+    Endless,
+    /// A reset.
+    Reset,
+    /// Nothing.
+    Silence,
+}
+
+impl Delivery {
+    /// The status the client gets to see; 0 if none.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Reply(reply) | Self::Drip { reply, .. } => reply.status,
+            Self::Bytes { status, .. } => *status,
+            Self::Endless => 200,
+            Self::Reset | Self::Silence => 0,
+        }
+    }
+}
+
+/// Turns `fault` into what the client sees; `answer` is what the tenant would say.
+pub(crate) fn perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Delivery {
+    try_perform(visit, fault, answer).unwrap_or(Delivery::Silence)
+}
+
+/// [`perform`], unless the server stops while it waits.
+fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Result<Delivery, Stopped> {
+    let gate = &visit.shared.gate;
+    let Some(fault) = fault else {
+        return Ok(Delivery::Reply(answer()));
+    };
+    Ok(match fault {
+        Fault::Delay { ms } => {
+            gate.pause(Duration::from_millis(ms))?;
+            Delivery::Reply(answer())
+        }
+        Fault::DelayThen { ms, fault } => {
+            gate.pause(Duration::from_millis(ms))?;
+            try_perform(visit, Some(*fault), answer)?
+        }
+        Fault::Hang => {
+            gate.hang()?;
+            if visit.client_left() { Delivery::Silence } else { Delivery::Reply(answer()) }
+        }
+        Fault::HangAfterIssue => {
+            let reply = answer();
+            gate.hang()?;
+            Delivery::Reply(reply)
+        }
+        Fault::ResetAfterIssue => {
+            answer();
+            Delivery::Reset
+        }
+        Fault::Reset => Delivery::Reset,
+        Fault::CloseEmpty => Delivery::Silence,
+        Fault::EndlessChunked => Delivery::Endless,
+        Fault::Raw { bytes } => Delivery::Bytes { status: announced_status(&bytes), bytes },
+        Fault::Patch(_)
+        | Fault::Drip { .. }
+        | Fault::TruncateBody
+        | Fault::CloseDelimited { .. }
+        | Fault::HugeHeaders { .. } => distort(visit, fault, answer()),
+        Fault::Status { .. }
+        | Fault::Redirect { .. }
+        | Fault::Html
+        | Fault::Json(_)
+        | Fault::Oversize { .. }
+        | Fault::GzipBomb
+        | Fault::GarbageJson => Delivery::Reply(instead(fault)),
+    })
+}
+
+/// A normal reply gone wrong.
+fn distort(visit: &Visit, fault: Fault, reply: Reply) -> Delivery {
+    let date = visit.shared.clock.http_date();
+    let cut_off = |framing, cut: usize| {
+        let mut bytes = reply.bytes(&date, framing);
+        bytes.truncate(bytes.len() - cut.min(reply.body.len()));
+        Delivery::Bytes { status: reply.status, bytes }
+    };
+    match fault {
+        Fault::TruncateBody => cut_off(Framing::Close, reply.body.len().div_ceil(2)),
+        Fault::CloseDelimited { cut } => cut_off(Framing::Delimited, cut),
+        Fault::Patch(fields) => Delivery::Reply(patch(reply, fields)),
+        Fault::Drip { ms, part } => Delivery::Drip { reply, interval: Duration::from_millis(ms), part },
+        Fault::HugeHeaders { bytes } => Delivery::Reply(pad_headers(reply, bytes)),
+        // `perform` sends no others here.
+        _ => Delivery::Reply(reply),
+    }
+}
+
+/// The status that raw bytes announce; 0 if they do not look like HTTP.
+fn announced_status(bytes: &[u8]) -> u16 {
+    let digits = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "));
+    digits
+        .and_then(|digits| std::str::from_utf8(digits.get(..3)?).ok())
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_bytes_may_announce_a_status() {
+        assert_eq!(announced_status(b"HTTP/1.1 503 No\r\n"), 503);
+        assert_eq!(announced_status(b"HTTP/1.1 5"), 0);
+        assert_eq!(announced_status(b"SSH-2.0"), 0);
+    }
+}

@@ -1,0 +1,141 @@
+//! `/git/NAME.git`: repositories behind a bearer token, served by git itself.
+
+use super::{Visit, not_found};
+use crate::auth;
+use crate::http::{Reply, form};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// What counts as proof.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Schemes {
+    /// A bearer token, or the token as the password of HTTP Basic.
+    BearerOrBasic,
+    /// Nothing but a bearer token.
+    BearerOnly,
+}
+
+/// Lets git answer, to whoever has a good token.
+pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
+    let Some(root) = &visit.shared.git_root else {
+        return not_found();
+    };
+    if !admitted(visit, schemes) {
+        return challenge(schemes);
+    }
+    let path = form::decode(&visit.request.path().replace('+', "%2B"));
+    // Both prefixes, `/git` and `/git-bearer`, end at the second slash.
+    let below = path[1..].find('/').map_or("", |slash| &path[1 + slash..]);
+    if below.split('/').any(|segment| segment == "..") {
+        return not_found();
+    }
+    match run(visit, root, below) {
+        Ok(reply) => reply,
+        Err(error) => Reply::text(502, &format!("git http-backend: {error}\n")),
+    }
+}
+
+/// Whether the request brings a good token in one of `schemes`.
+fn admitted(visit: &Visit, schemes: Schemes) -> bool {
+    let by_password = || {
+        schemes == Schemes::BearerOrBasic
+            && auth::basic(visit.request).is_some_and(|(_, password)| visit.scope_of(&password).is_some())
+    };
+    visit.bearer_scope().is_some() || by_password()
+}
+
+/// The reply without a good token.
+fn challenge(schemes: Schemes) -> Reply {
+    let reply = Reply::text(401, "Unauthorized\n").header("WWW-Authenticate", r#"Bearer realm="ws1""#);
+    match schemes {
+        Schemes::BearerOrBasic => reply.header("WWW-Authenticate", r#"Basic realm="ws1""#),
+        Schemes::BearerOnly => reply,
+    }
+}
+
+/// Runs `git http-backend` once.
+fn run(visit: &Visit, root: &Path, below: &str) -> io::Result<Reply> {
+    let mut child =
+        backend(visit, root, below).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let stdin = child.stdin.take();
+    let output = thread::scope(|scope| {
+        scope.spawn(|| {
+            if let Some(mut stdin) = stdin {
+                // A backend that does not want all of it says why in its output.
+                let _ = stdin.write_all(&visit.request.body);
+            }
+        });
+        child.wait_with_output()
+    })?;
+    parse(&output.stdout).ok_or_else(|| io::Error::other("no reply"))
+}
+
+/// The command, in the words of CGI.
+fn backend(visit: &Visit, root: &Path, below: &str) -> Command {
+    let request = visit.request;
+    let mut command = Command::new("git");
+    command
+        .arg("http-backend")
+        .current_dir(root)
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("GATEWAY_INTERFACE", "CGI/1.1")
+        .env("SERVER_PROTOCOL", "HTTP/1.1")
+        .env("PATH_INFO", below)
+        .env("REQUEST_METHOD", &request.method)
+        .env("QUERY_STRING", request.query())
+        .env("CONTENT_LENGTH", request.body.len().to_string())
+        // Whoever is known by name may push.
+        .env("REMOTE_USER", "emulator")
+        .env("REMOTE_ADDR", visit.peer.ip().to_string());
+    // Variables of a git that runs the emulator, from a hook perhaps, are not meant for this one.
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH"] {
+        command.env_remove(name);
+    }
+    for (header, variable) in [
+        ("content-type", "CONTENT_TYPE"),
+        ("content-encoding", "HTTP_CONTENT_ENCODING"),
+        ("git-protocol", "GIT_PROTOCOL"),
+        ("accept", "HTTP_ACCEPT"),
+    ] {
+        match request.header(header) {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
+    }
+    command
+}
+
+/// Turns the output of a CGI program into a reply.
+fn parse(output: &[u8]) -> Option<Reply> {
+    let end = output.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&output[..end]).ok()?;
+    let mut reply = Reply::new(200);
+    for line in head.split("\r\n") {
+        let (name, value) = line.split_once(':')?;
+        let value = value.trim();
+        if name.eq_ignore_ascii_case("status") {
+            reply.status = value.get(..3)?.parse().ok()?;
+        } else {
+            reply = reply.header(name, value);
+        }
+    }
+    reply.body = output[end + 4..].to_vec();
+    Some(reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_cgi_output() {
+        let reply = parse(b"Status: 403 Forbidden\r\nContent-Type: text/plain\r\n\r\nno\r\n\r\n").unwrap();
+        assert_eq!(reply.status, 403);
+        assert_eq!(reply.headers, [("Content-Type".to_owned(), "text/plain".to_owned())]);
+        assert_eq!(reply.body, b"no\r\n\r\n");
+        assert!(parse(b"").is_none());
+    }
+}

@@ -1,0 +1,57 @@
+//! The protected API, of which one route is enough: the list of users.
+
+use super::{Visit, wrong_method};
+use crate::auth;
+use crate::http::Reply;
+use serde_json::json;
+
+/// Answers with two users, to whoever has a token with the scope `admin`.
+pub(crate) fn answer(visit: &Visit) -> Reply {
+    if !visit.request.reads() {
+        return wrong_method("GET");
+    }
+    match visit.bearer_scope() {
+        None => unauthorized(auth::bearer(visit.request).is_some()),
+        Some(scope) if scope.split_whitespace().any(|granted| granted == "admin") => users(),
+        Some(_) => error(403, "access.denied", "The token lacks the scope admin")
+            .header("WWW-Authenticate", r#"Bearer error="insufficient_scope", scope="admin""#),
+    }
+}
+
+/// The reply without a good token; `given` is whether there was one at all.
+fn unauthorized(given: bool) -> Reply {
+    let challenge = if given { r#"Bearer error="invalid_token""# } else { "Bearer" };
+    error(401, "not.authenticated", "Not authenticated").header("WWW-Authenticate", challenge)
+}
+
+/// An API error.
+fn error(status: u16, code: &str, message: &str) -> Reply {
+    Reply::json(status, &json!({ "errors": [{ "code": code, "message": message, "parameters": {} }] }))
+}
+
+/// The list.
+fn users() -> Reply {
+    let user = |id: &str, name: &str, given: &str, family: &str| {
+        json!({
+            "schemas": ["urn:scim:schemas:core:1.0"],
+            "id": id,
+            "userName": name,
+            "active": true,
+            "name": { "givenName": given, "familyName": family },
+            "emails": [{ "value": format!("{name}@example.com") }],
+        })
+    };
+    Reply::json(
+        200,
+        &json!({
+            "schemas": ["urn:scim:schemas:core:1.0"],
+            "totalResults": 2,
+            "itemsPerPage": 2,
+            "startIndex": 1,
+            "Resources": [
+                user("7f6c1d0a-0001-4000-8000-000000000001", "ada", "Ada", "Lovelace"),
+                user("7f6c1d0a-0002-4000-8000-000000000002", "grace", "Grace", "Hopper"),
+            ],
+        }),
+    )
+}

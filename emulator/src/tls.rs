@@ -1,0 +1,112 @@
+//! Certificates: right ones, and ones that are wrong on purpose.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One way for TLS to go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The certificate has expired.
+    Expired,
+    /// The certificate is for another host.
+    WrongHost,
+    /// The certificate is signed by itself, not by the CA.
+    SelfSigned,
+    /// The certificate is right, but everything comes one byte every 100 ms, so that the handshake takes minutes.
+    HandshakeDrip,
+}
+
+/// What a TLS server needs.
+pub(crate) struct Tls {
+    /// The certificate of the fresh CA.
+    pub(crate) ca_pem: String,
+    /// The server's side of TLS.
+    pub(crate) config: Arc<ServerConfig>,
+}
+
+/// Makes a CA and a certificate for `localhost`, the loopback addresses and `address`.
+pub(crate) fn prepare(address: IpAddr, fault: Option<TlsFault>) -> io::Result<Tls> {
+    build(address, fault).map_err(io::Error::other)
+}
+
+/// [`prepare`] with the errors of all the libraries it takes.
+fn build(address: IpAddr, fault: Option<TlsFault>) -> Result<Tls, Box<dyn Error + Send + Sync>> {
+    let ca = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let params = leaf(address, fault)?;
+    let certificate = match fault {
+        Some(TlsFault::SelfSigned) => params.self_signed(&key)?,
+        _ => params.signed_by(&key, &ca)?,
+    };
+    let config = server_config(certificate.der().clone(), &key)?;
+    Ok(Tls { ca_pem: ca.pem(), config: Arc::new(config) })
+}
+
+/// The CA's certificate.
+fn authority() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "ws1-emulator test CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// The server's certificate.
+fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, rcgen::Error> {
+    let names = match fault {
+        Some(TlsFault::WrongHost) => vec!["another-host.example.com".to_owned()],
+        _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned(), address.to_string()],
+    };
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, "ws1-emulator");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    if fault == Some(TlsFault::Expired) {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 12, 31);
+    }
+    Ok(params)
+}
+
+/// TLS 1.2 and 1.3 with this certificate.
+fn server_config(certificate: CertificateDer<'static>, key: &KeyPair) -> Result<ServerConfig, rustls::Error> {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_can_be_made() {
+        let address = "127.0.0.1".parse().unwrap();
+        for fault in [
+            None,
+            Some(TlsFault::Expired),
+            Some(TlsFault::WrongHost),
+            Some(TlsFault::SelfSigned),
+            Some(TlsFault::HandshakeDrip),
+        ] {
+            let tls = prepare(address, fault).unwrap();
+            assert!(tls.ca_pem.starts_with("-----BEGIN CERTIFICATE-----"), "{fault:?}");
+        }
+    }
+}

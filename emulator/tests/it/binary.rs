@@ -1,0 +1,88 @@
+//! The program.
+
+use crate::client::{BASIC, exchange};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A running program, which ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the program; also returns the line it prints.
+fn start(command: &mut Command) -> (Running, Value) {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program is built");
+    let mut running = Running(child);
+    let mut line = String::new();
+    let stdout = running.0.stdout.as_mut().expect("it is piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    (running, serde_json::from_str(&line).expect("JSON"))
+}
+
+/// The program.
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_ws1-emulator"))
+}
+
+#[test]
+fn says_where_it_is_and_serves() {
+    let directory = TempDir::new().unwrap();
+    let secret = directory.path().join("secret");
+    fs::File::create(&secret).and_then(|mut file| file.write_all(b"s3cret\n\n")).unwrap();
+    let (_named, ready) = start(program().args(["--client-id", "me", "--client-secret-file"]).arg(&secret));
+    assert_eq!((&ready["client_id"], &ready["client_secret"]), (&"me".into(), &"s3cret\n".into()));
+
+    let ready_file = directory.path().join("ready.json");
+    let (mut running, ready) = start(
+        program()
+            .args(["--log", "--life", "60", "--fault", r#"{"status":{"code":503}}"#, "--ready-file"])
+            .arg(&ready_file),
+    );
+    assert_eq!((&ready["client_id"], &ready["client_secret"]), (&"ci-bot".into(), &"emulator-secret".into()));
+    assert_eq!(ready["ca_file"], Value::Null);
+    assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(ready_file).unwrap()).unwrap(), ready);
+
+    let addr: SocketAddr = ready["url"].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+    let ask = || {
+        let head = "POST /oauth/token?grant_type=client_credentials&hush=hush HTTP/1.1\r\nConnection: close\r\n";
+        exchange(addr, &format!("{head}{BASIC}\r\n"))
+    };
+    assert_eq!(ask().status(), 503);
+    assert_eq!(ask().json()["expires_in"], 59);
+    running.0.kill().unwrap();
+    let mut log = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(log, "POST /oauth/token 503\nPOST /oauth/token 200\n");
+}
+
+#[test]
+fn writes_its_ca() {
+    let directory = TempDir::new().unwrap();
+    let ca = directory.path().join("ca.pem");
+    let (_running, ready) = start(program().args(["--tls", "--ca-out"]).arg(&ca));
+    assert_eq!(ready["ca_file"].as_str(), ca.to_str());
+    assert!(fs::read_to_string(ca).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+#[test]
+fn says_what_is_wrong() {
+    let fails = |arguments: &[&str]| {
+        let output = program().args(arguments).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let unreadable = fails(&["--client-secret-file", "/no/such/file"]);
+    assert!(unreadable.starts_with("error: cannot read the secret in `/no/such/file`\n  caused by: "));
+    assert!(fails(&["--fault", "\"no-such-fault\""]).contains("unknown variant"));
+    assert!(fails(&["--git-root", "/no/such/directory"]).contains("cannot find `/no/such/directory`"));
+    assert!(fails(&["--ca-out", "x"]).contains("--tls"));
+}

@@ -1,0 +1,156 @@
+//! The real clients: curl, git, kubectl. One that is missing is named and skipped, except in CI.
+
+use crate::client::get;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+use ws1_emulator::{Emulator, TlsFault};
+
+/// Whether `program` is there.
+#[expect(clippy::disallowed_methods, reason = "only the environment knows whether this is CI")]
+fn present(program: &str) -> bool {
+    let found = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    assert!(found || std::env::var_os("CI").is_none(), "{program} is missing, and CI needs it");
+    if !found {
+        let _ = writeln!(io::stderr(), "skipped: {program} is missing");
+    }
+    found
+}
+
+/// Runs a command; what it says is in the panic message if `success` is not its result.
+fn run(command: &mut Command, success: bool) -> Output {
+    let output = command.stdin(Stdio::null()).output().expect("the program was found before");
+    assert_eq!(output.status.success(), success, "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Writes a file in `directory` and returns its path.
+fn file(directory: &TempDir, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
+    File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a temporary file");
+    path.to_string_lossy().into_owned()
+}
+
+/// The emulator's CA in a file.
+fn ca_file(directory: &TempDir, emulator: &Emulator) -> String {
+    file(directory, "ca.pem", emulator.ca_pem().expect("it speaks TLS"))
+}
+
+/// `curl` asking for a token.
+fn curl(emulator: &Emulator, ca: &str) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--noproxy", "*", "--cacert", ca, "--user", "ci-bot:emulator-secret"])
+        .args(["--data", "grant_type=client_credentials"])
+        .arg(format!("{}/SAAS/auth/oauthtoken", emulator.url()));
+    curl
+}
+
+/// A token, asked for with curl.
+fn token(emulator: &Emulator, ca: &str) -> String {
+    let reply: serde_json::Value =
+        serde_json::from_slice(&run(&mut curl(emulator, ca), true).stdout).expect("a JSON reply");
+    reply["access_token"].as_str().expect("a token").to_owned()
+}
+
+#[test]
+fn curl_trusts_the_right_certificate_only() {
+    if !present("curl") {
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    let good = Emulator::builder().tls().start().unwrap();
+    assert!(good.url().starts_with("https://localhost:"));
+    let ca = ca_file(&directory, &good);
+    assert!(good.is_valid(&token(&good, &ca)));
+    for fault in [TlsFault::Expired, TlsFault::WrongHost, TlsFault::SelfSigned] {
+        let bad = Emulator::builder().tls_with(fault).start().unwrap();
+        let refused = run(&mut curl(&bad, &ca_file(&directory, &bad)), false);
+        assert_eq!(refused.status.code(), Some(60), "{fault:?}");
+        assert_eq!(bad.counters().token_requests, 0);
+    }
+    let slow = Emulator::builder().tls_with(TlsFault::HandshakeDrip).start().unwrap();
+    let refused = run(curl(&slow, &ca_file(&directory, &slow)).args(["--max-time", "0.5"]), false);
+    assert_eq!(refused.status.code(), Some(28));
+}
+
+/// `git` that asks nobody, in `directory`, sending `token`.
+fn git(directory: &Path, token: &str, arguments: &[&str]) -> Command {
+    let mut git = Command::new("git");
+    git.current_dir(directory)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .args(["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "http.proxy="])
+        .args(["-c", &format!("http.extraHeader=Authorization: Bearer {token}")])
+        .args(arguments);
+    git
+}
+
+#[test]
+fn git_clones_and_pushes() {
+    if !(present("git") && present("curl")) {
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    let here = directory.path();
+    run(&mut git(here, "", &["init", "--quiet", "--bare", "-b", "main", "root/demo.git"]), true);
+    let emulator = Emulator::builder().git_root(here.join("root")).start().unwrap();
+    let token = token(&emulator, "/dev/null");
+    let url = |prefix: &str| format!("{}/{prefix}/demo.git", emulator.url());
+    run(&mut git(here, &token, &["clone", "--quiet", &url("git"), "one"]), true);
+    let one = here.join("one");
+    // More than git's post buffer, so that it comes in chunks; no two lines alike, so that it does not compress well.
+    let mut big = String::new();
+    for number in 0_u64..150_000 {
+        writeln!(big, "{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
+    }
+    file(&directory, "one/big", &big);
+    run(&mut git(&one, "", &["add", "big"]), true);
+    run(&mut git(&one, "", &["commit", "--quiet", "-m", "big"]), true);
+    run(&mut git(&one, &token, &["push", "--quiet", "origin", "HEAD:main"]), true);
+    run(&mut git(here, &token, &["clone", "--quiet", &url("git-bearer"), "two"]), true);
+    assert_eq!(std::fs::read_to_string(here.join("two/big")).unwrap(), big);
+    let chunked = emulator.requests().iter().any(|request| request.header("transfer-encoding") == Some("chunked"));
+    assert!(chunked, "the push was meant to be big");
+
+    let with_password = url("git").replace("http://", &format!("http://x:{token}@"));
+    let mut plain = Command::new("git");
+    run(plain.args(["-c", "http.proxy=", "ls-remote", "--quiet", &with_password]), true);
+    let refused = get(&emulator, "/git/demo.git/info/refs?service=git-upload-pack", "wrong");
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.head().matches("WWW-Authenticate").count(), 2);
+    let refused = get(&emulator, "/git-bearer/demo.git/info/refs?service=git-upload-pack", "wrong");
+    assert_eq!(refused.head().matches("WWW-Authenticate").count(), 1);
+    assert_eq!(get(&emulator, "/git/../one/.git/HEAD", &token).status(), 404);
+}
+
+#[test]
+fn kubectl_lists_the_pod() {
+    if !(present("kubectl") && present("curl")) {
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    let emulator = Emulator::builder().tls().start().unwrap();
+    let ca = ca_file(&directory, &emulator);
+    let token = token(&emulator, &ca);
+    let kubectl = |token: &str| {
+        let config = format!(
+            "{{apiVersion: v1, kind: Config, current-context: x, \
+             clusters: [{{name: c, cluster: {{server: {}/k8s, certificate-authority: {ca}}}}}], \
+             users: [{{name: u, user: {{token: {token}}}}}], \
+             contexts: [{{name: x, context: {{cluster: c, user: u}}}}]}}",
+            emulator.url()
+        );
+        let mut kubectl = Command::new("kubectl");
+        kubectl.env("HOME", directory.path()).arg("--kubeconfig").arg(file(&directory, "config", &config)).arg("get");
+        kubectl
+    };
+    let pods = run(kubectl(&token).arg("pods"), true).stdout;
+    assert!(String::from_utf8_lossy(&pods).contains("emulated   1/1     Running"));
+    let raw = run(kubectl(&token).args(["--raw", "/api"]), true).stdout;
+    assert!(String::from_utf8_lossy(&raw).contains("APIVersions"));
+    run(kubectl("wrong").arg("pods"), false);
+}

@@ -1,0 +1,423 @@
+//! One self-checking file per identity, replaced atomically: a read needs no lock.
+//!
+//! The file is one line of JSON, `{"checksum":"<CRC-32 of the entry's bytes, hex>","entry":{…}}`. Anything unexpected
+//! in it (cut, damaged, of another version, another identity's) is a miss and never an error. The checksum guards
+//! against damage; against attackers there are the file's mode, its owner and the checked directory.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{Entry, Failure, FailureClass};
+use crate::grant;
+use crate::lock::{self, Guard, Tried};
+use crate::platform::{Distrust, PrivateDir};
+use crate::secret::Secret;
+use crate::token::{LONGEST_LIFE, Token};
+
+/// Version of the entry format; it is part of the file name, so versions never read each other's files.
+const VERSION: u32 = 1;
+
+/// Bytes that are read of an entry at most: a token of 16 KiB, a refresh token of 16 KiB, and room.
+const ENTRY_LIMIT: usize = 64 * 1024;
+
+/// Age in seconds after which somebody's left temporary file is removed.
+const STALE: i64 = 3600;
+
+/// The checksum of entries.
+const CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+
+/// Text before the checksum, and between the checksum and the entry.
+const FRAME: (&str, &str, &str) = ("{\"checksum\":\"", "\",\"entry\":", "}\n");
+
+/// What a read found.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    /// A sound entry.
+    Entry(Entry),
+    /// Nothing, or nothing sound.
+    Miss,
+    /// Something that is not trusted and will be replaced; the text tells the user why.
+    Distrusted(String),
+    /// Something that is neither used nor touched; the text tells the user why.
+    Unusable(String),
+}
+
+/// The seam for the cache: the broker works on it, and the simulation in the tests replaces it.
+pub(crate) trait Store {
+    /// Leave to write.
+    type Guard;
+
+    /// Reads the entry, without a lock.
+    fn load(&self) -> Loaded;
+
+    /// Tries to get leave to write, without waiting.
+    fn try_lock(&self) -> Tried<Self::Guard>;
+
+    /// Replaces the entry. An error leaves the old one whole.
+    fn save(&self, guard: &Self::Guard, entry: &Entry) -> Result<(), String>;
+
+    /// Something about the cache that the user should know.
+    fn warning<'g>(&self, guard: &'g Self::Guard) -> Option<&'g str>;
+
+    /// Who holds the lock, for a message.
+    fn holder(&self) -> Option<u32>;
+
+    /// Where the lock is, for a message.
+    fn lock_path(&self) -> String;
+}
+
+/// The cache of one identity.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    /// The cache directory; `None` where the user has no home.
+    dir: Option<PathBuf>,
+    /// The identity's hash, in hex.
+    identity: String,
+}
+
+impl Cache {
+    /// The cache of an identity in a directory.
+    pub(crate) fn new(dir: Option<&Path>, identity: &str) -> Self {
+        Self { dir: dir.map(Path::to_owned), identity: identity.to_owned() }
+    }
+
+    /// Name of the entry file.
+    fn entry_name(&self) -> String {
+        format!("v{VERSION}-{}.json", self.identity)
+    }
+
+    /// Name of the lock file.
+    fn lock_name(&self) -> String {
+        format!("v{VERSION}-{}.lock", self.identity)
+    }
+
+    /// Path of the entry file, for messages.
+    pub(crate) fn entry_path(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join(self.entry_name()))
+    }
+
+    /// Removes the entry. The lock file stays: it may be held.
+    pub(crate) fn remove(&self, guard: &Guard) -> Result<(), String> {
+        guard.dir.remove(&self.entry_name()).map_err(|error| error.to_string())
+    }
+}
+
+impl Store for Cache {
+    type Guard = Guard;
+
+    fn load(&self) -> Loaded {
+        let Some(path) = &self.dir else { return Loaded::Miss };
+        let read = PrivateDir::open(path).and_then(|dir| match dir {
+            Some(dir) => dir.read(&self.entry_name(), ENTRY_LIMIT),
+            None => Ok(None),
+        });
+        match read {
+            Ok(Some(bytes)) => decode(&bytes, &self.identity).map_or(Loaded::Miss, Loaded::Entry),
+            Ok(None) => Loaded::Miss,
+            Err(Distrust::Replaceable(why)) => Loaded::Distrusted(why),
+            Err(Distrust::Unusable(why)) => Loaded::Unusable(why),
+        }
+    }
+
+    fn try_lock(&self) -> Tried<Guard> {
+        match &self.dir {
+            Some(path) => lock::try_lock(PrivateDir::create(path, is_ours), &self.lock_name()),
+            None => Tried::Unusable("this user has no home directory".to_owned()),
+        }
+    }
+
+    fn save(&self, guard: &Guard, entry: &Entry) -> Result<(), String> {
+        sweep(&guard.dir);
+        let path = || self.entry_path().unwrap_or_default();
+        guard
+            .dir
+            .replace(&self.entry_name(), &encode(entry, &self.identity))
+            .map_err(|error| format!("`{}`: {error}", path().display()))
+    }
+
+    fn warning<'g>(&self, guard: &'g Guard) -> Option<&'g str> {
+        guard.warning.as_deref()
+    }
+
+    fn holder(&self) -> Option<u32> {
+        lock::holder(&PrivateDir::open(self.dir.as_ref()?).ok()??, &self.lock_name())
+    }
+
+    fn lock_path(&self) -> String {
+        self.dir.as_ref().map_or_else(String::new, |dir| dir.join(self.lock_name()).display().to_string())
+    }
+}
+
+/// Identities (in hex) that have an entry in a directory.
+pub(crate) fn identities(dir: &Path) -> Vec<String> {
+    let Ok(Some(dir)) = PrivateDir::open(dir) else { return Vec::new() };
+    let prefix = format!("v{VERSION}-");
+    let mut found: Vec<String> = dir
+        .list()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(".json"))
+        .filter(|identity| identity.len() == 64 && identity.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found
+}
+
+/// Whether a file name in the cache directory is one that this program makes.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    name.strip_prefix('v')
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(version, _)| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Removes temporary files that a killed process left long ago.
+fn sweep(dir: &PrivateDir) {
+    let Ok(names) = dir.list() else { return };
+    let now = crate::clock::wall();
+    let stale = names.iter().filter(|name| {
+        name.starts_with('.')
+            && is_ours(name)
+            && dir.modified(name).is_some_and(|time| now.saturating_sub(time) > STALE)
+    });
+    for name in stale {
+        let _ = dir.remove(name);
+    }
+}
+
+/// The entry as it stands in the file. Unknown fields make it another format, hence a miss.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    /// See [`VERSION`].
+    version: u32,
+    /// Whose entry this is: an entry copied from another identity is a miss.
+    identity: String,
+    /// See [`Entry::renew_after`].
+    renew_after: i64,
+    /// See [`Entry::token`].
+    token: Option<WireToken>,
+    /// See [`Entry::refresh_token`].
+    refresh_token: Option<String>,
+    /// See [`Entry::refresh_in_flight`].
+    refresh_in_flight: bool,
+    /// See [`Entry::failure`].
+    failure: Option<WireFailure>,
+}
+
+/// A [`Token`] in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireToken {
+    /// See [`Token::access_token`].
+    access_token: String,
+    /// See [`Token::issued_at`].
+    issued_at: i64,
+    /// See [`Token::expires_at`].
+    expires_at: i64,
+    /// See [`Token::issued_boot`].
+    issued_boot: Option<i64>,
+    /// See [`Token::boot_id`].
+    boot_id: Option<String>,
+}
+
+/// A [`Failure`] in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireFailure {
+    /// See [`Failure::class`].
+    class: WireClass,
+    /// See [`Failure::detail`].
+    detail: String,
+    /// See [`Failure::at`].
+    at: i64,
+    /// See [`Failure::until`].
+    until: i64,
+    /// See [`Failure::count`].
+    count: u32,
+    /// See [`Failure::secret`].
+    secret: Option<u32>,
+}
+
+/// A [`FailureClass`] in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", remote = "FailureClass")]
+enum ClassNames {
+    /// See [`FailureClass::Unavailable`].
+    Unavailable,
+    /// See [`FailureClass::Limited`].
+    Limited,
+    /// See [`FailureClass::Denied`].
+    Denied,
+    /// See [`FailureClass::Unusable`].
+    Unusable,
+}
+
+/// Carries [`ClassNames`] in a struct field.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct WireClass(#[serde(with = "ClassNames")] FailureClass);
+
+/// The bytes of an entry file.
+fn encode(entry: &Entry, identity: &str) -> Vec<u8> {
+    let wire = Wire {
+        version: VERSION,
+        identity: identity.to_owned(),
+        renew_after: entry.renew_after,
+        token: entry.token.as_ref().map(|token| WireToken {
+            access_token: token.access_token.expose().to_owned(),
+            issued_at: token.issued_at,
+            expires_at: token.expires_at,
+            issued_boot: token.issued_boot,
+            boot_id: token.boot_id.clone(),
+        }),
+        refresh_token: entry.refresh_token.as_ref().map(|token| token.expose().to_owned()),
+        refresh_in_flight: entry.refresh_in_flight,
+        failure: entry.failure.as_ref().map(|failure| WireFailure {
+            class: WireClass(failure.class),
+            detail: failure.detail.clone(),
+            at: failure.at,
+            until: failure.until,
+            count: failure.count,
+            secret: failure.secret,
+        }),
+    };
+    // Strings and integers only: writing them as JSON cannot fail.
+    let body = serde_json::to_string(&wire).unwrap_or_default();
+    let checksum = CRC.checksum(body.as_bytes());
+    format!("{}{checksum:08x}{}{body}{}", FRAME.0, FRAME.1, FRAME.2).into_bytes()
+}
+
+/// Reads an entry file of an identity; `None` for anything unexpected.
+fn decode(bytes: &[u8], identity: &str) -> Option<Entry> {
+    let rest = bytes.strip_prefix(FRAME.0.as_bytes())?;
+    let (checksum, rest) = rest.split_at_checked(8)?;
+    let body = rest.strip_prefix(FRAME.1.as_bytes())?.strip_suffix(FRAME.2.as_bytes())?;
+    if format!("{:08x}", CRC.checksum(body)).as_bytes() != checksum {
+        return None;
+    }
+    let wire: Wire = serde_json::from_slice(body).ok()?;
+    if wire.version != VERSION || wire.identity != identity {
+        return None;
+    }
+    let token = match wire.token {
+        Some(token) => Some(read_token(token)?),
+        None => None,
+    };
+    Some(Entry {
+        token,
+        refresh_token: wire.refresh_token.map(Secret::new),
+        refresh_in_flight: wire.refresh_in_flight,
+        renew_after: wire.renew_after,
+        failure: wire.failure.map(|failure| Failure {
+            class: failure.class.0,
+            detail: failure.detail,
+            at: failure.at,
+            until: failure.until,
+            count: failure.count,
+            secret: failure.secret,
+        }),
+    })
+}
+
+/// A token of the file, if its characters and times are possible.
+fn read_token(wire: WireToken) -> Option<Token> {
+    let possible = wire.issued_at >= 0
+        && wire.expires_at > wire.issued_at
+        && wire.expires_at - wire.issued_at <= LONGEST_LIFE
+        && grant::is_b64token(&wire.access_token);
+    possible.then(|| Token {
+        access_token: Secret::new(wire.access_token),
+        issued_at: wire.issued_at,
+        expires_at: wire.expires_at,
+        issued_boot: wire.issued_boot,
+        boot_id: wire.boot_id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::tests::token;
+
+    fn entry() -> Entry {
+        Entry {
+            token: Some(token("abc.def-_~+/==", 10_800)),
+            refresh_token: Some(Secret::new("r\"\\\n\u{1}é".to_owned())),
+            refresh_in_flight: true,
+            renew_after: 1_000_060,
+            failure: Some(Failure {
+                class: FailureClass::Limited,
+                detail: "HTTP 429".to_owned(),
+                at: 1,
+                until: 2,
+                count: 3,
+                secret: Some(4),
+            }),
+        }
+    }
+
+    #[test]
+    fn an_entry_survives_the_disk() {
+        for entry in [entry(), Entry::default(), Entry { failure: None, ..entry() }] {
+            assert_eq!(decode(&encode(&entry, "id"), "id"), Some(entry));
+        }
+    }
+
+    #[test]
+    fn the_file_is_one_line_of_json() {
+        let bytes = encode(&entry(), "id");
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(value["entry"]["token"]["access_token"], "abc.def-_~+/==");
+        assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1));
+    }
+
+    #[test]
+    fn any_change_of_any_byte_is_a_miss() {
+        let bytes = encode(&entry(), "id");
+        for at in 0..bytes.len() {
+            for flip in [1, 0x20, 0x80] {
+                let mut changed = bytes.clone();
+                changed[at] ^= flip;
+                assert_eq!(decode(&changed, "id"), None, "byte {at} ^ {flip}");
+            }
+            assert_eq!(decode(&bytes[..at], "id"), None, "cut at {at}");
+        }
+        let mut longer = bytes;
+        longer.extend_from_slice(b"\"}\n");
+        assert_eq!(decode(&longer, "id"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_miss_even_with_a_true_checksum() {
+        let with = |change: &dyn Fn(&mut serde_json::Value)| {
+            let mut value: serde_json::Value = serde_json::from_slice(&encode(&entry(), "id")).unwrap();
+            change(&mut value["entry"]);
+            let body = value["entry"].to_string();
+            let text = format!("{}{:08x}{}{body}{}", FRAME.0, CRC.checksum(body.as_bytes()), FRAME.1, FRAME.2);
+            decode(text.as_bytes(), "id")
+        };
+        assert!(with(&|_| {}).is_some());
+        assert!(with(&|entry| entry["version"] = 2.into()).is_none());
+        assert!(with(&|entry| entry["identity"] = "other".into()).is_none());
+        assert!(with(&|entry| entry["future"] = true.into()).is_none());
+        assert!(with(&|entry| entry["token"]["access_token"] = "a\nb".into()).is_none());
+        assert!(with(&|entry| entry["token"]["access_token"] = 5.into()).is_none());
+        assert!(with(&|entry| entry["token"]["expires_at"] = i64::MAX.into()).is_none());
+        assert!(with(&|entry| entry["token"]["expires_at"] = 1e30.into()).is_none());
+        assert!(with(&|entry| entry["token"]["issued_at"] = (-1).into()).is_none());
+        assert!(with(&|entry| entry["failure"]["class"] = "odd".into()).is_none());
+    }
+
+    #[test]
+    fn only_our_own_names_are_ours() {
+        for name in ["v1-ab.json", "v12-ab.lock", ".v1-ab.json.7.00ff.tmp"] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["notes.txt", "v-ab", "vx-ab", "v1", ".bashrc"] {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! From the argument list to a [`Cli`]: the name the program was called by, curl's arguments, values.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::Parser;
+
+use super::{Cli, quick};
+
+/// Global options that take a value.
+pub(super) const GLOBALS_WITH_VALUE: [&str; 6] =
+    ["--profile", "--config", "--cache-dir", "--tenant", "--client-id", "--client-secret-file"];
+
+/// Names that the program may be called by (the stem of the file name), and the arguments each stands for.
+const NAMES: [(&str, &[&str]); 2] =
+    [("git-credential-ws1", &["git"]), ("ws1-header-value", &["get", "--format", "header-value"])];
+
+/// Reads an argument list, its first element the name of the program.
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let args = by_name(args);
+    if let Some(cli) = quick::parse(&args) {
+        return Ok(cli);
+    }
+    Cli::try_parse_from(set_curl_args_apart(args))
+}
+
+/// Puts the arguments in front that the program's name stands for.
+fn by_name(mut args: Vec<OsString>) -> Vec<OsString> {
+    let stem = args.first().and_then(|name| Path::new(name).file_stem()).and_then(OsStr::to_str);
+    if let Some((_, stands_for)) = NAMES.iter().find(|(name, _)| Some(*name) == stem) {
+        args.splice(1..1, stands_for.iter().map(OsString::from));
+    }
+    args
+}
+
+/// `curl [OPTIONS] TARGET ARGS…`: everything behind the target is curl's, also what looks like an option of ours.
+fn set_curl_args_apart(mut args: Vec<OsString>) -> Vec<OsString> {
+    let Some(command) = next_word(&args, 1).filter(|at| args[*at] == "curl") else { return args };
+    if let Some(target) = next_word(&args, command + 1)
+        && args.len() > target + 1
+        && !args[command..target].iter().any(|arg| arg == "--")
+    {
+        args.insert(target + 1, "--".into());
+    }
+    args
+}
+
+/// Position of the next argument that is neither a global option nor the value of one.
+fn next_word(args: &[OsString], mut at: usize) -> Option<usize> {
+    loop {
+        let arg = args.get(at)?.to_string_lossy();
+        if GLOBALS_WITH_VALUE.contains(&arg.as_ref()) {
+            at += 2;
+        } else if arg.starts_with('-') {
+            at += 1;
+        } else {
+            return Some(at);
+        }
+    }
+}
+
+/// Seconds of `90`, `90s`, `15m`, `2h` or `1d`.
+pub(super) fn duration(text: &str) -> Result<i64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("expected seconds, or a number with s, m, h or d".to_owned()),
+    };
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i64>().ok()).flatten();
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|seconds| *seconds <= crate::token::LONGEST_LIFE)
+        .ok_or_else(|| "expected seconds up to 400 days, or a number with s, m, h or d".to_owned())
+}
+
+/// A name that an environment variable can have everywhere.
+pub(super) fn variable(text: &str) -> Result<String, String> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if text.is_empty() || !text.bytes().all(word) || text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err("expected letters, digits and underscores".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Command, Format, Get};
+
+    fn parsed(args: &[&str]) -> Result<Cli, String> {
+        parse(args.iter().map(OsString::from).collect()).map_err(|error| error.kind().to_string())
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn names_stand_for_commands() {
+        for name in ["git-credential-ws1", "/usr/libexec/git-credential-ws1", "git-credential-ws1.exe"] {
+            let cli = parsed(&[name, "get"]).unwrap();
+            assert!(matches!(cli.command, Command::Git(git) if git.operation == "get"), "{name}");
+        }
+        let cli = parsed(&["/bin/ws1-header-value"]).unwrap();
+        assert_eq!(cli.command, Command::Get(Get { format: Some(Format::HeaderValue), ..Get::default() }));
+        for name in ["ws1-token", "kubectl-ws1_token", "renamed"] {
+            assert_eq!(parsed(&[name, "get"]).unwrap().command, Command::Get(Get::default()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_target_is_curls() {
+        for (args, target, rest) in [
+            (vec!["curl", "/x"], "/x", vec![]),
+            (vec!["curl", "/x", "-v", "--profile", "p", "--help"], "/x", vec!["-v", "--profile", "p", "--help"]),
+            (vec!["--profile", "curl", "curl", "--tenant", "t", "/x", "-s"], "/x", vec!["-s"]),
+            (vec!["curl", "/x", "--", "-s"], "/x", vec!["--", "-s"]),
+        ] {
+            let mut all = vec!["ws1-token"];
+            all.extend(&args);
+            let Command::Curl(curl) = parsed(&all).unwrap().command else { panic!("{args:?}") };
+            assert_eq!((curl.target.as_str(), curl.args), (target, rest.into_iter().map(OsString::from).collect()));
+        }
+        assert!(parsed(&["ws1-token", "curl", "-s", "/x"]).is_err());
+    }
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("0", 0), ("90", 90), ("90s", 90), ("15m", 900), ("2h", 7200), ("1d", 86_400)] {
+            assert_eq!(duration(text), Ok(seconds));
+        }
+        for text in ["", "m", "-5", "+5", "1w", "1.5h", "5 m", "9999999999999999999", "401d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn variables() {
+        assert!(variable("TF_VAR_token2").is_ok());
+        for name in ["", "1A", "A=B", "A B", "Ä"] {
+            assert!(variable(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The command lines that callers run thousands of times, read without building clap's whole tree of commands: that
+//! alone costs more than the rest of a cached run.
+//!
+//! Whatever is not plainly one of them (help, a typo, a rare command) is `None` and left to clap. The tests hold both
+//! readings against each other.
+
+use std::ffi::OsString;
+
+use clap::ValueEnum;
+
+use super::arguments::duration;
+use super::{Cli, Command, Format, Get, Git, Globals};
+
+/// Reads `get`, `kubectl` and `git OPERATION` with their options.
+pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
+    let mut words = args.get(1..)?.iter().map(|arg| arg.to_str());
+    let mut globals = Globals::default();
+    let (mut format, mut min_ttl) = (None, None);
+    let mut command = None;
+    while let Some(word) = words.next() {
+        let word = word?;
+        let (name, inline) = match word.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+            _ => (word, None),
+        };
+        let mut value = || match inline {
+            Some(value) => Some(value).filter(|value| !value.is_empty()),
+            None => words.next()?.filter(|value| !value.starts_with('-') && !value.is_empty()),
+        };
+        match (name, &mut command) {
+            ("--profile", _) => once(&mut globals.profile, value()?.to_owned())?,
+            ("--config", _) => once(&mut globals.config, value()?.into())?,
+            ("--cache-dir", _) => once(&mut globals.cache_dir, value()?.into())?,
+            ("--tenant", _) => once(&mut globals.tenant, value()?.to_owned())?,
+            ("--client-id", _) => once(&mut globals.client_id, value()?.to_owned())?,
+            ("--client-secret-file", _) => once(&mut globals.client_secret_file, value()?.into())?,
+            ("-v" | "--verbose", _) if inline.is_none() && !globals.verbose => globals.verbose = true,
+            ("--format", Some(Command::Get(_))) => once(&mut format, Format::from_str(value()?, false).ok()?)?,
+            ("--min-ttl", Some(Command::Get(_))) => once(&mut min_ttl, duration(value()?).ok()?)?,
+            ("--force-refresh", Some(Command::Get(get))) if inline.is_none() && !get.force_refresh => {
+                get.force_refresh = true;
+            }
+            ("get", None) => command = Some(Command::Get(Get::default())),
+            ("kubectl", None) => command = Some(Command::Kubectl),
+            ("git", None) => command = Some(Command::Git(Git { operation: String::new() })),
+            (operation, Some(Command::Git(git)))
+                if git.operation.is_empty() && !operation.is_empty() && !operation.starts_with('-') =>
+            {
+                operation.clone_into(&mut git.operation);
+            }
+            _ => return None,
+        }
+    }
+    match command? {
+        Command::Git(git) if git.operation.is_empty() => None,
+        Command::Get(get) => {
+            let get = Get { format, min_ttl: min_ttl.unwrap_or(0), ..get };
+            Some(Cli { globals, command: Command::Get(get) })
+        }
+        command => Some(Cli { globals, command }),
+    }
+}
+
+/// Sets an option that may be given once.
+fn once<T>(option: &mut Option<T>, value: T) -> Option<()> {
+    option.replace(value).is_none().then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    /// Every list of up to four of these words, behind the program's name.
+    fn lists() -> Vec<Vec<OsString>> {
+        let words = [
+            "get",
+            "kubectl",
+            "git",
+            "store",
+            "curl",
+            "--profile",
+            "p",
+            "--profile=p",
+            "--profile=",
+            "--format",
+            "json",
+            "--format=json",
+            "--format=token",
+            "--min-ttl=5m",
+            "--min-ttl",
+            "9",
+            "--force-refresh",
+            "-v",
+            "--verbose=1",
+            "--help",
+            "--",
+            "-",
+            "",
+            "--prof=p",
+            "--config=c",
+            "--cache-dir=d",
+            "--tenant=t",
+            "--client-id=i",
+            "--client-secret-file=f",
+            "--version",
+            "a=b",
+        ];
+        let mut lists = vec![vec![]];
+        let mut from = 0;
+        for _ in 0..3 {
+            let to = lists.len();
+            for at in from..to {
+                for word in words {
+                    let mut list: Vec<&str> = lists[at].clone();
+                    list.push(word);
+                    lists.push(list);
+                }
+            }
+            from = to;
+        }
+        lists.iter().map(|list| std::iter::once(&"ws1-token").chain(list).map(OsString::from).collect()).collect()
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_what_clap_reads() {
+        let mut quick = 0;
+        for args in lists() {
+            if let Some(cli) = parse(&args) {
+                quick += 1;
+                assert_eq!(Cli::try_parse_from(&args).ok(), Some(cli), "{args:?}");
+            }
+        }
+        assert!(quick > 200, "only {quick} lists were read quickly");
+    }
+
+    #[test]
+    fn the_lines_of_real_callers_are_read_quickly() {
+        for line in [
+            "ws1-token get",
+            "ws1-token get --format json --min-ttl 30m",
+            "ws1-token --profile prod get --format=header",
+            "ws1-token kubectl --profile prod",
+            "ws1-token git --profile prod get",
+            "ws1-token git get",
+        ] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(parse(&args).is_some(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Time, as the program sees it: a wall clock for the tenant's promises, a boot clock that nobody can set.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, Instant};
+
+/// One reading of both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// Seconds since the Unix epoch, UTC. May jump when somebody sets the clock.
+    pub(crate) wall: i64,
+    /// Seconds since the machine started, counting sleep; `None` where the platform has no such clock.
+    pub(crate) boot: Option<i64>,
+}
+
+/// The seam for time: the broker reads, waits and draws its jitter through it, and tests script it.
+pub(crate) trait Clock {
+    /// Reads both clocks.
+    fn now(&self) -> Now;
+
+    /// Time since some fixed moment, for measuring waits. It never jumps.
+    fn elapsed(&self) -> Duration;
+
+    /// Names the present boot, so that boot clock readings of another boot are not compared with ours.
+    fn boot_id(&self) -> Option<String>;
+
+    /// Waits.
+    fn sleep(&self, time: Duration);
+
+    /// A time below `limit`, different in every process, so that waiting processes do not move in step.
+    fn jitter(&self, limit: Duration) -> Duration;
+}
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub(crate) struct SystemClock {
+    /// The start of the run.
+    started: Instant,
+}
+
+impl SystemClock {
+    /// The clocks of a run that starts now.
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        Now { wall: wall(), boot: crate::platform::boot_clock() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        crate::platform::boot_id()
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn jitter(&self, limit: Duration) -> Duration {
+        let limit = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX).max(1);
+        Duration::from_micros(random() % limit)
+    }
+}
+
+/// Seconds since the Unix epoch; negative before 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub(crate) fn wall() -> i64 {
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        Err(before) => -seconds(before.duration()),
+    }
+}
+
+/// Sixty-four bits that another process does not draw: std seeds its hasher from the system's random source.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ` of a number of Unix seconds; times that cannot be written so become the nearest that can.
+pub(crate) fn rfc3339(unix: i64) -> String {
+    let time =
+        time::UtcDateTime::from_unix_timestamp(unix.clamp(0, 253_402_300_799)).unwrap_or(time::UtcDateTime::UNIX_EPOCH);
+    let (date, clock) = (time.date(), time.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_utc() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(1_795_440_564), "2026-11-23T13:29:24Z");
+        assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59Z");
+        assert_eq!(rfc3339(-5), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn jitter_stays_below_its_limit() {
+        for _ in 0..100 {
+            assert!(SystemClock::start().jitter(Duration::from_millis(50)) < Duration::from_millis(50));
+        }
+        assert_eq!(SystemClock::start().jitter(Duration::ZERO), Duration::ZERO);
+    }
+}

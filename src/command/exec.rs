@@ -1,0 +1,24 @@
+//! `exec -- CMD`: a command with the token in one environment variable, because the user asked for just that.
+
+use std::process::Command;
+
+use super::{Context, Outcome};
+use crate::broker::Want;
+use crate::cli::Exec;
+use crate::error::Error;
+
+/// Becomes the command: its exit status and its signals are then the run's own.
+pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> {
+    let profile = context.sources.profile(None)?;
+    let served = context.obtain(&profile, &Want::default())?;
+    let (program, rest) = args.command.split_first().ok_or(Error::Missing {
+        profile: profile.name.clone(),
+        what: "command to run",
+        hint: "name it after `--`",
+    })?;
+    let mut command = Command::new(program);
+    command.args(rest).env_remove("WS1_TOKEN_CLIENT_SECRET").env(&args.var, served.access_token.expose());
+    let status = crate::platform::replace_process(&mut command)
+        .map_err(|error| Error::Spawn { program: program.to_string_lossy().into_owned(), source: error.into() })?;
+    Ok(Outcome::status(u8::try_from(status).unwrap_or(1)))
+}

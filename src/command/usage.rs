@@ -1,0 +1,38 @@
+//! Help, version and mistakes on the command line, in the same form as every other report.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::Outcome;
+use crate::error::EXIT_CONFIG;
+
+/// Help or version as the answer, anything else as a usage error.
+pub(crate) fn outcome(error: &clap::Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::answer(error.to_string()),
+        _ => Outcome { stdout: Vec::new(), report: report(error), status: EXIT_CONFIG },
+    }
+}
+
+/// clap's first paragraph, then one hint: its suggestion, or the help page.
+fn report(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "error: no command is given".to_owned()
+        }
+        _ => text.split("\n\n").next().unwrap_or_default().trim_end().to_owned(),
+    };
+    let suggested = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(|kind| error.get(kind))
+        .and_then(|value| match value {
+            ContextValue::String(word) => Some(word.clone()),
+            ContextValue::Strings(words) => words.first().cloned(),
+            _ => None,
+        });
+    let hint = match suggested {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => "see `ws1-token --help`".to_owned(),
+    };
+    format!("{what}\nhint: {hint}\n")
+}

@@ -1,0 +1,265 @@
+//! What is remembered of one identity between runs, and what follows from it for a caller. Pure.
+
+use crate::clock::Now;
+use crate::secret::Secret;
+use crate::token::{FLOOR, Freshness, Token};
+
+/// Longest back-off in seconds: a longer one on disk was written under another clock and is ignored.
+const LONGEST_BACK_OFF: i64 = 3600;
+
+/// Seconds for which nothing is renewed after a renewal that brought nothing better.
+pub(crate) const NO_GAIN_PAUSE: i64 = 60;
+
+/// The content of a cache entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The access token, if there is one.
+    pub(crate) token: Option<Token>,
+    /// The refresh token, if the tenant issued one and the profile uses it.
+    pub(crate) refresh_token: Option<Secret>,
+    /// Set, on disk, before the refresh token is sent: whoever finds it knows that it may have been consumed.
+    pub(crate) refresh_in_flight: bool,
+    /// Wall-clock second before which a token that is still valid is not renewed.
+    pub(crate) renew_after: i64,
+    /// The last failure, until a renewal succeeds.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// A failed renewal, kept so that other processes do not repeat it at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What kind of failure it was.
+    pub(crate) class: FailureClass,
+    /// The cause in safe words, to be told again.
+    pub(crate) detail: String,
+    /// Wall-clock second of the failure.
+    pub(crate) at: i64,
+    /// Wall-clock second until which nobody tries again.
+    pub(crate) until: i64,
+    /// How many failures of this class came one after the other.
+    pub(crate) count: u32,
+    /// Fingerprint of the client secret that was used; a changed secret is tried at once.
+    pub(crate) secret: Option<u32>,
+}
+
+/// The kinds of failure that are worth a back-off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureClass {
+    /// The tenant could not be reached, or broke off, or answered 5xx.
+    Unavailable,
+    /// The tenant said 429.
+    Limited,
+    /// The tenant denied the client or the grant.
+    Denied,
+    /// The tenant answered, but not as a token endpoint.
+    Unusable,
+}
+
+/// What a caller wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// Seconds of life that the token must have left.
+    pub(crate) min_life: i64,
+    /// A token that must not be handed out again if another can be had.
+    pub(crate) rejected: Option<Secret>,
+    /// A failure that is no reason to hold back: it was there before the caller insisted.
+    pub(crate) overridden: Option<Failure>,
+}
+
+/// What to do about an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict<'a> {
+    /// Hand this token out; so many seconds are left.
+    Serve(&'a Token, i64),
+    /// This recent failure still counts; so many seconds are left until the next attempt.
+    HoldBack(&'a Failure, i64),
+    /// The tenant's tokens do not live as long as the caller wants: their life in seconds.
+    TooShort(i64),
+    /// Renew; the verdict on what is there tells how urgently.
+    Renew(Freshness),
+}
+
+impl Entry {
+    /// The token and the seconds it has left, if it may be served at all.
+    pub(crate) fn servable(&self, now: Now, boot_id: &dyn Fn() -> Option<String>) -> Option<(&Token, i64)> {
+        let token = self.token.as_ref()?;
+        Some((token, token.remaining(now, boot_id))).filter(|(_, remaining)| *remaining > FLOOR)
+    }
+
+    /// The decision for a caller. `secret_changed` is asked only while a failure would hold the caller back.
+    pub(crate) fn verdict(
+        &self,
+        ask: &Ask,
+        now: Now,
+        boot_id: &dyn Fn() -> Option<String>,
+        secret_changed: &dyn Fn(&Failure) -> bool,
+    ) -> Verdict<'_> {
+        let pausing = within(now.wall, self.renew_after);
+        let acceptable = self.token.as_ref().filter(|token| ask.rejected.as_ref() != Some(&token.access_token));
+        if let Some(token) = acceptable {
+            let remaining = token.remaining(now, boot_id);
+            match token.freshness(remaining, ask.min_life) {
+                Freshness::Fresh => return Verdict::Serve(token, remaining),
+                Freshness::Expiring | Freshness::Due if pausing => return Verdict::Serve(token, remaining),
+                Freshness::Expired if remaining > FLOOR && token.life() < ask.min_life && pausing => {
+                    return Verdict::TooShort(token.life());
+                }
+                Freshness::Expired => {}
+                urgency => return Verdict::Renew(urgency),
+            }
+        }
+        match &self.failure {
+            Some(failure)
+                if within(now.wall, failure.until)
+                    && ask.overridden.as_ref() != Some(failure)
+                    && !secret_changed(failure) =>
+            {
+                Verdict::HoldBack(failure, failure.until - now.wall)
+            }
+            _ => Verdict::Renew(Freshness::Expired),
+        }
+    }
+}
+
+/// Whether a moment is ahead, and not so far ahead that only a changed clock explains it.
+fn within(now: i64, until: i64) -> bool {
+    now < until && until.saturating_sub(now) <= LONGEST_BACK_OFF
+}
+
+impl FailureClass {
+    /// Seconds until the next attempt after `count` failures in a row (the first is 1).
+    ///
+    /// `roll` is a fraction from 0 to 999 per mille: it spreads machines that failed together. `retry_after` is what
+    /// the tenant asked for.
+    pub(crate) fn back_off(self, count: u32, retry_after: Option<i64>, roll: i64) -> i64 {
+        let doubled = |base: i64, limit: i64| (base << count.saturating_sub(1).min(12)).min(limit);
+        match self {
+            Self::Unavailable => (doubled(2, 60) * roll / 1000).max(1),
+            Self::Limited => retry_after.unwrap_or(60).clamp(1, LONGEST_BACK_OFF),
+            Self::Denied => {
+                let pause = doubled(60, 900);
+                pause - pause / 10 + pause / 5 * roll / 1000
+            }
+            Self::Unusable => doubled(5, 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ask, Entry, Failure, FailureClass, Freshness, Now, Secret};
+    use crate::token::tests::token;
+
+    const NOW: Now = Now { wall: 1_000_000, boot: Some(5_000) };
+
+    /// A verdict without what it borrows.
+    #[derive(Debug, PartialEq)]
+    enum Verdict {
+        Serve(i64),
+        HoldBack(i64),
+        TooShort(i64),
+        Renew(Freshness),
+    }
+
+    fn verdict(entry: &Entry, ask: &Ask, later: i64, changed: bool) -> Verdict {
+        let now = Now { wall: NOW.wall + later, boot: NOW.boot.map(|boot| boot + later) };
+        match entry.verdict(ask, now, &|| Some("this".to_owned()), &|_| changed) {
+            super::Verdict::Serve(_, left) => Verdict::Serve(left),
+            super::Verdict::HoldBack(_, left) => Verdict::HoldBack(left),
+            super::Verdict::TooShort(life) => Verdict::TooShort(life),
+            super::Verdict::Renew(freshness) => Verdict::Renew(freshness),
+        }
+    }
+
+    fn failure(until: i64) -> Failure {
+        Failure {
+            class: FailureClass::Denied,
+            detail: "HTTP 401".to_owned(),
+            at: NOW.wall,
+            until: NOW.wall + until,
+            count: 1,
+            secret: Some(7),
+        }
+    }
+
+    #[test]
+    fn a_tokens_age_decides() {
+        let entry = Entry { token: Some(token("t", 10_800)), ..Entry::default() };
+        let ask = Ask::default();
+        assert_eq!(verdict(&entry, &ask, 0, false), Verdict::Serve(10_800));
+        assert_eq!(verdict(&entry, &ask, 10_265, false), Verdict::Serve(535));
+        assert_eq!(verdict(&entry, &ask, 10_266, false), Verdict::Renew(Freshness::Expiring));
+        assert_eq!(verdict(&entry, &ask, 10_680, false), Verdict::Renew(Freshness::Due));
+        assert_eq!(verdict(&entry, &ask, 10_795, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&Entry::default(), &ask, 0, false), Verdict::Renew(Freshness::Expired));
+    }
+
+    #[test]
+    fn a_pause_spares_valid_tokens_only() {
+        let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 10_900, ..Entry::default() };
+        let ask = Ask::default();
+        assert_eq!(verdict(&entry, &ask, 10_700, false), Verdict::Serve(100));
+        assert_eq!(verdict(&entry, &ask, 10_796, false), Verdict::Renew(Freshness::Expired));
+        let far = Entry { renew_after: NOW.wall + 1_000_000, ..entry };
+        assert_eq!(verdict(&far, &ask, 10_700, false), Verdict::Renew(Freshness::Due), "written under another clock");
+    }
+
+    #[test]
+    fn a_failure_holds_back_until_it_is_over_or_the_secret_changes() {
+        let entry = Entry { failure: Some(failure(60)), ..Entry::default() };
+        let ask = Ask::default();
+        assert_eq!(verdict(&entry, &ask, 18, false), Verdict::HoldBack(42));
+        assert_eq!(verdict(&entry, &ask, 18, true), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &ask, 60, false), Verdict::Renew(Freshness::Expired));
+        let far = Entry { failure: Some(failure(90_000)), ..Entry::default() };
+        assert_eq!(verdict(&far, &ask, 0, false), Verdict::Renew(Freshness::Expired));
+    }
+
+    #[test]
+    fn a_failure_does_not_withhold_a_valid_token() {
+        let entry = Entry {
+            token: Some(token("t", 10_800)),
+            renew_after: NOW.wall + 10_760,
+            failure: Some(failure(10_760)),
+            ..Entry::default()
+        };
+        assert_eq!(verdict(&entry, &Ask::default(), 10_700, false), Verdict::Serve(100));
+    }
+
+    #[test]
+    fn insisting_overrides_the_token_and_the_failure_seen_before() {
+        let entry = Entry { token: Some(token("t", 10_800)), failure: Some(failure(60)), ..Entry::default() };
+        let insist =
+            Ask { rejected: Some(Secret::new("t".to_owned())), overridden: Some(failure(60)), ..Ask::default() };
+        assert_eq!(verdict(&entry, &insist, 0, false), Verdict::Renew(Freshness::Expired));
+        let renewed = Entry { token: Some(token("new", 10_800)), ..Entry::default() };
+        assert_eq!(verdict(&renewed, &insist, 0, false), Verdict::Serve(10_800), "somebody else renewed it");
+        let failed = Entry { failure: Some(Failure { at: NOW.wall + 1, ..failure(60) }), ..entry };
+        assert_eq!(verdict(&failed, &insist, 1, false), Verdict::HoldBack(59), "somebody else failed meanwhile");
+    }
+
+    #[test]
+    fn a_life_that_can_never_suffice_is_not_asked_for_again_at_once() {
+        let entry = Entry { token: Some(token("t", 300)), renew_after: NOW.wall + 60, ..Entry::default() };
+        let ask = Ask { min_life: 3600, ..Ask::default() };
+        assert_eq!(verdict(&entry, &ask, 1, false), Verdict::TooShort(300));
+        assert_eq!(verdict(&entry, &ask, 61, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &Ask::default(), 1, false), Verdict::Serve(299));
+    }
+
+    #[test]
+    fn back_off_grows_to_a_limit() {
+        use FailureClass::{Denied, Limited, Unavailable, Unusable};
+        let series =
+            |class: FailureClass, roll| (1..=8).map(|count| class.back_off(count, None, roll)).collect::<Vec<_>>();
+        assert_eq!(series(Unavailable, 999), [1, 3, 7, 15, 31, 59, 59, 59]);
+        assert_eq!(series(Unavailable, 0), [1; 8]);
+        assert_eq!(series(Denied, 500), [60, 120, 240, 480, 900, 900, 900, 900]);
+        assert_eq!(series(Unusable, 0), [5, 10, 20, 40, 60, 60, 60, 60]);
+        assert_eq!(series(Limited, 0), [60; 8]);
+        assert_eq!(Denied.back_off(u32::MAX, None, 999), 989);
+        for (asked, given) in [(30, 30), (-5, 1), (0, 1), (1_000_000_000, 3600)] {
+            assert_eq!(Limited.back_off(1, Some(asked), 0), given);
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! The two grants of RFC 6749 that a service client uses: what is sent, and what an answer means. Pure.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::config::AuthStyle;
+use crate::secret::Secret;
+use crate::token::{ASSUMED_LIFE, FLOOR, LONGEST_LIFE};
+
+/// Longest access token that is accepted, in bytes.
+const TOKEN_LIMIT: usize = 16 * 1024;
+
+/// Characters of a tenant's own words that are repeated at most.
+const WORDS_LIMIT: usize = 200;
+
+/// A way to ask the token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 6749 §6.
+    RefreshToken(Secret),
+}
+
+/// What a token endpoint issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Issued {
+    /// The token: RFC 6750 b64token characters only, at most 16 KiB.
+    pub(crate) access_token: Secret,
+    /// Its life in seconds from the start of the request, more than the floor.
+    pub(crate) life: i64,
+    /// The reply named no life and neither did the token: `life` is an assumption.
+    pub(crate) life_is_assumed: bool,
+    /// A refresh token, if one came along.
+    pub(crate) refresh_token: Option<Secret>,
+}
+
+/// What an answer of the token endpoint means when it is not a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// 401, 403, or an OAuth error: asking again with the same credentials cannot help.
+    Denied,
+    /// 429; the seconds of `Retry-After`, if it could be read.
+    Limited(Option<i64>),
+    /// 5xx or 408: the tenant's trouble, perhaps over soon.
+    Failed,
+    /// Anything else: this is not a token endpoint, or not one that works.
+    Unusable,
+}
+
+/// The parts of an HTTP answer that carry meaning.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// `Location`, as far as its origin.
+    pub(crate) location: Option<String>,
+    /// `Retry-After`, in seconds.
+    pub(crate) retry_after: Option<i64>,
+    /// The body, whole.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Grant {
+    /// Its name in the protocol.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken(_) => "refresh_token",
+        }
+    }
+
+    /// The form fields, in the order of the vendor's examples.
+    pub(crate) fn form<'a>(&'a self, scope: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+        let mut fields = match self {
+            Self::ClientCredentials => vec![("grant_type", self.name())],
+            Self::RefreshToken(token) => vec![("grant_type", self.name()), ("refresh_token", token.expose())],
+        };
+        fields.extend(scope.map(|scope| ("scope", scope)));
+        fields
+    }
+}
+
+/// The value of the `Authorization` header that authenticates the client, or `None` where the form does.
+///
+/// The vendor's form is base64 of `id:secret` as they stand; RFC 6749 §2.3.1 form-encodes both halves first.
+pub(crate) fn basic(style: AuthStyle, client_id: &str, client_secret: &Secret) -> Option<Secret> {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = match style {
+        AuthStyle::Basic => format!("{client_id}:{}", client_secret.expose()),
+        AuthStyle::BasicFormEncoded => format!("{}:{}", encode(client_id), encode(client_secret.expose())),
+        AuthStyle::Post => return None,
+    };
+    Some(Secret::new(format!("Basic {}", STANDARD.encode(pair))))
+}
+
+/// Whether a text is an RFC 6750 §2.1 b64token that no header, quoting or line format can be broken with.
+pub(crate) fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    !body.is_empty() && text.len() <= TOKEN_LIMIT && body.bytes().all(allowed)
+}
+
+/// Reads an answer: a token, or what it means instead and the cause in words that repeat no secret.
+pub(crate) fn read(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Refusal, String)> {
+    let reply = Reply::read(&answer.body);
+    if let Ok(Reply { error: Some(error), error_description, .. }) = &reply
+        && matches!(answer.status, 200..=299 | 400 | 401 | 403)
+    {
+        let mut cause = format!("HTTP {} {}", answer.status, quote(error, secrets));
+        if let Some(description) = error_description {
+            cause.push_str(": \"");
+            cause.push_str(&quote(description, secrets));
+            cause.push('"');
+        }
+        return Err((Refusal::Denied, cause));
+    }
+    match answer.status {
+        200..=299 => {}
+        401 | 403 => return Err((Refusal::Denied, format!("HTTP {}", answer.status))),
+        429 => return Err((Refusal::Limited(answer.retry_after), "HTTP 429 too many requests".to_owned())),
+        408 | 500..=599 => return Err((Refusal::Failed, format!("HTTP {}", answer.status))),
+        300..=399 => {
+            let target = answer.location.as_deref().map_or_else(String::new, |origin| format!(" to {origin}"));
+            return Err((Refusal::Unusable, format!("HTTP {}: refusing to follow a redirect{target}", answer.status)));
+        }
+        status => return Err((Refusal::Unusable, format!("HTTP {status}, expected 200 with JSON"))),
+    }
+    let unusable = |cause: String| (Refusal::Unusable, cause);
+    let reply =
+        reply.map_err(|shape| unusable(format!("HTTP {} with {shape}, expected JSON with a token", answer.status)))?;
+    reply.issued().map_err(|cause| unusable(format!("HTTP {}: {cause}", answer.status)))
+}
+
+/// The fields of a token or error reply (RFC 6749 §5.1, §5.2). Unknown fields are none of our business; a field given
+/// twice makes the reply unreadable.
+#[derive(Deserialize)]
+struct Reply {
+    /// The token.
+    access_token: Option<Value>,
+    /// Must be `Bearer`, in any case, or missing.
+    token_type: Option<Value>,
+    /// Seconds; a number, a numeric string, null or missing.
+    expires_in: Option<Value>,
+    /// Opaque.
+    refresh_token: Option<Value>,
+    /// Error code.
+    #[serde(default, deserialize_with = "text")]
+    error: Option<String>,
+    /// The tenant's own words.
+    #[serde(default, deserialize_with = "text")]
+    error_description: Option<String>,
+}
+
+/// A string, or nothing for any other type.
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) if !text.is_empty() => Some(text),
+        _ => None,
+    })
+}
+
+impl Reply {
+    /// Parses a body; the error says in words what it is instead, never what is in it.
+    fn read(body: &[u8]) -> Result<Self, &'static str> {
+        let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).map(|at| &body[at..]);
+        match start {
+            None => Err("an empty body"),
+            Some([b'<', ..]) => Err("an HTML or XML page"),
+            Some([b'{', ..]) => serde_json::from_slice(body).map_err(|_| "malformed JSON"),
+            Some(_) => Err("something that is not a JSON object"),
+        }
+    }
+
+    /// The token of a success reply, checked.
+    fn issued(self) -> Result<Issued, String> {
+        let access_token = match self.access_token {
+            Some(Value::String(token)) if is_b64token(&token) => token,
+            Some(Value::String(token)) if token.is_empty() => return Err("`access_token` is empty".to_owned()),
+            Some(Value::String(token)) if token.len() > TOKEN_LIMIT => {
+                return Err("`access_token` is longer than 16 KiB".to_owned());
+            }
+            Some(Value::String(_)) => {
+                return Err("`access_token` holds characters that no bearer token may hold".to_owned());
+            }
+            None | Some(Value::Null) => return Err("the reply holds no `access_token`".to_owned()),
+            Some(_) => return Err("`access_token` is not a string".to_owned()),
+        };
+        match self.token_type {
+            None | Some(Value::Null) => {}
+            Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
+            Some(_) => return Err("`token_type` is not Bearer".to_owned()),
+        }
+        let jwt = jwt_life(&access_token);
+        let (life, life_is_assumed) = life(self.expires_in.as_ref(), jwt)?;
+        if life <= FLOOR {
+            return Err(format!("the token lives {life} s, which is too short to use"));
+        }
+        let refresh_token = match self.refresh_token {
+            Some(Value::String(token)) if (1..=TOKEN_LIMIT).contains(&token.len()) => Some(Secret::new(token)),
+            _ => None,
+        };
+        Ok(Issued { access_token: Secret::new(access_token), life, life_is_assumed, refresh_token })
+    }
+}
+
+/// The life in seconds: the earlier of what the reply and the token state, and whether neither stated any.
+fn life(expires_in: Option<&Value>, jwt: Option<i64>) -> Result<(i64, bool), String> {
+    let stated = match expires_in {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(number)) => number.as_f64(),
+        // A string that is no number states nothing.
+        Some(Value::String(text)) => text.trim().parse::<f64>().ok().filter(|seconds| seconds.is_finite()),
+        Some(_) => return Err("`expires_in` is neither a number nor a numeric string".to_owned()),
+    };
+    let stated = stated.map(whole_seconds);
+    let life = match (stated, jwt) {
+        (Some(stated), Some(jwt)) if stated > 0 => (stated.min(jwt), false),
+        (Some(stated), None) if stated > 0 => (stated, false),
+        // 0 means "already expired" and -1 "unknown" on this service; only the token itself can prove better.
+        (_, Some(jwt)) => (jwt, false),
+        (Some(stated), None) => return Err(format!("`expires_in` is {stated} and the token states no life")),
+        (None, None) => (ASSUMED_LIFE, true),
+    };
+    Ok((life.0.min(LONGEST_LIFE), life.1))
+}
+
+/// `exp` − `iat` of a JWT in seconds. It is decoded, never verified: that is the resource server's business.
+fn jwt_life(token: &str) -> Option<i64> {
+    /// The two claims (RFC 7519 §4.1) that say how long.
+    #[derive(Deserialize)]
+    struct Times {
+        /// Expiry.
+        exp: f64,
+        /// Issue.
+        iat: f64,
+    }
+    let mut parts = token.split('.');
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+    let times: Times = serde_json::from_slice(&claims).ok()?;
+    Some(whole_seconds(times.exp - times.iat))
+}
+
+/// Seconds, rounded down; anything below -1 is -1, anything above 400 days is 400 days.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "clamped to what fits")]
+fn whole_seconds(seconds: f64) -> i64 {
+    seconds.floor().clamp(-1.0, LONGEST_LIFE as f64) as i64
+}
+
+/// A tenant's own words for an error line: no control characters, no secret, at most 200 characters.
+fn quote(words: &str, secrets: &[&Secret]) -> String {
+    let mut words = words.to_owned();
+    for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
+        words = words.replace(secret, "***");
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        words = words.replace(&encoded, "***").replace(&STANDARD.encode(secret), "***");
+    }
+    words.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).take(WORDS_LIMIT).collect()
+}
+
+/// Seconds of a `Retry-After` header (RFC 9110 §10.2.3): a number or a date, judged by our clock.
+pub(crate) fn retry_after(value: &str, now: i64) -> Option<i64> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<i64>() {
+        return Some(seconds);
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    let date = date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    Some(i64::try_from(date).ok()?.saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AuthStyle::{Basic, BasicFormEncoded, Post};
+    use serde_json::json;
+
+    fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        Answer { status, body: body.into(), ..Answer::default() }
+    }
+
+    fn issued(body: &Value) -> Result<Issued, (Refusal, String)> {
+        read(&answer(200, body.to_string()), &[])
+    }
+
+    fn jwt(claims: &Value) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    #[test]
+    fn basic_vectors() {
+        let header = |style, id: &str, secret: &str| {
+            basic(style, id, &Secret::new(secret.to_owned())).map(|value| value.expose().to_owned())
+        };
+        for (style, id, secret, value) in [
+            (
+                Basic,
+                "my_client",
+                "fFjs8tGiloQD5ze4pL42EV6s0mufGrOG",
+                "bXlfY2xpZW50OmZGanM4dEdpbG9RRDV6ZTRwTDQyRVY2czBtdWZHck9H",
+            ),
+            (Basic, "curl", "fFjs8tGiloQD5ze4pL42EV6s0mufGrOG", "Y3VybDpmRmpzOHRHaWxvUUQ1emU0cEw0MkVWNnMwbXVmR3JPRw=="),
+            (Basic, "my_client", "s3cret", "bXlfY2xpZW50OnMzY3JldA=="),
+            (BasicFormEncoded, "my_client", "s3cret", "bXlfY2xpZW50OnMzY3JldA=="),
+            (Basic, "ci@acme", "a+b%c d", "Y2lAYWNtZTphK2IlYyBk"),
+            (BasicFormEncoded, "ci@acme", "a+b%c d", "Y2klNDBhY21lOmElMkJiJTI1Yytk"),
+            (Basic, "MyAppTemplate@e9d8", "p:é", "TXlBcHBUZW1wbGF0ZUBlOWQ4OnA6w6k="),
+            (BasicFormEncoded, "MyAppTemplate@e9d8", "p:é", "TXlBcHBUZW1wbGF0ZSU0MGU5ZDg6cCUzQSVDMyVBOQ=="),
+        ] {
+            assert_eq!(header(style, id, secret), Some(format!("Basic {value}")), "{id} {style:?}");
+        }
+        assert_eq!(header(Post, "a", "b"), None);
+    }
+
+    #[test]
+    fn forms() {
+        assert_eq!(Grant::ClientCredentials.form(None), [("grant_type", "client_credentials")]);
+        let refresh = Grant::RefreshToken(Secret::new("r".to_owned()));
+        assert_eq!(
+            refresh.form(Some("admin")),
+            [("grant_type", "refresh_token"), ("refresh_token", "r"), ("scope", "admin")]
+        );
+    }
+
+    #[test]
+    fn a_full_reply_is_read() {
+        let reply = json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 10799,
+            "refresh_token": "r", "scope": "admin", "id_token": null, "new": {"x": 1}});
+        assert_eq!(
+            issued(&reply),
+            Ok(Issued {
+                access_token: Secret::new("abc".to_owned()),
+                life: 10_799,
+                life_is_assumed: false,
+                refresh_token: Some(Secret::new("r".to_owned()))
+            })
+        );
+    }
+
+    #[test]
+    fn every_life_that_tenants_send() {
+        let plain = "opaque".to_owned();
+        let three_hours = jwt(&json!({"iat": 1_000, "exp": 11_800}));
+        let minute = jwt(&json!({"iat": 1_000, "exp": 1_060}));
+        let life = |token: &str, expires_in: &str| {
+            let text = if expires_in.is_empty() {
+                format!("{{\"access_token\":\"{token}\"}}")
+            } else {
+                format!("{{\"access_token\":\"{token}\",\"expires_in\":{expires_in}}}")
+            };
+            read(&answer(200, text), &[]).map(|issued| issued.life).map_err(|(_, cause)| cause)
+        };
+        for (expires_in, opaque, with_jwt) in [
+            ("10799", Some(10_799), Some(10_799)),
+            ("\"3600\"", Some(3600), Some(3600)),
+            ("\" 3600 \"", Some(3600), Some(3600)),
+            ("3600.5", Some(3600), Some(3600)),
+            ("\"3600.5\"", Some(3600), Some(3600)),
+            ("1e3", Some(1000), Some(1000)),
+            ("", Some(300), Some(10_800)),
+            ("null", Some(300), Some(10_800)),
+            ("\"soon\"", Some(300), Some(10_800)),
+            ("\"NaN\"", Some(300), Some(10_800)),
+            ("0", None, Some(10_800)),
+            ("-1", None, Some(10_800)),
+            ("-9223372036854775808", None, Some(10_800)),
+            ("1e20", Some(LONGEST_LIFE), Some(10_800)),
+            ("9223372036854775807", Some(LONGEST_LIFE), Some(10_800)),
+            ("1e400", None, None),
+            ("true", None, None),
+            ("[1]", None, None),
+            ("5", None, None),
+            ("6", Some(6), Some(6)),
+        ] {
+            assert_eq!(life(&plain, expires_in).ok(), opaque, "opaque, {expires_in}");
+            assert_eq!(life(&three_hours, expires_in).ok(), with_jwt, "JWT, {expires_in}");
+        }
+        assert_eq!(life(&minute, "10799"), Ok(60), "the earlier of both");
+        assert_eq!(life(&jwt(&json!({"iat": 9, "exp": 3})), "10799").ok(), None, "a JWT that ends before it began");
+        for odd in [json!({"exp": 5}), json!({"exp": "5", "iat": 1}), json!([])] {
+            assert_eq!(life(&jwt(&odd), "60"), Ok(60), "{odd}");
+        }
+        for odd in ["a.b", "a.b.c.d", "a.!.c", "..."] {
+            assert_eq!(jwt_life(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_bearer_token_is_unusable() {
+        let long = "a".repeat(TOKEN_LIMIT + 1);
+        for token in [
+            json!(""),
+            json!("a b"),
+            json!("a\nb"),
+            json!("a\u{0}"),
+            json!("é"),
+            json!("=a"),
+            json!("="),
+            json!("a\u{1b}[2J"),
+            json!("a\"b"),
+            json!("a'b"),
+            json!(5),
+            json!(null),
+            json!({}),
+            json!(long),
+        ] {
+            let (refusal, cause) = issued(&json!({"access_token": token, "expires_in": 60})).unwrap_err();
+            assert_eq!(refusal, Refusal::Unusable, "{cause}");
+        }
+        assert!(issued(&json!({"access_token": "a".repeat(TOKEN_LIMIT), "expires_in": 60})).is_ok());
+    }
+
+    #[test]
+    fn token_types() {
+        for kind in [json!("Bearer"), json!("bearer"), json!("BEARER"), json!(null)] {
+            assert!(issued(&json!({"access_token": "a", "expires_in": 60, "token_type": kind})).is_ok());
+        }
+        for kind in [json!("mac"), json!(""), json!(7)] {
+            assert!(issued(&json!({"access_token": "a", "expires_in": 60, "token_type": kind})).is_err());
+        }
+    }
+
+    #[test]
+    fn answers_are_classed_by_status_and_body() {
+        let oauth = |code: &str| json!({ "error": code }).to_string();
+        for (status, body, refusal, cause) in [
+            (400, oauth("invalid_grant"), Refusal::Denied, "HTTP 400 invalid_grant"),
+            (401, oauth("invalid_client"), Refusal::Denied, "HTTP 401 invalid_client"),
+            (401, "<html>".to_owned(), Refusal::Denied, "HTTP 401"),
+            (401, String::new(), Refusal::Denied, "HTTP 401"),
+            (403, String::new(), Refusal::Denied, "HTTP 403"),
+            (200, oauth("invalid_client"), Refusal::Denied, "HTTP 200 invalid_client"),
+            (400, "<html>".to_owned(), Refusal::Unusable, "HTTP 400, expected 200 with JSON"),
+            (404, oauth("x"), Refusal::Unusable, "HTTP 404, expected 200 with JSON"),
+            (405, String::new(), Refusal::Unusable, "HTTP 405, expected 200 with JSON"),
+            (302, String::new(), Refusal::Unusable, "HTTP 302: refusing to follow a redirect"),
+            (429, String::new(), Refusal::Limited(None), "HTTP 429 too many requests"),
+            (500, oauth("server_error"), Refusal::Failed, "HTTP 500"),
+            (503, String::new(), Refusal::Failed, "HTTP 503"),
+            (
+                200,
+                " <html>".to_owned(),
+                Refusal::Unusable,
+                "HTTP 200 with an HTML or XML page, expected JSON with a token",
+            ),
+            (204, String::new(), Refusal::Unusable, "HTTP 204 with an empty body, expected JSON with a token"),
+            (200, "{".to_owned(), Refusal::Unusable, "HTTP 200 with malformed JSON, expected JSON with a token"),
+            (
+                200,
+                "[]".to_owned(),
+                Refusal::Unusable,
+                "HTTP 200 with something that is not a JSON object, expected JSON with a token",
+            ),
+            (200, "{}".to_owned(), Refusal::Unusable, "HTTP 200: the reply holds no `access_token`"),
+            (
+                200,
+                "{\"access_token\":\"a\",\"access_token\":\"b\"}".to_owned(),
+                Refusal::Unusable,
+                "HTTP 200 with malformed JSON, expected JSON with a token",
+            ),
+        ] {
+            assert_eq!(read(&answer(status, body), &[]), Err((refusal, cause.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_tenants_words_are_cut_cleaned_and_redacted() {
+        let secret = Secret::new("s3cr/t+".to_owned());
+        let words = |description: &str| {
+            let body = json!({"error": "invalid_client", "error_description": description}).to_string();
+            read(&answer(401, body), &[&secret]).unwrap_err().1
+        };
+        assert_eq!(
+            words("no s3cr/t+ s3cr%2Ft%2B czNjci90Kw== \u{1b}[2J\nx"),
+            "HTTP 401 invalid_client: \"no *** *** *** ?[2J?x\""
+        );
+        assert!(words(&"x".repeat(100_000)).len() < 250);
+    }
+
+    #[test]
+    fn retry_after_is_a_number_or_a_date() {
+        assert_eq!(retry_after("30", 0), Some(30));
+        assert_eq!(retry_after(" -5 ", 0), Some(-5));
+        assert_eq!(retry_after("1000000000", 0), Some(1_000_000_000));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_747), Some(30));
+        assert_eq!(retry_after("soon", 0), None);
+        assert_eq!(retry_after("", 0), None);
+    }
+}

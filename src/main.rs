@@ -1,0 +1,28 @@
+//! The edge of the process: arguments, environment, standard streams and exit status. Nothing else touches globals.
+
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+
+use ws1_token::{Process, Stdin, harden, run};
+
+/// Runs the program.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn main() -> ExitCode {
+    harden();
+    // A panic is a bug; its message could hold anything, so only its place is told, by `run`'s caller below.
+    std::panic::set_hook(Box::new(|_| {}));
+    let status = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        run(Process {
+            args: std::env::args_os().collect(),
+            env: &|name| std::env::var_os(name),
+            config_dir: dirs::config_dir(),
+            cache_dir: dirs::cache_dir(),
+            home: dirs::home_dir(),
+            working_dir: &|| std::env::current_dir().ok(),
+            stdin: &mut Stdin::patient(),
+            stdout: &mut std::io::stdout(),
+            stderr: Box::new(std::io::stderr()),
+        })
+    }));
+    ExitCode::from(status.unwrap_or_else(|_| ws1_token::bug()))
+}

@@ -1,0 +1,198 @@
+//! Origins: scheme, host and port, as RFC 6454 compares them. Who may receive a token is decided on these.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Scheme, host (lower case) and port of a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// `https` or, on loopback only, `http`.
+    pub(crate) https: bool,
+    /// Host name or address, ASCII lower case, an IPv6 address in brackets.
+    pub(crate) host: String,
+    /// Port, the scheme's default filled in.
+    pub(crate) port: u16,
+}
+
+/// A URL cut into its origin and what follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Whom the URL addresses.
+    pub(crate) origin: Origin,
+    /// Path with its leading slash, or empty.
+    pub(crate) path: String,
+    /// Query and fragment with their leading `?` or `#`, or empty.
+    pub(crate) rest: String,
+}
+
+impl Origin {
+    /// Reads `host` or `host:port`, as git and the `hosts` setting write it.
+    pub(crate) fn parse(authority: &str, https: bool) -> Result<Self, String> {
+        if authority.contains('@') {
+            return Err("it holds credentials".to_owned());
+        }
+        let (host, port) = split_port(authority)?;
+        let host = host.to_ascii_lowercase();
+        if !is_host(&host) {
+            return Err("its host is not a host name or an address".to_owned());
+        }
+        let port = match port {
+            None => default_port(https),
+            Some(digits) => digits
+                .parse::<u16>()
+                .ok()
+                .filter(|port| *port != 0 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .ok_or("its port is not a number from 1 to 65535")?,
+        };
+        Ok(Self { https, host, port })
+    }
+
+    /// Whether the host is this machine itself: the only place where plain http is accepted.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// `host`, or `host:port` where the port is not the scheme's default.
+    pub(crate) fn authority(&self) -> String {
+        if self.port == default_port(self.https) { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority())
+    }
+}
+
+impl Target {
+    /// Reads an http or https URL strictly: no credentials, no control or non-ASCII characters, no backslash.
+    ///
+    /// The error is a clause about the URL (`it holds credentials`) that never repeats the URL itself.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('\\') {
+            return Err("it holds a space, a backslash or a character that is not ASCII".to_owned());
+        }
+        let (scheme, after) = url.split_once("://").ok_or("it has no scheme")?;
+        let https = if scheme.eq_ignore_ascii_case("https") {
+            true
+        } else if scheme.eq_ignore_ascii_case("http") {
+            false
+        } else {
+            return Err("its scheme is neither https nor http".to_owned());
+        };
+        let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+        let (authority, path) = after.split_at(end);
+        let cut = path.find(['?', '#']).unwrap_or(path.len());
+        let (path, rest) = path.split_at(cut);
+        Ok(Self { origin: Origin::parse(authority, https)?, path: path.to_owned(), rest: rest.to_owned() })
+    }
+
+    /// Refuses plain http except to this machine.
+    pub(crate) fn secured(self) -> Result<Self, String> {
+        if self.origin.https || self.origin.is_loopback() {
+            Ok(self)
+        } else {
+            Err("it is http:// to another machine, which would send secrets in clear".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.origin, self.path, self.rest)
+    }
+}
+
+/// The port a scheme stands for.
+fn default_port(https: bool) -> u16 {
+    if https { 443 } else { 80 }
+}
+
+/// Cuts `host:port` or `[v6]:port`.
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
+    if authority.starts_with('[') {
+        let end = authority.find(']').ok_or("its address has no closing bracket")?;
+        let (host, rest) = authority.split_at(end + 1);
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err("its port is not a number from 1 to 65535".to_owned()),
+        };
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => Ok((host, Some(port))),
+        None => Ok((authority, None)),
+    }
+}
+
+/// Whether a lower-case text is a DNS name, an IPv4 address or a bracketed IPv6 address.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    host.len() <= 253
+        && host.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        })
+}
+
+/// Whether a host is this machine: `localhost`, 127.0.0.0/8 or `::1`.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .and_then(|address| address.parse::<Ipv6Addr>().ok())
+            .is_some_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_cut_and_normalised() {
+        let target = Target::parse("HTTPS://Acme.Example.com:443/SAAS/t/X?a=b#c").unwrap();
+        assert_eq!(target.origin.to_string(), "https://acme.example.com");
+        assert_eq!((target.path.as_str(), target.rest.as_str()), ("/SAAS/t/X", "?a=b#c"));
+        assert_eq!(Target::parse("http://[::1]:8080").unwrap().to_string(), "http://[::1]:8080");
+        assert_eq!(Target::parse("https://h:8443/").unwrap().origin.authority(), "h:8443");
+    }
+
+    #[test]
+    fn hostile_urls_are_refused_without_being_repeated() {
+        for url in [
+            "acme.example.com",
+            "ftp://h/",
+            "https://",
+            "https:///path",
+            "https://u:p@h/",
+            "https://evil.example\\@h/",
+            "https://h:0/",
+            "https://h:+80/",
+            "https://h:99999/",
+            "https://h:80:90/",
+            "https://{a,b}.example.com/",
+            "https://h/\u{e9}",
+            "https://h/ x",
+            "https://[::1/",
+            "https://[zz]/",
+            "https://a..b/",
+        ] {
+            let error = Target::parse(url).unwrap_err();
+            assert!(!error.contains(url), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback() {
+        for url in ["http://localhost/", "http://127.9.9.9/", "http://[::1]/", "https://h/"] {
+            assert!(Target::parse(url).unwrap().secured().is_ok(), "{url}");
+        }
+        for url in ["http://h/", "http://localhost.evil.example/", "http://128.0.0.1/", "http://127.0.0.1.nip.io/"] {
+            assert!(Target::parse(url).unwrap().secured().is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The one place that knows which operating system this is.
+//!
+//! Everything that needs modes, owners, links, descriptors or the boot clock is here, behind the same names for
+//! every platform; the rest of the program is plain std.
+
+use std::fmt;
+use std::io;
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+use other as system;
+#[cfg(unix)]
+use unix as system;
+
+pub use system::{Stdin, harden};
+
+pub(crate) use system::{
+    PrivateDir, boot_clock, boot_id, hand_over, is_elevated, read_secret_file, replace_process, write_private,
+};
+
+/// Why a secret file is not read.
+#[derive(Debug)]
+pub(crate) enum SecretFileError {
+    /// It could not be opened or read.
+    Io(io::Error),
+    /// Others can read or own it; the text says who.
+    Shared(String),
+    /// It is not a regular file.
+    Irregular,
+    /// It is larger than any secret.
+    TooLarge,
+}
+
+impl fmt::Display for SecretFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Shared(how) => f.write_str(how),
+            Self::Irregular => f.write_str("not a regular file"),
+            Self::TooLarge => f.write_str("larger than a secret can be"),
+        }
+    }
+}
+
+/// Why a file of the cache directory is not used.
+#[derive(Debug)]
+pub(crate) enum Distrust {
+    /// Its content is not trusted, but it may be replaced: others could have read or written it.
+    Replaceable(String),
+    /// It is left alone: a link, a pipe or a directory in the place of the file, or it cannot be read.
+    Unusable(String),
+}

@@ -1,0 +1,171 @@
+//! Platforms without Unix modes and descriptors: access is what the user's profile directory grants.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Distrust, SecretFileError};
+use crate::clock::random;
+
+/// Nothing to switch off here.
+pub fn harden() {}
+
+/// Standard input.
+#[derive(Debug)]
+pub struct Stdin(());
+
+impl Stdin {
+    /// The process's standard input.
+    #[must_use]
+    pub fn patient() -> Self {
+        Self(())
+    }
+}
+
+impl Read for Stdin {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        io::stdin().read(buffer)
+    }
+}
+
+/// There is no set-user-ID here.
+pub(crate) fn is_elevated() -> bool {
+    false
+}
+
+/// No boot clock that std reaches safely: the wall clock decides alone.
+pub(crate) fn boot_clock() -> Option<i64> {
+    None
+}
+
+/// No boot id either.
+pub(crate) fn boot_id() -> Option<String> {
+    None
+}
+
+/// Runs another program and gives its exit status: a process cannot be replaced here.
+pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
+    Ok(command.status()?.code().unwrap_or(1))
+}
+
+/// There is no pipe that a child could open by name.
+pub(crate) fn hand_over<T>(_content: &[u8], _start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Reads a regular file of at most `limit` bytes; who else can read it is up to its access list.
+pub(crate) fn read_secret_file(path: &Path, _shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
+    let file = File::open(path).map_err(SecretFileError::Io)?;
+    if !file.metadata().map_err(SecretFileError::Io)?.is_file() {
+        return Err(SecretFileError::Irregular);
+    }
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(SecretFileError::Io)?;
+    if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
+}
+
+/// Writes a file atomically.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    replace_in(path.parent().unwrap_or(Path::new(".")), &name.to_string_lossy(), bytes)
+}
+
+/// The cache directory.
+#[derive(Debug)]
+pub(crate) struct PrivateDir {
+    /// Its path.
+    path: PathBuf,
+}
+
+impl PrivateDir {
+    /// The directory, if it exists.
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, Distrust> {
+        Ok(path.is_dir().then(|| Self { path: path.to_owned() }))
+    }
+
+    /// The directory, created if need be.
+    pub(crate) fn create(path: &Path, _ours: fn(&str) -> bool) -> Result<(Self, Option<String>), Distrust> {
+        std::fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
+        Ok((Self { path: path.to_owned() }, None))
+    }
+
+    /// Reads a whole file of at most `limit` bytes. A larger one is cut, which its checksum will show.
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Distrust> {
+        let path = self.path.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(&path, &error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(limit as u64).read_to_end(&mut bytes).map_err(|error| unusable(&path, &error))?;
+        Ok(Some(bytes))
+    }
+
+    /// Replaces a file atomically.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        replace_in(&self.path, name, bytes)
+    }
+
+    /// Opens a lock file, creating it empty.
+    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.path.join(name))
+    }
+
+    /// An open file cannot lose its name here.
+    #[expect(clippy::unused_self, reason = "the same shape as on Unix")]
+    pub(crate) fn is_current(&self, _name: &str, _file: &File) -> bool {
+        true
+    }
+
+    /// Removes a file; that there is none is fine.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        match std::fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Wall-clock second in which a file was last written.
+    pub(crate) fn modified(&self, name: &str) -> Option<i64> {
+        let time = std::fs::metadata(self.path.join(name)).ok()?.modified().ok()?;
+        i64::try_from(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()).ok()
+    }
+
+    /// Names of the files in the directory.
+    pub(crate) fn list(&self) -> io::Result<Vec<String>> {
+        std::fs::read_dir(&self.path)?
+            .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+            .collect()
+    }
+}
+
+/// Writes beside and renames, again and again for two seconds: a rename fails while somebody has the file open.
+fn replace_in(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!(".{name}.{}.{:016x}.tmp", std::process::id(), random()));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    let mut written = file.write_all(bytes).and_then(|()| file.sync_all());
+    drop(file);
+    if written.is_ok() {
+        for attempt in 0..8 {
+            if attempt > 0 {
+                std::thread::sleep(Duration::from_millis(250));
+            }
+            written = std::fs::rename(&temporary, dir.join(name));
+            if written.is_ok() {
+                break;
+            }
+        }
+    }
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// A file or directory that is left alone, with the system's reason.
+fn unusable(path: &Path, error: &io::Error) -> Distrust {
+    Distrust::Unusable(format!("`{}`: {error}", path.display()))
+}

@@ -1,0 +1,206 @@
+//! kubectl and every other client of `client.authentication.k8s.io` exec credentials.
+//!
+//! The request is the environment variable `KUBERNETES_EXEC_INFO`; the answer is one `ExecCredential` of the version
+//! that was asked for. Clients before 1.20 set no variable and mean v1beta1. The client runs the plugin again when the
+//! reported expiry is over, for every request if it is in the past, and some already a minute before: so it is
+//! reported early, and always in the future.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Protocol;
+use crate::broker::Served;
+use crate::clock::rfc3339;
+use crate::config::Profile;
+use crate::error::{Cause, Error};
+
+/// Seconds by which the expiry is reported early, at most.
+const EARLY: i64 = 60;
+
+/// What this kind of request is called in messages.
+const NAME: &str = "KUBERNETES_EXEC_INFO";
+
+/// A request of an exec credential client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kubectl {
+    /// The version to answer in.
+    version: &'static str,
+    /// The profile that the cluster's exec extension names.
+    profile: Option<String>,
+}
+
+/// `KUBERNETES_EXEC_INFO`, as far as it matters.
+#[derive(Deserialize)]
+struct ExecInfo {
+    /// Always `ExecCredential`.
+    kind: Option<String>,
+    /// The version configured in the kubeconfig.
+    #[serde(rename = "apiVersion")]
+    api_version: Option<String>,
+    /// What the client tells about itself.
+    #[serde(default)]
+    spec: Spec,
+}
+
+/// `spec` of the request.
+#[derive(Deserialize, Default)]
+struct Spec {
+    /// Present with `provideClusterInfo: true`.
+    cluster: Option<Cluster>,
+}
+
+/// `spec.cluster` of the request.
+#[derive(Deserialize)]
+struct Cluster {
+    /// The cluster's exec extension as it stands, or null. It may name a profile, never a tenant, URL or file.
+    config: Option<Value>,
+}
+
+impl Kubectl {
+    /// Reads the request from the environment.
+    pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        match env(NAME) {
+            None => Ok(Self { version: "v1beta1", profile: None }),
+            Some(text) => Self::parse(&text),
+        }
+    }
+
+    /// Reads the request itself.
+    fn parse(text: &str) -> Result<Self, Error> {
+        let bad = |cause: String| Error::BadInput {
+            what: NAME,
+            source: Cause::new(cause),
+            hint: "use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section",
+        };
+        let info: ExecInfo = serde_json::from_str(text)
+            .map_err(|error| bad(format!("not an ExecCredential: column {}", error.column())))?;
+        if info.kind.as_deref().is_some_and(|kind| kind != "ExecCredential") {
+            return Err(bad("its kind is not ExecCredential".to_owned()));
+        }
+        let version =
+            match info.api_version.as_deref().and_then(|name| name.strip_prefix("client.authentication.k8s.io/")) {
+                Some("v1") => "v1",
+                Some("v1beta1") => "v1beta1",
+                _ => {
+                    return Err(bad(
+                        "its apiVersion is neither v1 nor v1beta1 of client.authentication.k8s.io".to_owned()
+                    ));
+                }
+            };
+        let config = info.spec.cluster.and_then(|cluster| cluster.config);
+        let profile = match config.as_ref().and_then(|config| config.get("profile")) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) if !name.is_empty() && !name.chars().any(char::is_control) => Some(name.clone()),
+            Some(_) => return Err(bad("`profile` in the cluster's exec extension is not a profile's name".to_owned())),
+        };
+        Ok(Self { version, profile })
+    }
+}
+
+impl Protocol for Kubectl {
+    fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    fn answer(&self, served: &Served, _profile: &Profile) -> Result<Vec<u8>, Error> {
+        Ok(self.render(served).into_bytes())
+    }
+}
+
+impl Kubectl {
+    /// The `ExecCredential`, compact, on one line.
+    fn render(&self, served: &Served) -> String {
+        format!(
+            "{{\"apiVersion\":\"client.authentication.k8s.io/{}\",\"kind\":\"ExecCredential\",\
+             \"status\":{{\"token\":\"{}\",\"expirationTimestamp\":\"{}\"}}}}\n",
+            self.version,
+            served.access_token.expose(),
+            rfc3339(reported_expiry(served))
+        )
+    }
+}
+
+/// The expiry to report: a minute early, less for short-lived tokens, and never in the past.
+fn reported_expiry(served: &Served) -> i64 {
+    let early = EARLY.min(served.life / 5);
+    served.expires_at().saturating_sub(early).max(served.now.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn served(life: i64, remaining: i64) -> Served {
+        Served { access_token: Secret::new("T".to_owned()), life, remaining, now: 1_795_440_564, from_cache: true }
+    }
+
+    fn parse(text: &str) -> Result<Kubectl, String> {
+        Kubectl::parse(text).map_err(|error| error.report())
+    }
+
+    #[test]
+    fn the_version_is_echoed() {
+        for (version, expected) in [("v1", "v1"), ("v1beta1", "v1beta1")] {
+            let text = format!(
+                r#"{{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/{version}","spec":{{"interactive":false}}}}"#
+            );
+            let request = parse(&text).unwrap();
+            assert_eq!(request, Kubectl { version: expected, profile: None });
+        }
+        assert_eq!(Kubectl::read(&|_| None).unwrap().version, "v1beta1");
+    }
+
+    #[test]
+    fn answers_are_exact() {
+        let request = Kubectl { version: "v1", profile: None };
+        let text = request.render(&served(10_800, 3600));
+        insta::assert_snapshot!(text, @r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"T","expirationTimestamp":"2026-11-23T14:28:24Z"}}"#);
+    }
+
+    #[test]
+    fn the_reported_expiry_is_early_and_ahead() {
+        for (life, remaining, reported_in) in
+            [(10_800, 3600, 3540), (10_800, 61, 1), (10_800, 6, 1), (30, 30, 24), (30, 6, 1), (300, 300, 240)]
+        {
+            assert_eq!(reported_expiry(&served(life, remaining)) - 1_795_440_564, reported_in, "{life} {remaining}");
+        }
+    }
+
+    #[test]
+    fn the_extension_may_name_a_profile_and_only_that() {
+        let with = |config: &str| {
+            parse(&format!(
+                r#"{{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{{"cluster":{{"server":"https://h","config":{config}}},"interactive":false}}}}"#
+            ))
+        };
+        assert_eq!(with("null").unwrap().profile, None);
+        assert_eq!(
+            with(r#"{"profile":"prod","tenant":"https://evil.example","scope":"x"}"#).unwrap().profile.as_deref(),
+            Some("prod")
+        );
+        for bad in [r#"{"profile":5}"#, r#"{"profile":""}"#, r#"{"profile":"a\nb"}"#] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn malformed_requests_are_errors() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "5",
+            "null",
+            "{}",
+            r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#,
+            r#"{"apiVersion":"v1"}"#,
+            r#"{"kind":"Pod","apiVersion":"client.authentication.k8s.io/v1"}"#,
+            r#"{"apiVersion":"client.authentication.k8s.io/v1","spec":5}"#,
+            "{\"apiVersion\":\"client.authentication.k8s.io/v1\"}x",
+        ] {
+            let report = parse(text).unwrap_err();
+            assert!(report.starts_with("error: KUBERNETES_EXEC_INFO is not usable\n"), "{text}: {report}");
+        }
+    }
+}

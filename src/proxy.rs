@@ -1,0 +1,94 @@
+//! Which proxy a request goes through, if any. Pure: the endpoint only carries it out.
+
+use crate::origin::Origin;
+
+/// The proxy settings of the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ProxyEnvironment {
+    /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`: the first that is set and not empty.
+    pub(crate) proxy: Option<String>,
+    /// `no_proxy` or `NO_PROXY`.
+    pub(crate) no_proxy: Option<String>,
+}
+
+impl ProxyEnvironment {
+    /// Reads the variables in curl's order; `HTTP_PROXY` never counts, the token endpoint is https.
+    pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let first = |names: &[&str]| names.iter().filter_map(|name| env(name)).find(|value| !value.is_empty());
+        Self {
+            proxy: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+            no_proxy: first(&["no_proxy", "NO_PROXY"]),
+        }
+    }
+
+    /// The proxy for a target: none for this machine, none for what `no_proxy` names.
+    pub(crate) fn proxy_for(&self, target: &Origin) -> Option<&str> {
+        if target.is_loopback() || self.no_proxy.as_deref().is_some_and(|list| excludes(list, target)) {
+            return None;
+        }
+        self.proxy.as_deref()
+    }
+}
+
+/// Whether a `no_proxy` list names a host: `*`, the host itself or a parent domain, with or without a port.
+fn excludes(list: &str, target: &Origin) -> bool {
+    list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        let entry = entry.to_ascii_lowercase();
+        let (host, port) = match entry.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.parse::<u16>().ok()),
+            _ => (entry.as_str(), None),
+        };
+        let host = host.trim_start_matches('*').trim_start_matches('.');
+        port.is_none_or(|port| port == target.port)
+            && (host.is_empty()
+                || target.host == host
+                || target.host.trim_matches(['[', ']']) == host
+                || target.host.strip_suffix(host).is_some_and(|rest| rest.ends_with('.')))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(vars: &[(&str, &str)], host: &str) -> Option<String> {
+        let env = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let target = Origin::parse(host, true).unwrap();
+        ProxyEnvironment::read(&env).proxy_for(&target).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_environment_is_read_in_order() {
+        let both = [("ALL_PROXY", "http://all"), ("HTTPS_PROXY", "http://https"), ("HTTP_PROXY", "http://http")];
+        assert_eq!(chosen(&both, "h"), Some("http://https".to_owned()));
+        assert_eq!(chosen(&[("ALL_PROXY", "http://all")], "h"), Some("http://all".to_owned()));
+        assert_eq!(chosen(&[("HTTP_PROXY", "http://http"), ("HTTPS_PROXY", "")], "h"), None);
+        assert_eq!(chosen(&[("https_proxy", "a"), ("HTTPS_PROXY", "b")], "h"), Some("a".to_owned()));
+    }
+
+    #[test]
+    fn no_proxy_names_hosts_domains_and_ports() {
+        for (list, host, direct) in [
+            ("*", "acme.example.com", true),
+            ("example.com", "acme.example.com", true),
+            (".example.com", "acme.example.com", true),
+            ("*.example.com", "acme.example.com", true),
+            ("ACME.example.com", "acme.example.com", true),
+            ("acme.example.com:443", "acme.example.com", true),
+            ("acme.example.com:8443", "acme.example.com", false),
+            ("ample.com", "acme.example.com", false),
+            ("other.com, acme.example.com", "acme.example.com", true),
+            ("", "acme.example.com", false),
+            ("10.0.0.1", "10.0.0.1", true),
+        ] {
+            let proxy = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], host);
+            assert_eq!(proxy.is_none(), direct, "{list} {host}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_never_reached_through_the_environments_proxy() {
+        assert_eq!(chosen(&[("HTTPS_PROXY", "p")], "127.0.0.1:8443"), None);
+        assert_eq!(chosen(&[("HTTPS_PROXY", "p")], "localhost"), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! What users rely on: the real binary, real clients, the emulator over real sockets.
+
+mod get;
+mod sandbox;

@@ -1,0 +1,356 @@
+//! A cleared world to run the real binary in: its own home, its own environment, an emulated tenant.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use ws1_emulator::Emulator;
+
+/// The profile's name in every sandbox.
+pub(crate) const PROFILE: &str = "prod";
+
+/// The secret that the emulator's default client has.
+pub(crate) const SECRET: &str = "emulator-secret";
+
+/// A home directory, an environment, and perhaps a tenant.
+pub(crate) struct Sandbox {
+    /// Everything is below this directory.
+    dir: tempfile::TempDir,
+    /// The environment of every process that is run.
+    vars: BTreeMap<String, String>,
+    /// What stands for a text that differs from run to run.
+    names: Vec<(String, String)>,
+}
+
+impl Sandbox {
+    /// An empty home: no configuration, no cache.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        let mut vars = BTreeMap::new();
+        vars.insert("HOME".to_owned(), home.display().to_string());
+        vars.insert("PATH".to_owned(), path());
+        vars.insert("LC_ALL".to_owned(), "C".to_owned());
+        let names = vec![(dir.path().display().to_string(), "$SANDBOX".to_owned())];
+        Self { dir, vars, names }
+    }
+
+    /// A home with the profile `prod` for an emulated tenant and the secret of its default client.
+    pub(crate) fn with_tenant(emulator: &Emulator) -> Self {
+        let mut sandbox = Self::new();
+        sandbox.write_secret(SECRET);
+        let ca = emulator.ca_pem().map(|pem| {
+            let file = sandbox.path("ca.pem");
+            write(&file, pem.as_bytes());
+            file.display().to_string()
+        });
+        let mut profile = serde_json::json!({
+            "tenant": emulator.url(),
+            "client_id": "ci-bot",
+            "client_secret": { "file": sandbox.secret_file() },
+        });
+        if let Some(ca) = ca {
+            profile["ca_file"] = ca.into();
+            profile["ca_only"] = true.into();
+        }
+        sandbox.write_config(&serde_json::json!({ "default_profile": PROFILE, "profiles": { PROFILE: profile } }));
+        sandbox.name(&emulator.host(), "$TENANT");
+        sandbox
+    }
+
+    /// A path below the sandbox.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Where the client secret is.
+    pub(crate) fn secret_file(&self) -> PathBuf {
+        self.path("client.secret")
+    }
+
+    /// Where the configuration is.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.path("home/.config/ws1-token/config.json")
+    }
+
+    /// Where tokens are cached.
+    pub(crate) fn cache_dir(&self) -> PathBuf {
+        self.path("home/.cache/ws1-token")
+    }
+
+    /// Writes the client secret with mode 0600.
+    pub(crate) fn write_secret(&self, secret: &str) {
+        write(&self.secret_file(), secret.as_bytes());
+    }
+
+    /// Writes the configuration.
+    pub(crate) fn write_config(&self, config: &Value) {
+        self.write_config_text(&config.to_string());
+    }
+
+    /// Writes the configuration as text.
+    pub(crate) fn write_config_text(&self, text: &str) {
+        std::fs::create_dir_all(self.config_file().parent().unwrap()).unwrap();
+        write(&self.config_file(), text.as_bytes());
+    }
+
+    /// Changes settings of the profile `prod`.
+    pub(crate) fn edit_profile(&self, edit: impl FnOnce(&mut Value)) {
+        let mut config: Value = serde_json::from_slice(&std::fs::read(self.config_file()).unwrap()).unwrap();
+        edit(&mut config["profiles"][PROFILE]);
+        self.write_config(&config);
+    }
+
+    /// Sets a variable for every process from now on.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.vars.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Unsets a variable.
+    pub(crate) fn unset(&mut self, name: &str) -> &mut Self {
+        self.vars.remove(name);
+        self
+    }
+
+    /// Lets `name` stand for a text in every output.
+    pub(crate) fn name(&mut self, text: &str, name: &str) -> &mut Self {
+        self.names.insert(0, (text.to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Any program, in this environment and with nothing on its standard input.
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.vars).current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// `ws1-token` with arguments.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.program(binary());
+        command.args(args);
+        command
+    }
+
+    /// Runs `ws1-token`.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.finish(self.command(args))
+    }
+
+    /// Runs `ws1-token` with a standard input.
+    pub(crate) fn run_with_stdin(&self, args: &[&str], stdin: &[u8]) -> Output {
+        let mut command = self.command(args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // It may end without reading everything.
+        let _ = child.stdin.take().unwrap().write_all(stdin);
+        self.wait(child)
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn finish(&self, mut command: Command) -> Output {
+        self.wait(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Starts a command; its outputs are read when it is waited for.
+    pub(crate) fn start(&self, mut command: Command) -> Child {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Waits for a started command.
+    pub(crate) fn wait(&self, child: Child) -> Output {
+        let output = child.wait_with_output().unwrap();
+        Output {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: status_of(output.status),
+            names: self.names.clone(),
+        }
+    }
+
+    /// Runs the same command in many processes at once.
+    pub(crate) fn run_many(&self, count: usize, args: &[&str]) -> Vec<Output> {
+        let children: Vec<Child> = (0..count).map(|_| self.start(self.command(args))).collect();
+        children.into_iter().map(|child| self.wait(child)).collect()
+    }
+
+    /// The one entry file of the cache.
+    pub(crate) fn entry_file(&self) -> PathBuf {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.cache_dir())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files.remove(0)
+    }
+
+    /// The one lock file of the cache.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.entry_file().with_extension("lock")
+    }
+
+    /// The content of the cache entry.
+    pub(crate) fn entry(&self) -> Value {
+        let file: Value = serde_json::from_slice(&std::fs::read(self.entry_file()).unwrap()).unwrap();
+        file["entry"].clone()
+    }
+
+    /// Changes the cache entry and mends its checksum.
+    pub(crate) fn edit_entry(&self, edit: impl FnOnce(&mut Value)) {
+        let mut entry = self.entry();
+        edit(&mut entry);
+        let body = entry.to_string();
+        let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(body.as_bytes());
+        let text = format!("{{\"checksum\":\"{checksum:08x}\",\"entry\":{body}}}\n");
+        write(&self.entry_file(), text.as_bytes());
+    }
+
+    /// Lets the cached token grow older by moving every time of the entry into the past.
+    pub(crate) fn age(&self, seconds: i64) {
+        self.edit_entry(|entry| {
+            for pointer in [
+                "/token/issued_at",
+                "/token/expires_at",
+                "/token/issued_boot",
+                "/renew_after",
+                "/failure/at",
+                "/failure/until",
+            ] {
+                if let Some(time) = entry.pointer_mut(pointer)
+                    && let Some(number) = time.as_i64()
+                    && number != 0
+                {
+                    *time = (number - seconds).into();
+                }
+            }
+        });
+    }
+
+    /// Lets the cached token grow older until it has so many seconds left.
+    pub(crate) fn age_until(&self, left: i64) {
+        let entry = self.entry();
+        let expires_at = entry["token"]["expires_at"].as_i64().unwrap();
+        self.age(expires_at - now() - left);
+    }
+}
+
+/// The end of a run. Its `Display` is what snapshots hold: streams and status, with stable names for what varies.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+    /// Exit status; 128 and the signal's number if a signal ended it.
+    pub(crate) status: i32,
+    /// See [`Sandbox::name`].
+    names: Vec<(String, String)>,
+}
+
+impl Output {
+    /// The token of a successful `get`; fails the test otherwise.
+    pub(crate) fn token(&self) -> String {
+        assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{self}");
+        self.stdout.trim_end().to_owned()
+    }
+
+    /// Names in place of what varies.
+    fn stable(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.stable(&self.stdout))?;
+        if !self.stderr.is_empty() {
+            write!(f, "--- stderr ---\n{}", self.stable(&self.stderr))?;
+        }
+        if self.status != 0 {
+            writeln!(f, "[exit status: {}]", self.status)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares with a snapshot of the top-level `snapshots/`; tokens, times and identities have stable names in it.
+macro_rules! assert_snapshot {
+    ($name:expr, $value:expr) => {
+        insta::with_settings!({
+            snapshot_path => "../../snapshots",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+            filters => vec![
+                (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "$$TOKEN"),
+                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "$$TIME"),
+                (r"\b[0-9a-f]{64}\b", "$$IDENTITY"),
+            ],
+        }, {
+            insta::assert_snapshot!($name, $value.to_string());
+        });
+    };
+}
+pub(crate) use assert_snapshot;
+
+/// The binary under test.
+pub(crate) fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_ws1-token")
+}
+
+/// Seconds since the Unix epoch.
+#[expect(clippy::disallowed_methods, reason = "a test's own clock")]
+pub(crate) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
+
+/// The search path of the machine, without anything else of its environment.
+#[expect(clippy::disallowed_methods, reason = "a test's own environment")]
+fn path() -> String {
+    std::env::var("PATH").unwrap()
+}
+
+/// Whether this is a run in which a missing client is a failure.
+#[expect(clippy::disallowed_methods, reason = "a test's own environment")]
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// Names a client that is not on this machine, and fails where it has to be.
+pub(crate) fn missing(client: &str) {
+    let _ = writeln!(std::io::stderr(), "MISSING CLIENT: {client}, its tests are skipped");
+    assert!(!is_ci(), "{client} must be installed where CI=true");
+}
+
+/// Writes a file with mode 0600.
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+    set_mode(path, 0o600);
+}
+
+/// Sets a file's mode, where there are modes.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+}
+
+/// The exit status, or 128 and the signal's number.
+fn status_of(status: std::process::ExitStatus) -> i32 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return 128 + signal;
+    }
+    status.code().unwrap_or(-1)
+}
