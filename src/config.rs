@@ -506,4 +506,6 @@ fn setting(setting: String, cause: String, hint: &str) -> Error {
 }
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;

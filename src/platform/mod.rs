@@ -28,6 +28,7 @@ pub(crate) enum SecretFileError {
     /// It could not be opened or read.
     Io(io::Error),
     /// Others can read or own it; the text says who.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
     Shared(String),
     /// It is not a regular file.
     Irregular,
@@ -50,6 +51,7 @@ impl fmt::Display for SecretFileError {
 #[derive(Debug)]
 pub(crate) enum Distrust {
     /// Its content is not trusted, but it may be replaced: others could have read or written it.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
     Replaceable(String),
     /// It is left alone: a link, a pipe or a directory in the place of the file, or it cannot be read.
     Unusable(String),

@@ -112,6 +112,11 @@ impl Sandbox {
         self
     }
 
+    /// A variable's value.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        &self.vars[name]
+    }
+
     /// Unsets a variable.
     pub(crate) fn unset(&mut self, name: &str) -> &mut Self {
         self.vars.remove(name);

@@ -1,0 +1,208 @@
+//! The README's console blocks, run as they stand: commands in bash, their output compared line by line, `…` standing
+//! for anything.
+
+use ws1_emulator::Emulator;
+
+use crate::sandbox::{SECRET, Sandbox, binary, missing, write};
+
+/// The README.
+const README: &str = include_str!("../../README.md");
+
+/// The texts between ```` ```KIND ```` and ```` ``` ````.
+fn blocks(kind: &str) -> Vec<String> {
+    README.split(&format!("\n```{kind}\n")).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+/// A command of a block and the lines that follow it.
+struct Step {
+    command: String,
+    output: Vec<String>,
+}
+
+/// The steps of a block.
+fn steps(block: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        match line.strip_prefix("$ ") {
+            Some(command) => steps.push(Step { command: command.to_owned(), output: Vec::new() }),
+            None => steps.last_mut().unwrap().output.push(line.to_owned()),
+        }
+    }
+    steps
+}
+
+/// Whether a line is as the README says; `…` is anything, a last line of `…` alone any number of lines.
+fn matches(expected: &[String], actual: &[String]) -> bool {
+    let open_end = expected.last().is_some_and(|line| line == "…");
+    let expected = if open_end { &expected[..expected.len() - 1] } else { expected };
+    let enough = if open_end { actual.len() >= expected.len() } else { actual.len() == expected.len() };
+    enough
+        && expected.iter().zip(actual).all(|(expected, actual)| {
+            let mut rest = actual.as_str();
+            let mut parts = expected.split('…').enumerate().peekable();
+            while let Some((at, part)) = parts.next() {
+                let found = match (at, parts.peek()) {
+                    (0, _) => rest.starts_with(part).then_some(0),
+                    (_, None) => rest.len().checked_sub(part.len()).filter(|_| rest.ends_with(part)),
+                    _ => rest.find(part),
+                };
+                match found {
+                    Some(found) => rest = &rest[found + part.len()..],
+                    None => return false,
+                }
+            }
+            expected.contains('…') || rest.is_empty()
+        })
+}
+
+/// A world in which the README's hosts are the emulator.
+struct World {
+    sandbox: Sandbox,
+    emulator: Emulator,
+}
+
+impl World {
+    fn new() -> Self {
+        let repositories = tempfile::tempdir().unwrap().keep();
+        let emulator = Emulator::builder().tls().git_root(&repositories).start().unwrap();
+        let mut sandbox = Sandbox::new();
+        make_repository(&sandbox, &repositories.join("app.git"));
+        write(&sandbox.path("ca.pem"), emulator.ca_pem().unwrap().as_bytes());
+        let ca = sandbox.path("ca.pem").display().to_string();
+        for name in ["WS1_TOKEN_CA_FILE", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"] {
+            sandbox.set(name, &ca);
+        }
+        let bin = std::path::Path::new(binary()).parent().unwrap().display().to_string();
+        let path = format!("{bin}:{}", sandbox.variable("PATH"));
+        let kubeconfig = sandbox.path("kubeconfig").display().to_string();
+        sandbox.set("PATH", path).set("KUBECONFIG", kubeconfig);
+        let world = Self { sandbox, emulator };
+        world.sandbox.write_config_text(&world.with_hosts(&blocks("json")[0]));
+        write(&world.sandbox.path("home/.config/ws1-token/prod.secret"), SECRET.as_bytes());
+        write(&world.sandbox.path("kubeconfig"), world.kubeconfig().as_bytes());
+        world
+    }
+
+    /// The README's text for this machine.
+    fn with_hosts(&self, text: &str) -> String {
+        let host = self.emulator.host();
+        text.replace("https://git.example.com/", &format!("https://{host}/git/"))
+            .replace("git.example.com", &host)
+            .replace("acme.example.com", &host)
+    }
+
+    /// A cluster without users.
+    fn kubeconfig(&self) -> String {
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "acme",
+            "clusters": [{"name": "acme", "cluster": {
+                "server": format!("{}/k8s", self.emulator.url()),
+                "certificate-authority": self.sandbox.path("ca.pem") }}],
+            "contexts": [{"name": "acme", "context": {"cluster": "acme", "user": "none"}}]
+        })
+        .to_string()
+    }
+
+    /// Runs a block in one shell and compares what each command printed.
+    fn check(&self, block: &str) {
+        let steps = steps(block);
+        let mut script = String::from("exec 2>&1\n");
+        for step in &steps {
+            script.push_str(&self.with_hosts(&step.command));
+            script.push_str("\necho; echo \"=== $?\"\n");
+        }
+        let mut shell = self.sandbox.program("bash");
+        shell.args(["-c", &script]);
+        let output = self.sandbox.finish(shell);
+        let printed = output.stdout.replace(&self.emulator.host(), "acme.example.com");
+        let mut parts = printed.split("=== ");
+        let mut text = parts.next().unwrap().to_owned();
+        for step in &steps {
+            let after = parts.next().unwrap_or_else(|| panic!("no end of `{}`:\n{printed}", step.command));
+            let (status, next) = after.split_once('\n').unwrap();
+            let actual: Vec<String> = text.trim_end().lines().map(str::to_owned).collect();
+            assert_eq!(status, "0", "`{}`:\n{text}", step.command);
+            assert!(
+                matches(&step.output, &actual),
+                "`{}` printed\n{text}\nbut the README says\n{}",
+                step.command,
+                step.output.join("\n")
+            );
+            next.clone_into(&mut text);
+        }
+    }
+}
+
+/// A bare repository with one commit.
+fn make_repository(sandbox: &Sandbox, bare: &std::path::Path) {
+    let script = format!(
+        "set -e; git init -q -b main work; cd work; echo hello > file; git add file; \
+         git -c user.name=t -c user.email=t@example.com commit -q -m first; git clone -q --bare . '{}'",
+        bare.display()
+    );
+    let mut shell = sandbox.program("bash");
+    shell.args(["-c", &script]);
+    let output = sandbox.finish(shell);
+    assert_eq!(output.status, 0, "{output}");
+}
+
+/// Whether a program can be run at all.
+fn is_there(sandbox: &Sandbox, program: &str) -> bool {
+    let mut command = sandbox.program(program);
+    command.arg("--help").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command.status().is_ok()
+}
+
+#[test]
+fn the_console_blocks_are_true() {
+    let probe = Sandbox::new();
+    for client in ["git", "curl"] {
+        if !is_there(&probe, client) {
+            missing(client);
+            return;
+        }
+    }
+    let world = World::new();
+    let blocks = blocks("console");
+    assert!(blocks.len() >= 5, "{} blocks", blocks.len());
+    for block in blocks {
+        if block.contains("kubectl") && !is_there(&probe, "kubectl") {
+            missing("kubectl");
+            continue;
+        }
+        world.sandbox.run(&["forget"]);
+        world.check(&block);
+    }
+}
+
+#[test]
+fn the_comparison_can_fail() {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    for (expected, actual, same) in [
+        ("a…c", "abc", true),
+        ("a…c", "abcd", false),
+        ("…", "x\ny", true),
+        ("a\n…", "a", true),
+        ("a\n…", "b\nc", false),
+        ("a", "a\nb", false),
+        ("a…b…c", "a1b2c", true),
+        ("a…b…c", "a1c", false),
+        ("abc", "abcd", false),
+    ] {
+        assert_eq!(matches(&lines(expected), &lines(actual)), same, "{expected:?} {actual:?}");
+    }
+}
+
+#[test]
+fn every_variable_and_command_of_the_help_is_in_the_readme() {
+    let help = Sandbox::new().run(&["--help"]).stdout;
+    let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    for variable in words.filter(|word| word.starts_with("WS1_")) {
+        assert!(README.contains(variable), "{variable}");
+    }
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    for line in commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        let command = line.split_whitespace().next().unwrap();
+        assert!(command == "help" || README.contains(&format!("| `{command}")), "{command}");
+    }
+}
