@@ -1,0 +1,529 @@
+#!/bin/sh
+# Builds ws1-token from this source tree and installs it for one user; `--help` tells the rest.
+# Everything is in functions that the last line calls, so that half a file does nothing.
+set -eu
+
+usage() {
+    cat <<'END'
+Usage: ./install.sh [--prefix DIR] [--try] [--uninstall] [--help]
+
+Builds ws1-token and installs it, with shell completions, for the user who runs this. Needs cargo, not root.
+
+  --prefix DIR   install below DIR instead of ~/.local
+  --try          install into a temporary place, show the program at work against an emulated tenant
+                 on this machine, and remove everything again
+  --uninstall    remove what an installation put below the prefix
+  --help         print this
+END
+}
+
+# What an installation consists of, below the prefix. Each is one file.
+BINARY=bin/ws1-token
+GIT_HELPER=bin/git-credential-ws1
+BASH_COMPLETION=share/bash-completion/completions/ws1-token
+ZSH_COMPLETION=share/zsh/site-functions/_ws1-token
+FISH_COMPLETION=share/fish/vendor_completions.d/ws1-token.fish
+SCHEMA=share/ws1-token/config.schema.json
+# Lists the directories that did not exist before, so that `--uninstall` removes those and no others.
+RECORD=share/ws1-token/created-directories
+
+main() {
+    action=install
+    prefix=
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --prefix)
+                take_prefix "${2:-}"
+                shift
+                ;;
+            --prefix=*) take_prefix "${1#--prefix=}" ;;
+            --try) choose try ;;
+            --uninstall) choose uninstall ;;
+            --help | -h)
+                usage
+                return
+                ;;
+            *) misuse "unknown argument: $1" ;;
+        esac
+        shift
+    done
+    unset CDPATH
+    source=$(cd -- "$(dirname -- "$0")" && pwd)
+    scratch=
+    emulator=
+    trap clean_up EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 141' PIPE
+    trap 'exit 143' TERM
+    if [ "$action" = try ]; then
+        [ -z "$prefix" ] || misuse "--try has a prefix of its own: leave out --prefix"
+        try
+    else
+        find_prefix
+        "$action"
+    fi
+}
+
+# Notes where to; a flag in the place of the directory is a slip.
+take_prefix() {
+    case $1 in
+        '' | -*) misuse "--prefix needs a directory" ;;
+    esac
+    prefix=$1
+}
+
+# Notes what to do; two things at once are a mistake.
+choose() {
+    [ "$action" = install ] || [ "$action" = "$1" ] || misuse "--try and --uninstall exclude each other"
+    action=$1
+}
+
+say() {
+    printf '%s\n' "$*"
+}
+
+die() {
+    printf 'install.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+misuse() {
+    printf 'install.sh: %s\n' "$*" >&2
+    usage >&2
+    exit 2
+}
+
+# Runs at every end of the script.
+clean_up() {
+    status=$?
+    trap '' HUP INT PIPE TERM
+    if [ -n "$emulator" ]; then
+        kill "$emulator" 2>/dev/null || true
+        wait "$emulator" 2>/dev/null || true
+    fi
+    [ -z "$scratch" ] || rm -rf "$scratch"
+    [ -z "${draft:-}" ] || rm -f "$draft"
+    exit "$status"
+}
+
+# Makes `prefix` absolute.
+find_prefix() {
+    if [ -z "$prefix" ]; then
+        [ -n "${HOME:-}" ] || die "HOME is not set: say where to with --prefix DIR"
+        prefix=$HOME/.local
+    fi
+    case $prefix in
+        /*) ;;
+        *) prefix=$PWD/$prefix ;;
+    esac
+    while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
+}
+
+# --- building ------------------------------------------------------------------------------------
+
+# Finds cargo and decides what to build for: sets `target` and `target_dir`.
+prepare_build() {
+    command -v cargo >/dev/null || die "cargo, which builds it, is not on PATH.
+Get it from https://rustup.rs, or from your distribution (Debian, Ubuntu: apt install rustup)."
+    command -v rustc >/dev/null || die "cargo is there, but rustc is not on PATH: install both, from https://rustup.rs for example."
+    host=$(cd "$source" && rustc -vV | sed -n 's/^host: //p')
+    [ -n "$host" ] || die "rustc does not say what it builds for (rustc -vV)"
+    target_dir=${CARGO_TARGET_DIR:-$source/target}
+    case $target_dir in
+        /*) ;;
+        *) target_dir=$PWD/$target_dir ;;
+    esac
+    target=$host
+    case $host in
+        x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) prefer_static "${host%-gnu}-musl" ;;
+    esac
+}
+
+# Takes the static target if it can be had: such a binary starts faster and runs on any distribution.
+prefer_static() {
+    lacking=
+    command -v musl-gcc >/dev/null || lacking="musl-gcc (package musl-tools)"
+    if [ -z "$lacking" ] && ! has_target "$1"; then
+        rustup target add "$1" >/dev/null 2>&1 || true
+    fi
+    has_target "$1" || lacking="${lacking:+$lacking and }the Rust target (rustup target add $1)"
+    if [ -z "$lacking" ]; then
+        target=$1
+    else
+        say "The binary will need this machine's C library; for a static, faster one install $lacking."
+    fi
+}
+
+# Whether the standard library for a target is there.
+has_target() {
+    libraries=$(cd "$source" && rustc --print target-libdir --target "$1" 2>/dev/null) && [ -d "$libraries" ]
+}
+
+# Builds one package; the binary is in `$target_dir/$target/release` then.
+build() {
+    say "Building $1 for $target"
+    (
+        cd "$source"
+        if [ "$target" != "$host" ]; then
+            # ring has C in it, which must be compiled for the same C library.
+            export "CC_$(printf %s "$target" | tr - _)=musl-gcc"
+        fi
+        cargo build --quiet --release --locked --package "$1" --target "$target" --target-dir "$target_dir"
+    ) || die "the build failed"
+}
+
+# --- installing ----------------------------------------------------------------------------------
+
+install() {
+    prepare_build
+    build ws1-token
+    put_in_place
+    describe
+}
+
+# Puts everything below the prefix. Doing so again replaces it.
+put_in_place() {
+    make_directories
+    place "$BINARY" 755 cat "$target_dir/$target/release/ws1-token"
+    ln -sf ws1-token "$prefix/$GIT_HELPER"
+    say "Installed $prefix/$BINARY, and git-credential-ws1 beside it"
+    place "$BASH_COMPLETION" 644 "$prefix/$BINARY" completions bash
+    place "$ZSH_COMPLETION" 644 "$prefix/$BINARY" completions zsh
+    place "$FISH_COMPLETION" 644 "$prefix/$BINARY" completions fish
+    say "Installed completions for bash, zsh and fish in $prefix/share"
+    if [ -f "$source/src/config/config.schema.json" ]; then
+        place "$SCHEMA" 644 cat "$source/src/config/config.schema.json"
+        say "Installed $prefix/$SCHEMA, for editors"
+    fi
+}
+
+# Makes the directories, and adds those it had to make to the record.
+make_directories() {
+    created=
+    for file in "$RECORD" "$BINARY" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION"; do
+        make_directory "$(dirname "$prefix/$file")"
+    done
+    [ ! -f "$prefix/$RECORD" ] || created=$created$(cat "$prefix/$RECORD")
+    place "$RECORD" 644 say "$created"
+}
+
+# Makes a directory and its parents, and puts them in front of `created`.
+make_directory() {
+    [ ! -d "$1" ] || return 0
+    make_directory "$(dirname "$1")"
+    mkdir "$1" || die "cannot make $1"
+    created="$1
+$created"
+}
+
+# place FILE MODE COMMAND...: makes a file below the prefix of a command's output. Whoever runs or reads it meanwhile
+# sees the old one or the new one, never half of it.
+place() {
+    file=$prefix/$1
+    draft=$(dirname "$file")/.ws1-token.$$
+    mode=$2
+    shift 2
+    "$@" >"$draft" || die "cannot write $file"
+    chmod "$mode" "$draft"
+    mv -f "$draft" "$file"
+    draft=
+}
+
+# Says what to do next.
+describe() {
+    say "ws1-token $("$prefix/$BINARY" --version | sed 's/.* //') is installed."
+    case :$PATH: in
+        *":$prefix/bin:"*) ;;
+        *) advise_path ;;
+    esac
+}
+
+# Tells the line that makes the user's shell find the program.
+advise_path() {
+    directory=$(quoted "$prefix/bin")
+    case ${SHELL:-} in
+        */fish) say "It is not on PATH yet. Run once: fish_add_path $directory" ;;
+        */zsh) say "It is not on PATH yet. Add this line to ~/.zshrc: export PATH=$directory:\"\$PATH\"" ;;
+        */bash) say "It is not on PATH yet. Add this line to ~/.bashrc: export PATH=$directory:\"\$PATH\"" ;;
+        *) say "It is not on PATH yet. Add this line to ~/.profile: export PATH=$directory:\"\$PATH\"" ;;
+    esac
+}
+
+# A text as one word for a shell.
+quoted() {
+    printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# --- uninstalling --------------------------------------------------------------------------------
+
+uninstall() {
+    removed=0
+    for file in "$BINARY" "$GIT_HELPER" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$SCHEMA"; do
+        if [ -e "$prefix/$file" ] || [ -L "$prefix/$file" ]; then
+            rm -f "$prefix/$file"
+            say "Removed $prefix/$file"
+            removed=$((removed + 1))
+        fi
+    done
+    remove_directories
+    [ "$removed" -gt 0 ] || say "Nothing of ws1-token is installed in $prefix."
+    tell_what_stays
+}
+
+# Removes the directories of the record, unless something else is in them by now.
+remove_directories() {
+    [ -f "$prefix/$RECORD" ] || return 0
+    directories=$(cat "$prefix/$RECORD")
+    rm -f "$prefix/$RECORD"
+    printf '%s\n' "$directories" | while IFS= read -r directory; do
+        [ -z "$directory" ] || rmdir "$directory" 2>/dev/null || true
+    done
+}
+
+# Says where the user's own data is.
+tell_what_stays() {
+    home=${HOME:-\~}
+    case $(uname -s) in
+        Darwin)
+            config="$home/Library/Application Support"
+            cache=$home/Library/Caches
+            ;;
+        *)
+            config=${XDG_CONFIG_HOME:-$home/.config}
+            cache=${XDG_CACHE_HOME:-$home/.cache}
+            ;;
+    esac
+    say "Left alone: profiles in $config/ws1-token, cached tokens in $cache/ws1-token."
+}
+
+# --- trying --------------------------------------------------------------------------------------
+
+try() {
+    prepare_build
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/ws1-token-try.XXXXXX")
+    scratch=$(cd "$scratch" && pwd)
+    world=$scratch/home
+    prefix=$scratch/prefix
+    build ws1-token
+    build ws1-emulator
+    say "Installing into a temporary place"
+    put_in_place >/dev/null
+    mkdir "$world" "$world/tmp"
+    start_emulator
+    write_profile
+    show_steps
+}
+
+# Replaces the shell with a command that sees nothing of the user's own: no configuration, cache or variables.
+in_world() {
+    cd "$world"
+    exec env -i HOME="$world" TMPDIR="$world/tmp" PATH="$prefix/bin:$PATH" LC_ALL=C \
+        XDG_CONFIG_HOME="$world/.config" XDG_CACHE_HOME="$world/.cache" \
+        GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 "$@"
+}
+
+# Starts the tenant on a free port of this machine, with a git repository behind its tokens.
+start_emulator() {
+    mkdir "$world/repositories"
+    if has git; then
+        (in_world sh -c 'git init -q seed && cd seed && echo "It works." >README &&
+            git add README && git -c user.name=ws1 -c user.email=ws1@example.com commit -q -m "A file" &&
+            git clone -q --bare . ../repositories/demo.git') || die "cannot make a git repository"
+    fi
+    in_world "$target_dir/$target/release/ws1-emulator" --tls --ca-out ca.pem --git-root repositories \
+        --ready-file ready.json >"$scratch/emulator.log" 2>&1 &
+    emulator=$!
+    tries=0
+    until [ -s "$world/ready.json" ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 100 ] || ! kill -0 "$emulator" 2>/dev/null; then
+            cat "$scratch/emulator.log" >&2
+            die "the emulated tenant did not start"
+        fi
+        sleep 0.1 2>/dev/null || sleep 1
+    done
+    url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$world/ready.json")
+    say "An emulated tenant listens on $url"
+}
+
+# Writes a profile for the tenant, the secret in a file of its own.
+write_profile() {
+    (
+        umask 077
+        mkdir -p "$world/.config/ws1-token"
+        cd "$world/.config/ws1-token"
+        sed -n 's/.*"client_secret":"\([^"]*\)".*/\1/p' "$world/ready.json" >demo.secret
+        cat >config.json <<END
+{ "default_profile": "demo",
+  "profiles": { "demo": {
+      "tenant": "$url",
+      "client_id": "ci-bot",
+      "client_secret": { "file": "demo.secret" },
+      "ca_file": "$world/ca.pem", "ca_only": true } } }
+END
+    )
+}
+
+# Goes through the steps, whatever becomes of the single one, and ends with the verdict.
+show_steps() {
+    count=0
+    failed=
+    skipped=
+    step "a token" step_token
+    step "the same token again, from the cache" step_cached
+    step "a credential for kubectl" step_kubectl
+    step "git clone of a protected repository" step_git
+    step "a call of the protected API" step_api
+    step "a renewed token" step_renewal
+    step "the state of the profile" step_status
+    if [ -n "$failed" ]; then
+        say "ws1-token --try: FAILED:$failed"
+        return 1
+    elif [ -n "$skipped" ]; then
+        say "ws1-token --try: no step failed; skipped:$skipped"
+    else
+        say "ws1-token --try: all $count steps passed"
+    fi
+}
+
+# step TITLE FUNCTION: one of the steps. They say why they fail; `missing` says what they skip.
+step() {
+    count=$((count + 1))
+    say
+    say "$count. $1"
+    lack=
+    outcome=
+    if "$2"; then
+        [ -z "$lack" ] || say "$lack"
+        say "${outcome:-ok}"
+    else
+        failed="$failed${failed:+,} $1"
+        say "FAILED"
+    fi
+}
+
+# Shows a command and what it prints, tokens shortened; `output` is its standard output. Fails if the command does.
+show() {
+    say "\$ $1"
+    code=0
+    (in_world sh -c "$1") >"$scratch/output" 2>"$scratch/errors" </dev/null || code=$?
+    output=$(cat "$scratch/output")
+    cat "$scratch/output" "$scratch/errors" | shortened
+    [ "$code" -eq 0 ] || say "[exit status: $code]"
+    return "$code"
+}
+
+# Standard input with no token whole in it: the start is the same in all of them, the end tells them apart.
+shortened() {
+    sed 's/eyJ[A-Za-z0-9._-]*\([A-Za-z0-9_-]\{6\}\)/eyJ...\1/g' | awk '{ print substr($0, 1, 200) }'
+}
+
+# expect TEXT WHAT: `output` has TEXT in it, or the step fails for want of WHAT.
+expect() {
+    case $output in
+        *"$1"*) ;;
+        *)
+            say "expected $2"
+            return 1
+            ;;
+    esac
+}
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+# missing PROGRAM WHAT: skips what needs a program that is not there; in CI it has to be.
+missing() {
+    if [ "${CI:-}" = true ]; then
+        say "$1 is not installed, and has to be where CI=true"
+        return 1
+    fi
+    lack="skipped: $2, because $1 is not installed"
+    skipped="$skipped${skipped:+,} $2 (no $1)"
+}
+
+# requested COUNT: the tenant says that it was asked for a token so often.
+requested() {
+    if ! has curl; then
+        missing curl "the tenant's counters"
+        return
+    fi
+    show "curl --silent --show-error --cacert ca.pem $url/emulator/counters" || return 1
+    case $output in
+        *'"token_requests":'"$1"[,}]*) ;;
+        *)
+            say "expected \"token_requests\":$1"
+            return 1
+            ;;
+    esac
+}
+
+step_token() {
+    show "ws1-token get" || return 1
+    expect eyJ "a token" || return 1
+    first=$output
+}
+
+step_cached() {
+    show "ws1-token get" || return 1
+    if [ "$output" != "${first:-}" ]; then
+        say "expected the same token"
+        return 1
+    fi
+    requested 1
+}
+
+step_kubectl() {
+    show "ws1-token kubectl" || return 1
+    expect '"kind":"ExecCredential"' "an ExecCredential" || return 1
+    if ! has kubectl; then
+        missing kubectl "kubectl get pods"
+        return
+    fi
+    cat >"$world/kubeconfig" <<END
+{ "apiVersion": "v1", "kind": "Config", "current-context": "demo",
+  "contexts": [{ "name": "demo", "context": { "cluster": "demo", "user": "ws1" } }],
+  "clusters": [{ "name": "demo", "cluster": { "server": "$url/k8s", "certificate-authority": "ca.pem" } }],
+  "users": [{ "name": "ws1", "user": { "exec": {
+      "apiVersion": "client.authentication.k8s.io/v1beta1", "command": "ws1-token", "args": ["kubectl"],
+      "interactiveMode": "Never" } } }] }
+END
+    show "kubectl --kubeconfig kubeconfig get pods" && expect emulated "the pod of the emulated cluster"
+}
+
+step_git() {
+    if ! has git; then
+        missing git "git clone" && outcome=skipped
+        return
+    fi
+    # shellcheck disable=SC2016 # the shell that runs the line expands it
+    show 'git -c credential.helper=ws1 -c http.sslCAInfo="$HOME/ca.pem" clone '"$url/git/demo.git" || return 1
+    show "cat demo/README" && expect "It works." "the repository's file"
+}
+
+step_api() {
+    if ! has curl; then
+        missing curl "ws1-token curl" && outcome=skipped
+        return
+    fi
+    show "ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent --show-error --fail --cacert ca.pem" || return 1
+    expect '"totalResults"' "a list of users"
+}
+
+step_renewal() {
+    show "ws1-token get --force-refresh" || return 1
+    expect eyJ "a token" || return 1
+    if [ "$output" = "${first:-}" ]; then
+        say "expected another token"
+        return 1
+    fi
+    requested 2
+}
+
+step_status() {
+    show "ws1-token status" && expect fresh "a fresh token"
+}
+
+main "$@"
