@@ -333,8 +333,7 @@ impl<S: Store> Broker<'_, S> {
         let boot_id = || self.clock.boot_id();
         let gained = ask.rejected.is_some()
             || entry.servable(now, &boot_id).is_none_or(|(_, old)| token.remaining(now, &boot_id) > old);
-        let suffices = token.life() >= ask.min_life;
-        entry.renew_after = if gained && suffices { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
+        entry.renew_after = if gained { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if gained {
             entry.token = Some(token);
         }
@@ -346,7 +345,10 @@ impl<S: Store> Broker<'_, S> {
         self.save(leave, &entry);
         match entry.servable(now, &boot_id) {
             Some((token, remaining)) if remaining >= ask.min_life => Ok(self.served(token, now, remaining, !gained)),
-            _ => Err(self.too_short(entry.token.as_ref().map_or(0, Token::life), ask)),
+            _ => {
+                let best = |token: &Token| token.best_life(token.remaining(now, &boot_id), ask.min_life);
+                Err(self.too_short(entry.token.as_ref().map_or(0, best), ask))
+            }
         }
     }
 

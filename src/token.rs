@@ -79,6 +79,11 @@ impl Token {
         elapsed.map_or(by_wall, |elapsed| by_wall.min(self.life().saturating_sub(elapsed)))
     }
 
+    /// The life to name to a caller who wants more of it: the whole, or what is left where the whole would do.
+    pub(crate) fn best_life(&self, remaining: i64, wanted: i64) -> i64 {
+        if self.life() < wanted { self.life() } else { remaining.max(0) }
+    }
+
     /// The verdict on a token with `remaining` seconds left, for a caller that needs `min_life` of them.
     ///
     /// Both windows are a share of the life, so that tokens of half a minute are not renewed on every call.
