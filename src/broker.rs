@@ -279,8 +279,9 @@ impl<S: Store> Broker<'_, S> {
             self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
             self.endpoint.request(grant, secret, left.max(Duration::from_millis(500))).map(|issued| (issued, now))
         };
-        if entry.refresh_in_flight || !self.profile.use_refresh_token {
-            // Whoever set the mark died before it learned what became of the refresh token.
+        if entry.refresh_in_flight || !self.profile.use_refresh_token || matches!(leave, Leave::Unlocked(_)) {
+            // Whoever set the mark died before it learned what became of the refresh token. And without the lock,
+            // writing it back could undo the mark of a process that has the lock and sends it meanwhile.
             entry.refresh_token = None;
             entry.refresh_in_flight = false;
         }
