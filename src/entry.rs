@@ -2,7 +2,7 @@
 
 use crate::clock::Now;
 use crate::secret::Secret;
-use crate::token::{FLOOR, Freshness, Token};
+use crate::token::{CLOCK_TOLERANCE, FLOOR, Freshness, Token};
 
 /// Longest back-off in seconds: a longer one on disk was written under another clock and is ignored.
 const LONGEST_BACK_OFF: i64 = 3600;
@@ -111,6 +111,7 @@ impl Entry {
         match &self.failure {
             Some(failure)
                 if within(now.wall, failure.until)
+                    && failure.at <= now.wall.saturating_add(CLOCK_TOLERANCE)
                     && ask.overridden.as_ref() != Some(failure)
                     && !secret_changed(failure) =>
             {
@@ -220,6 +221,8 @@ mod tests {
         assert_eq!(verdict(&entry, &ask, 60, false), Verdict::Renew(Freshness::Expired));
         let far = Entry { failure: Some(failure(90_000)), ..Entry::default() };
         assert_eq!(verdict(&far, &ask, 0, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &ask, -300, false), Verdict::HoldBack(360), "clocks of two machines");
+        assert_eq!(verdict(&entry, &ask, -301, false), Verdict::Renew(Freshness::Expired), "the clock was set back");
     }
 
     #[test]

@@ -18,8 +18,8 @@ const ADVISORY: i64 = 600;
 /// Mandatory window at its widest, in seconds: everybody waits for the renewal.
 const MANDATORY: i64 = 120;
 
-/// Seconds that a token may come from the future before the clock is taken to have been set back.
-const CLOCK_TOLERANCE: i64 = 300;
+/// Seconds that a token or a failure may come from the future before the clock is taken to have been set back.
+pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 
 /// An access token and its time.
 #[expect(clippy::struct_field_names, reason = "`access_token` is its name in RFC 6749")]
