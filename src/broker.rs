@@ -149,7 +149,7 @@ impl<S: Store> Broker<'_, S> {
                 _ => return self.old_token(&entry, &ask).ok_or_else(|| self.lock_error(started)),
             }
             if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT {
-                return self.old_token(&entry, &ask).ok_or_else(|| self.lock_error(started));
+                return self.old_token_or(&entry, &ask, self.lock_error(started));
             }
             self.clock.sleep(Duration::from_millis(5) + self.clock.jitter(Duration::from_millis(45)));
             entry = self.load();
