@@ -516,9 +516,14 @@ fn a_due_token_is_waited_for_until_another_has_renewed_it() {
 
 #[test]
 fn a_due_token_is_served_when_the_wait_is_over() {
+    let warning = "gave up after 15 s waiting for another ws1-token to renew profile `prod` (lock held by process 77 on \
+                   `/cache/v1.lock`); using the cached token,";
     let world = World::aged(DUE).locks([Lock::Busy]);
-    quiet(&world.get(), "t1, 85 s left, cached", "load, busy, sleep 27, load, busy");
+    let effects = "load, busy, sleep 27, load, busy";
+    loud(&world.get(), "t1, 85 s left, cached", effects, &format!("{warning} 85 s left"));
     assert_eq!(world.elapsed.get() / 1000, 15);
+    let run = World::aged(FRESH).locks([Lock::Busy]).want(0, Insist::OnNew);
+    loud(&run, "t1, 10685 s left, cached", effects, &format!("{warning} 10685 s left"));
 }
 
 #[test]
@@ -530,6 +535,12 @@ fn a_due_token_is_served_when_its_renewal_fails() {
         "load, lock, load, ask credentials 10000, save t1 - pause 1 Unavailable#1 for 1",
         "cannot get a token from tenant `acme.example.com` (connection refused); using the cached token, 93 s left",
     );
+}
+
+#[test]
+fn a_due_token_is_served_at_once_during_a_back_off() {
+    let world = World::new(DUE, Entry { renew_after: ISSUED + DUE + 1, ..t1() });
+    quiet(&world.get(), "t1, 100 s left, cached", "load");
 }
 
 #[test]
@@ -912,8 +923,10 @@ fn force_refresh_respects_a_back_off_that_began_after_its_start() {
         "tenant `acme.example.com` rejected client `ci-bot` of profile `prod` (what it said); using the cached token, \
          10700 s left",
     );
-    let world = World::empty().locks([Lock::HeldAfter(Entry { failure, ..Entry::default() })]);
-    assert_eq!(world.want(0, Insist::OnNew).effects, "load, lock, load");
+    let before = Entry { failure: failure.clone(), ..Entry::default() };
+    let again = Entry { failure: failure.map(|failure| Failure { count: 2, ..failure }), ..Entry::default() };
+    let world = World::new(FRESH, before).locks([Lock::HeldAfter(again)]);
+    assert_eq!(world.want(0, Insist::OnNew).effects, "load, lock, load", "not the one that it found");
 }
 
 #[test]
@@ -1006,9 +1019,16 @@ fn a_caller_that_needs_more_than_is_left_gets_a_new_token_or_an_error() {
         "exit 3: cannot get a token from tenant `acme.example.com` < connection refused",
         "load, lock, load, ask credentials 10000, save t1 - pause 1 Unavailable#1 for 1",
     );
+    quiet(
+        &world.want(3600, Insist::No),
+        "exit 3: cannot get a token from tenant `acme.example.com` < connection refused < no new attempt for 1 s",
+        "load",
+    );
     world.pass(1);
     world.tenant_says([issued("t2", LIFE)]);
     assert_eq!(world.want(3600, Insist::No).answer, "t2, 10800 s left, new");
+    let world = World::aged(30).replies([issued("t2", LIFE)]);
+    assert_eq!(world.want(LIFE - 10, Insist::No).answer, "t2, 10800 s left, new", "also if the old one is young");
 }
 
 #[test]
@@ -1058,6 +1078,15 @@ fn the_back_off_is_spread_by_chance() {
         world.get();
         assert_eq!(world.disk(), format!("- - pause {pause} Denied#1 for {pause}"));
     }
+}
+
+#[test]
+fn a_failure_is_told_again_in_its_own_words() {
+    let world = World::empty().replies([refused(Refusal::Unusable, "HTTP 200 with an HTML page")]);
+    let error = "exit 5: `https://acme.example.com/SAAS/auth/oauthtoken` did not answer as a token endpoint < HTTP 200 \
+                 with an HTML page";
+    assert_eq!(world.get().answer, error);
+    quiet(&world.get(), &format!("{error} < no new attempt for 5 s"), "load");
 }
 
 #[test]
