@@ -149,7 +149,7 @@ impl<S: Store> Broker<'_, S> {
                 _ => return self.old_token(&entry, &ask).ok_or_else(|| self.lock_error(started)),
             }
             if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT {
-                return self.old_token(&entry, &ask).ok_or_else(|| self.lock_error(started));
+                return self.old_token_or(&entry, &ask, self.lock_error(started));
             }
             self.clock.sleep(Duration::from_millis(5) + self.clock.jitter(Duration::from_millis(45)));
             entry = self.load();
@@ -279,8 +279,9 @@ impl<S: Store> Broker<'_, S> {
             self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
             self.endpoint.request(grant, secret, left.max(Duration::from_millis(500))).map(|issued| (issued, now))
         };
-        if entry.refresh_in_flight || !self.profile.use_refresh_token {
-            // Whoever set the mark died before it learned what became of the refresh token.
+        if entry.refresh_in_flight || !self.profile.use_refresh_token || matches!(leave, Leave::Unlocked(_)) {
+            // Whoever set the mark died before it learned what became of the refresh token. And without the lock,
+            // writing it back could undo the mark of a process that has the lock and sends it meanwhile.
             entry.refresh_token = None;
             entry.refresh_in_flight = false;
         }
@@ -333,8 +334,7 @@ impl<S: Store> Broker<'_, S> {
         let boot_id = || self.clock.boot_id();
         let gained = ask.rejected.is_some()
             || entry.servable(now, &boot_id).is_none_or(|(_, old)| token.remaining(now, &boot_id) > old);
-        let suffices = token.life() >= ask.min_life;
-        entry.renew_after = if gained && suffices { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
+        entry.renew_after = if gained { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if gained {
             entry.token = Some(token);
         }
@@ -346,7 +346,10 @@ impl<S: Store> Broker<'_, S> {
         self.save(leave, &entry);
         match entry.servable(now, &boot_id) {
             Some((token, remaining)) if remaining >= ask.min_life => Ok(self.served(token, now, remaining, !gained)),
-            _ => Err(self.too_short(entry.token.as_ref().map_or(0, Token::life), ask)),
+            _ => {
+                let best = |token: &Token| token.best_life(token.remaining(now, &boot_id), ask.min_life);
+                Err(self.too_short(entry.token.as_ref().map_or(0, best), ask))
+            }
         }
     }
 

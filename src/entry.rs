@@ -2,7 +2,7 @@
 
 use crate::clock::Now;
 use crate::secret::Secret;
-use crate::token::{FLOOR, Freshness, Token};
+use crate::token::{CLOCK_TOLERANCE, FLOOR, Freshness, Token};
 
 /// Longest back-off in seconds: a longer one on disk was written under another clock and is ignored.
 const LONGEST_BACK_OFF: i64 = 3600;
@@ -101,8 +101,8 @@ impl Entry {
             match token.freshness(remaining, ask.min_life) {
                 Freshness::Fresh => return Verdict::Serve(token, remaining),
                 Freshness::Expiring | Freshness::Due if pausing => return Verdict::Serve(token, remaining),
-                Freshness::Expired if remaining > FLOOR && token.life() < ask.min_life && pausing => {
-                    return Verdict::TooShort(token.life());
+                Freshness::Expired if remaining > FLOOR && self.is_the_best(token, remaining, ask, pausing) => {
+                    return Verdict::TooShort(token.best_life(remaining, ask.min_life));
                 }
                 Freshness::Expired => {}
                 urgency => return Verdict::Renew(urgency),
@@ -111,6 +111,7 @@ impl Entry {
         match &self.failure {
             Some(failure)
                 if within(now.wall, failure.until)
+                    && failure.at <= now.wall.saturating_add(CLOCK_TOLERANCE)
                     && ask.overridden.as_ref() != Some(failure)
                     && !secret_changed(failure) =>
             {
@@ -118,6 +119,13 @@ impl Entry {
             }
             _ => Verdict::Renew(Freshness::Expired),
         }
+    }
+
+    /// Whether the tenant was asked just now and has nothing that lives longer: the token is new and short from its
+    /// start, or a renewal brought no gain (a pause without a failure).
+    fn is_the_best(&self, token: &Token, remaining: i64, ask: &Ask, pausing: bool) -> bool {
+        let is_new = token.life().saturating_sub(remaining) < NO_GAIN_PAUSE;
+        (is_new && token.life() < ask.min_life) || (pausing && self.failure.is_none())
     }
 }
 
@@ -213,6 +221,8 @@ mod tests {
         assert_eq!(verdict(&entry, &ask, 60, false), Verdict::Renew(Freshness::Expired));
         let far = Entry { failure: Some(failure(90_000)), ..Entry::default() };
         assert_eq!(verdict(&far, &ask, 0, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &ask, -300, false), Verdict::HoldBack(360), "clocks of two machines");
+        assert_eq!(verdict(&entry, &ask, -301, false), Verdict::Renew(Freshness::Expired), "the clock was set back");
     }
 
     #[test]
@@ -240,11 +250,21 @@ mod tests {
 
     #[test]
     fn a_life_that_can_never_suffice_is_not_asked_for_again_at_once() {
-        let entry = Entry { token: Some(token("t", 300)), renew_after: NOW.wall + 60, ..Entry::default() };
+        let entry = Entry { token: Some(token("t", 300)), ..Entry::default() };
         let ask = Ask { min_life: 3600, ..Ask::default() };
         assert_eq!(verdict(&entry, &ask, 1, false), Verdict::TooShort(300));
         assert_eq!(verdict(&entry, &ask, 61, false), Verdict::Renew(Freshness::Expired));
         assert_eq!(verdict(&entry, &Ask::default(), 1, false), Verdict::Serve(299));
+    }
+
+    #[test]
+    fn a_renewal_without_gain_is_not_repeated_at_once_for_callers_who_want_more() {
+        let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 9_060, ..Entry::default() };
+        let ask = Ask { min_life: 3600, ..Ask::default() };
+        assert_eq!(verdict(&entry, &ask, 9_001, false), Verdict::TooShort(1_799));
+        assert_eq!(verdict(&entry, &ask, 9_060, false), Verdict::Renew(Freshness::Expired));
+        let failed = Entry { failure: Some(failure(9_060)), ..entry };
+        assert_eq!(verdict(&failed, &ask, 9_001, false), Verdict::HoldBack(59), "a failure tells its own story");
     }
 
     #[test]

@@ -18,8 +18,8 @@ const ADVISORY: i64 = 600;
 /// Mandatory window at its widest, in seconds: everybody waits for the renewal.
 const MANDATORY: i64 = 120;
 
-/// Seconds that a token may come from the future before the clock is taken to have been set back.
-const CLOCK_TOLERANCE: i64 = 300;
+/// Seconds that a token or a failure may come from the future before the clock is taken to have been set back.
+pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 
 /// An access token and its time.
 #[expect(clippy::struct_field_names, reason = "`access_token` is its name in RFC 6749")]
@@ -77,6 +77,11 @@ impl Token {
         }
         let by_wall = self.expires_at.saturating_sub(now.wall);
         elapsed.map_or(by_wall, |elapsed| by_wall.min(self.life().saturating_sub(elapsed)))
+    }
+
+    /// The life to name to a caller who wants more of it: the whole, or what is left where the whole would do.
+    pub(crate) fn best_life(&self, remaining: i64, wanted: i64) -> i64 {
+        if self.life() < wanted { self.life() } else { remaining.max(0) }
     }
 
     /// The verdict on a token with `remaining` seconds left, for a caller that needs `min_life` of them.
