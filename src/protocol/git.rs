@@ -16,7 +16,7 @@ use std::io::Read;
 use crate::broker::{Insist, Served, Want};
 use crate::command::{Context, Outcome};
 use crate::config::Profile;
-use crate::error::{EXIT_SYSTEM, Error};
+use crate::error::{Cause, EXIT_SYSTEM, Error};
 use crate::origin::Origin;
 
 /// Bytes of a request that are read at most.
@@ -67,7 +67,7 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
     if !profile.allows(&target) {
         let secure = Origin { https: true, port: if target.port == 80 { 443 } else { target.port }, ..target.clone() };
         if !target.https && profile.allows(&secure) {
-            return failed(&Error::ForeignHost { host: target.to_string(), profile: profile.name.clone() }, "quit=1\n");
+            return failed(&in_clear(&target), "quit=1\n");
         }
         return Outcome::answer("");
     }
@@ -76,6 +76,15 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
     match context.obtain(&profile, &Want { min_life: 0, insist }) {
         Ok(served) => Outcome::answer(answer(request, &served, &profile)),
         Err(error) => failed(&error, "quit=1\n"),
+    }
+}
+
+/// The refusal of a host that is ours, but by plain http.
+fn in_clear(target: &Origin) -> Error {
+    Error::BadInput {
+        what: "git's URL",
+        source: Cause::new(format!("`{target}` is another machine, and http would send the token in clear")),
+        hint: "use an https URL for the repository",
     }
 }
 
