@@ -1,6 +1,6 @@
 //! git, every version that is here, against the emulator's repository; and its protocol byte by byte.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -564,19 +564,27 @@ fn failures_are_one_line_and_end_the_matter() {
 fn a_request_ends_at_its_blank_line_even_if_the_input_does_not() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    for operation in ["get", "erase", "store", "fly"] {
+    let request = format!("protocol=http\nhost={}\n\n", emulator.host());
+    let more = format!("{request}more");
+    for (operation, input, answers) in [
+        ("get", request.as_str(), true),
+        ("get", more.as_str(), true),
+        ("get", "\n", false),
+        ("get", "\nmore", false),
+        ("erase", request.as_str(), false),
+        ("store", request.as_str(), false),
+        ("fly", request.as_str(), false),
+    ] {
         let mut command = sandbox.command(&["git", operation]);
-        let mut child = sandbox.start({
-            command.stdin(Stdio::piped());
-            command
-        });
+        command.stdin(Stdio::piped());
+        let mut child = sandbox.start(command);
         let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(format!("protocol=http\nhost={}\n\n", emulator.host()).as_bytes()).unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
         // The other end stays open until the program is gone.
-        let mut stdout = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        assert_eq!((child.wait().unwrap().code(), stdout.is_empty()), (Some(0), operation != "get"), "{operation}");
+        let output = sandbox.wait(child);
         drop(stdin);
+        assert_eq!((output.stderr.as_str(), output.status), ("", 0), "{operation} {input:?}");
+        assert_eq!(output.stdout.contains("password="), answers, "{operation} {input:?}");
     }
 }
 
