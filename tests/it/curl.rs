@@ -97,6 +97,10 @@ fn the_exit_status_is_curls() {
     let Some((emulator, sandbox)) = world() else { return };
     allow(&sandbox, "127.0.0.1:1");
     assert_eq!(curl(&sandbox, &["http://127.0.0.1:1/", "-s"]).status, 7);
+    for proxy in ["-x", "--proxy", "--preproxy"] {
+        assert_eq!(curl(&sandbox, &[USERS, "-s", proxy, "http://127.0.0.1:1"]).status, 7, "{proxy}");
+    }
+    assert_eq!(curl(&sandbox, &[USERS, "-s", "--no-such-option"]).status, 2);
     sandbox.run(&["get"]);
     emulator.revoke_all();
     let refused = curl(&sandbox, &[USERS, "-s", "-f"]);
