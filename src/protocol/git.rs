@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(read(&mut endless), None);
         let mut blank = (&b"a=b\n\n"[..]).chain(std::io::repeat(b'x'));
         assert!(read(&mut blank).is_some());
-        let mut together = &[&b"a=b\n\n"[..], &[b'x'; 100_000]].concat()[..];
+        let mut together = &[&b"a=b\n\n"[..], &vec![b'x'; 100_000]].concat()[..];
         assert!(read(&mut together).is_some());
         assert_eq!(read(&mut &b"a=b"[..]), Some(b"a=b".to_vec()));
     }
