@@ -30,14 +30,15 @@ const REFUSED: [(&str, &str); 6] = [
 pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
     let url = target(&args.target, &profile)?;
-    check(&args.args)?;
+    // `curl PATH -- -s` is what the habit of other commands writes; to curl itself it would mean URLs from there on.
+    let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
+    check(passed)?;
     let served = context.obtain(&profile, &Want::default())?;
     let config = curl_config(&served);
-    let spawned = |error: std::io::Error| Error::Spawn { program: "curl".to_owned(), source: error.into() };
     let curl = |config: &str| {
         let mut command = Command::new("curl");
         // First, because curl reads a .curlrc only if the first argument does not forbid it; the rest follows.
-        command.env_remove("WS1_TOKEN_CLIENT_SECRET").args(["--config", config, "--url", &url]).args(&args.args);
+        command.env_remove("WS1_TOKEN_CLIENT_SECRET").args(["--config", config, "--url", &url]).args(passed);
         command
     };
     let handed = crate::platform::hand_over(config.as_bytes(), |name| curl(name).spawn());
@@ -46,7 +47,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
         Err(error) => Err(error),
         Ok(mut child) => child.wait(),
     };
-    Ok(Outcome::status(exit_status(status.map_err(spawned)?)))
+    Ok(Outcome::status(exit_status(status.map_err(cannot_run)?)))
 }
 
 /// Where a child can open no pipe by name, curl reads its configuration from standard input.
@@ -90,19 +91,20 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
 
 /// Refuses arguments that would hand the token to somebody else.
 fn check(args: &[OsString]) -> Result<(), Error> {
-    let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    // The token is in curl's first set of options only, so what follows `--next` gets none.
-    let own: Vec<&str> =
-        words.iter().map(String::as_str).take_while(|word| !matches!(*word, "--next" | "-:")).collect();
-    if own.is_empty() {
+    if args.is_empty() {
         return Ok(());
     }
-    let with_value = options_with_value();
-    let mut words = own.into_iter();
+    let with_value = options_with_value()?;
+    let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let refused = |why: &str, hint: &'static str| {
             Err(Error::CurlArgument { argument: word.to_owned(), source: why.into(), hint })
         };
+        if matches!(word, "--next" | "-:") {
+            // The token is in curl's first set of options only, so what follows gets none.
+            return Ok(());
+        }
         let options = options_of(word, &with_value);
         for option in &options.names {
             if let Some((_, why)) = REFUSED.iter().find(|(name, _)| name == option || is_abbreviation(option, name)) {
@@ -134,8 +136,9 @@ fn options_of(word: &str, with_value: &BTreeSet<String>) -> Options {
         return Options { names: Vec::new(), value_follows: false };
     }
     if word.starts_with("--") {
-        let known = with_value.iter().any(|name| name == word);
-        return Options { value_follows: known, names: vec![word.to_owned()] };
+        // Whether curl itself takes `--name=value` is not for us to bet on.
+        let name = word.split_once('=').map_or(word, |(name, _)| name);
+        return Options { value_follows: with_value.contains(word), names: vec![name.to_owned()] };
     }
     let mut names = Vec::new();
     let mut letters = word.strip_prefix('-').unwrap_or_default().chars();
@@ -156,36 +159,43 @@ fn is_abbreviation(word: &str, name: &str) -> bool {
 }
 
 /// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).
-fn options_with_value() -> BTreeSet<String> {
+fn options_with_value() -> Result<BTreeSet<String>, Error> {
     let help = |args: &[&str]| {
         let output = Command::new("curl").args(args).env_remove("WS1_TOKEN_CLIENT_SECRET").output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).map_err(cannot_run)
     };
-    let mut text = help(&["--disable", "--help", "all"]);
+    let mut text = help(&["--disable", "--help", "all"])?;
     if text.lines().count() < 50 {
         // Before 7.73 the plain help was the whole list.
-        text = help(&["--disable", "--help"]);
+        text = help(&["--disable", "--help"])?;
     }
-    with_value(&text)
+    Ok(with_value(&text))
 }
 
-/// See [`options_with_value`].
+/// See [`options_with_value`]. The value is in brackets of either kind: `-x, --proxy [protocol://]host[:port]`.
 fn with_value(help: &str) -> BTreeSet<String> {
-    help.lines()
-        .filter_map(|line| {
-            let names = line.split_once('<')?.0.trim();
-            names.starts_with('-').then_some(names)
-        })
-        .flat_map(|names| names.split(", ").map(|name| name.trim().to_owned()))
-        .filter(|name| name.starts_with('-') && !name.contains(' '))
-        .collect()
+    let mut found = BTreeSet::new();
+    for line in help.lines() {
+        let words = || line.split_whitespace();
+        let names = words().take_while(|word| word.starts_with('-')).map(|name| name.trim_end_matches(',').to_owned());
+        let names: Vec<String> = names.collect();
+        if words().nth(names.len()).is_some_and(|word| word.starts_with(['<', '['])) {
+            found.extend(names);
+        }
+    }
+    found
+}
+
+/// The error of a curl that cannot be started.
+fn cannot_run(error: std::io::Error) -> Error {
+    Error::Spawn { program: "curl".to_owned(), source: error.into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HELP: &str = "Usage: curl [options...] <url>\n     --abstract-unix-socket <path> Connect\n -d, --data <data>   POST\n -o, --output <file> Write\n -s, --silent        Silent\n -X, --request <method> M\n -H, --header <header/@file> P\n";
+    const HELP: &str = "Usage: curl [options...] <url>\n -x, --proxy [protocol://]host[:port] Use this proxy\n -A, --user-agent <name>  Send <name>\n     --abstract-unix-socket <path> Connect\n -d, --data <data>   POST\n -o, --output <file> Write\n -s, --silent        Silent\n -X, --request <method> M\n -H, --header <header/@file> P\n";
 
     fn read(word: &str) -> (Vec<String>, bool) {
         let options = options_of(word, &with_value(HELP));
@@ -203,6 +213,9 @@ mod tests {
             ("-X", vec!["-X"], true),
             ("--data", vec!["--data"], true),
             ("--silent", vec!["--silent"], false),
+            ("--proxy", vec!["--proxy"], true),
+            ("--data=x", vec!["--data"], false),
+            ("-sx", vec!["-s", "-x"], true),
             ("evil.example", vec![], false),
             ("-", vec![], false),
             ("-sk", vec!["-s", "-k"], false),
@@ -222,13 +235,17 @@ mod tests {
             &["--insec"],
             &["--location-trusted"],
             &["--url", "https://evil.example"],
+            &["--url=https://evil.example"],
+            &["-o", "--next", "https://evil.example"],
             &["-K", "file"],
             &["-"],
             &["--"],
         ] {
             assert!(checked(args).is_err(), "{args:?}");
         }
-        for args in [&[][..], &["-s"], &["-sS", "-L", "--compressed"], &["--next", "https://other.example"]] {
+        for args in
+            [&[][..], &["-s"], &["-sS", "-L", "--compressed"], &["-o", "file", "--next", "https://other.example"]]
+        {
             assert!(checked(args).is_ok(), "{args:?}");
         }
     }

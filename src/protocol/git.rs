@@ -16,7 +16,7 @@ use std::io::Read;
 use crate::broker::{Insist, Served, Want};
 use crate::command::{Context, Outcome};
 use crate::config::Profile;
-use crate::error::{EXIT_SYSTEM, Error};
+use crate::error::{Cause, EXIT_SYSTEM, Error};
 use crate::origin::Origin;
 
 /// Bytes of a request that are read at most.
@@ -67,7 +67,7 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
     if !profile.allows(&target) {
         let secure = Origin { https: true, port: if target.port == 80 { 443 } else { target.port }, ..target.clone() };
         if !target.https && profile.allows(&secure) {
-            return failed(&Error::ForeignHost { host: target.to_string(), profile: profile.name.clone() }, "quit=1\n");
+            return failed(&in_clear(&target), "quit=1\n");
         }
         return Outcome::answer("");
     }
@@ -76,6 +76,15 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
     match context.obtain(&profile, &Want { min_life: 0, insist }) {
         Ok(served) => Outcome::answer(answer(request, &served, &profile)),
         Err(error) => failed(&error, "quit=1\n"),
+    }
+}
+
+/// The refusal of a host that is ours, but by plain http.
+fn in_clear(target: &Origin) -> Error {
+    Error::BadInput {
+        what: "git's URL",
+        source: Cause::new(format!("`{target}` is another machine, and http would send the token in clear")),
+        hint: "use an https URL for the repository",
     }
 }
 
@@ -166,7 +175,8 @@ fn read(stdin: &mut dyn Read) -> Option<Vec<u8>> {
         if input.len() > INPUT_LIMIT {
             return None;
         }
-        if input.starts_with(b"\n") || input.ends_with(b"\n\n") {
+        // What follows the blank line may come with it, and from a caller that then waits for the answer.
+        if input.starts_with(b"\n") || input.windows(2).any(|pair| pair == b"\n\n") {
             return Some(input);
         }
     }
@@ -264,6 +274,8 @@ mod tests {
         assert_eq!(read(&mut endless), None);
         let mut blank = (&b"a=b\n\n"[..]).chain(std::io::repeat(b'x'));
         assert!(read(&mut blank).is_some());
+        let mut together = &[&b"a=b\n\n"[..], &vec![b'x'; 100_000]].concat()[..];
+        assert!(read(&mut together).is_some());
         assert_eq!(read(&mut &b"a=b"[..]), Some(b"a=b".to_vec()));
     }
 }

@@ -67,10 +67,9 @@ impl Kubectl {
 
     /// Reads the request itself.
     fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |cause: String| Error::BadInput {
-            what: NAME,
-            source: Cause::new(cause),
-            hint: "use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section",
+        let unusable = |cause: String, hint| Error::BadInput { what: NAME, source: Cause::new(cause), hint };
+        let bad = |cause| {
+            unusable(cause, "use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section")
         };
         let info: ExecInfo = serde_json::from_str(text)
             .map_err(|error| bad(format!("not an ExecCredential: column {}", error.column())))?;
@@ -91,7 +90,12 @@ impl Kubectl {
         let profile = match config.as_ref().and_then(|config| config.get("profile")) {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) if !name.is_empty() && !name.chars().any(char::is_control) => Some(name.clone()),
-            Some(_) => return Err(bad("`profile` in the cluster's exec extension is not a profile's name".to_owned())),
+            Some(_) => {
+                return Err(unusable(
+                    "`profile` in the cluster's exec extension is not a profile's name".to_owned(),
+                    "name a profile in the kubeconfig's client.authentication.k8s.io/exec extension, or remove it",
+                ));
+            }
         };
         Ok(Self { version, profile })
     }

@@ -317,7 +317,7 @@ pub(crate) fn now() -> i64 {
 
 /// The search path of the machine, without anything else of its environment.
 #[expect(clippy::disallowed_methods, reason = "a test's own environment")]
-fn path() -> String {
+pub(crate) fn path() -> String {
     std::env::var("PATH").unwrap()
 }
 

@@ -1,0 +1,86 @@
+//! A server of one test: it answers as a function says and remembers what it was sent.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// A running server on loopback, one connection after the other. Dropping it stops it.
+pub(crate) struct Stub {
+    /// Where it listens.
+    address: SocketAddr,
+    /// The heads of all requests, oldest first.
+    heads: Arc<Mutex<Vec<String>>>,
+    /// Set when it is to end.
+    stopped: Arc<AtomicBool>,
+    /// The thread that serves.
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Stub {
+    /// Starts a server that answers each request by what `answer` makes of its head: a whole HTTP response.
+    pub(crate) fn start(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (log, stop) = (Arc::clone(&heads), Arc::clone(&stopped));
+        let serving = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let mut stream = stream.unwrap();
+                let head = read_head(&mut stream);
+                log.lock().unwrap().push(head.clone());
+                // The client may be gone.
+                let _ = stream.write_all(answer(&head).as_bytes());
+            }
+        });
+        Self { address, heads, stopped, serving: Some(serving) }
+    }
+
+    /// Starts a server that answers everything with 200 and a short text.
+    pub(crate) fn ok() -> Self {
+        Self::start(|_| response("200 OK", "", "ok\n"))
+    }
+
+    /// Its `host:port`.
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The heads of all requests, oldest first.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+
+    /// For each request, whether it came with an `Authorization` header.
+    pub(crate) fn authorized(&self) -> Vec<bool> {
+        self.heads().iter().map(|head| head.to_ascii_lowercase().contains("\r\nauthorization:")).collect()
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        let _ = self.serving.take().unwrap().join();
+    }
+}
+
+/// A whole response that ends its connection; `headers` are whole lines.
+pub(crate) fn response(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+/// Reads up to the end of a request's head.
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+        head.push(byte[0]);
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
