@@ -294,6 +294,9 @@ fn explain_io(error: &std::io::Error) -> EndpointError {
             return tls(&text);
         }
     }
+    if is_lookup(error) {
+        return EndpointError::Unreachable("looking up the host name failed".into());
+    }
     match error.kind() {
         Kind::ConnectionRefused => EndpointError::Unreachable("connection refused".into()),
         Kind::HostUnreachable => EndpointError::Unreachable("host unreachable".into()),
@@ -306,6 +309,13 @@ fn explain_io(error: &std::io::Error) -> EndpointError {
         Kind::TimedOut | Kind::WouldBlock => EndpointError::Broken("no answer in time".into()),
         _ => EndpointError::Broken(Cause::new(error.to_string())),
     }
+}
+
+/// Whether it was the system's resolver that failed: std has no public kind for that, only a text of its own on Unix and
+/// the system's numbers (`WSAHOST_NOT_FOUND` to `WSANO_DATA`) on Windows.
+fn is_lookup(error: &std::io::Error) -> bool {
+    error.to_string().starts_with("failed to lookup address information")
+        || (cfg!(windows) && matches!(error.raw_os_error(), Some(11_001..=11_004)))
 }
 
 /// A TLS failure: a certificate that is not trusted needs a person; anything else is a broken connection.

@@ -251,9 +251,15 @@ impl PrivateDir {
     /// Opens a lock file, creating it empty with mode 0600; links are not followed.
     pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?;
-        if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
+        let private = Mode::RUSR | Mode::WUSR;
+        let file = rustix::fs::openat(&self.fd, name, flags, private)?;
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::other("not a regular file"));
+        }
+        if mode_of(&stat) & 0o777 != 0o600 {
+            // A umask that takes the owner's own rights would leave a lock that nobody can open a second time.
+            let _ = rustix::fs::fchmod(&file, private);
         }
         Ok(File::from(file))
     }

@@ -106,6 +106,15 @@ impl Sandbox {
         self.write_config(&config);
     }
 
+    /// Adds a profile that is like `prod` but for some settings.
+    pub(crate) fn add_profile(&self, name: &str, edit: impl FnOnce(&mut Value)) {
+        let mut config: Value = serde_json::from_slice(&std::fs::read(self.config_file()).unwrap()).unwrap();
+        let mut profile = config["profiles"][PROFILE].clone();
+        edit(&mut profile);
+        config["profiles"][name] = profile;
+        self.write_config(&config);
+    }
+
     /// Sets a variable for every process from now on.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.vars.insert(name.to_owned(), value.into());
@@ -200,6 +209,11 @@ impl Sandbox {
         self.entry_file().with_extension("lock")
     }
 
+    /// Names of everything in the cache directory, sorted.
+    pub(crate) fn cached(&self) -> Vec<String> {
+        names_in(&self.cache_dir())
+    }
+
     /// The content of the cache entry.
     pub(crate) fn entry(&self) -> Value {
         let file: Value = serde_json::from_slice(&std::fs::read(self.entry_file()).unwrap()).unwrap();
@@ -284,14 +298,16 @@ impl fmt::Display for Output {
     }
 }
 
-/// Compares with a snapshot of the top-level `snapshots/`; tokens, times and identities have stable names in it.
+/// Compares with a snapshot of the top-level `snapshots/`; tokens, times and identities have stable names in it, and
+/// whatever further patterns a test gives.
 macro_rules! assert_snapshot {
-    ($name:expr, $value:expr) => {
+    ($name:expr, $value:expr $(, $filter:expr)*) => {
         insta::with_settings!({
             snapshot_path => "../../snapshots",
             prepend_module_to_snapshot => false,
             omit_expression => true,
             filters => vec![
+                $($filter,)*
                 (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "$$TOKEN"),
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "$$TIME"),
                 (r"\b[0-9a-f]{64}\b", "$$IDENTITY"),
@@ -315,6 +331,27 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap()
 }
 
+/// Waits until a state is reached; fails the test if it never is.
+pub(crate) fn wait_until(state: &str, reached: impl Fn() -> bool) {
+    for _ in 0..4000 {
+        if reached() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!("never reached: {state}");
+}
+
+/// Names of everything in a directory, sorted.
+pub(crate) fn names_in(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
 /// The search path of the machine, without anything else of its environment.
 #[expect(clippy::disallowed_methods, reason = "a test's own environment")]
 pub(crate) fn path() -> String {
@@ -333,6 +370,11 @@ pub(crate) fn missing(client: &str) {
     assert!(!is_ci(), "{client} must be installed where CI=true");
 }
 
+/// Says why a test cannot be run on this machine.
+pub(crate) fn skipped(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+}
+
 /// Writes a file with mode 0600.
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]
 pub(crate) fn write(path: &Path, bytes: &[u8]) {
@@ -349,6 +391,13 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
     }
     #[cfg(not(unix))]
     let _ = (path, mode);
+}
+
+/// A file's mode, without its type.
+#[cfg(unix)]
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 /// The exit status, or 128 and the signal's number.

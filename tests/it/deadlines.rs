@@ -1,0 +1,59 @@
+//! Nothing takes for ever: every wait of a run has its limit. One test, because waiting is all it does.
+
+use serde_json::json;
+use ws1_emulator::{Emulator, Fault, Part, TlsFault};
+
+use crate::sandbox::{Sandbox, assert_snapshot};
+
+#[cfg(unix)]
+#[test]
+fn every_wait_ends() {
+    let tenant = |fault: Option<Fault>| {
+        let emulator = Emulator::start();
+        let sandbox = Sandbox::with_tenant(&emulator);
+        if let Some(fault) = fault {
+            emulator.play_always(fault);
+        }
+        (emulator, sandbox)
+    };
+
+    let (silent, of_silent) = tenant(Some(Fault::Hang));
+    let (dripping, of_dripping) = tenant(Some(Fault::Drip { ms: 100, part: Part::Headers }));
+    let handshake = Emulator::builder().tls_with(TlsFault::HandshakeDrip).start().unwrap();
+    let of_handshake = Sandbox::with_tenant(&handshake);
+    let (unasked, of_command) = tenant(None);
+    of_command.edit_profile(|profile| profile["client_secret"] = json!({ "command": ["sleep", "40"] }));
+    // A token is there, but its renewal is somebody else's, who never comes to an end.
+    let (held, of_holder) = tenant(None);
+    let token = of_holder.run(&["get"]).token();
+    of_holder.age_until(60);
+    let lock = std::fs::File::open(of_holder.lock_file()).unwrap();
+    fs2::FileExt::lock_exclusive(&lock).unwrap();
+    // And the same without one.
+    let (cold, of_cold) = tenant(None);
+    of_cold.run(&["get"]).token();
+    of_cold.age_until(0);
+    let cold_lock = std::fs::File::open(of_cold.lock_file()).unwrap();
+    fs2::FileExt::lock_exclusive(&cold_lock).unwrap();
+
+    let runs: Vec<_> = [
+        ("a tenant that says nothing", &of_silent),
+        ("a tenant that speaks too slowly", &of_dripping),
+        ("a handshake that is too slow", &of_handshake),
+        ("a secret command that does not end", &of_command),
+        ("a lock that somebody holds, token due", &of_holder),
+        ("a lock that somebody holds, token expired", &of_cold),
+    ]
+    .map(|(title, sandbox)| (title, sandbox, sandbox.start(sandbox.command(&["get"]))))
+    .into_iter()
+    .map(|(title, sandbox, child)| (title, sandbox.wait(child)))
+    .collect();
+
+    assert_eq!(runs[4].1.token(), token, "a valid token is served whatever the lock does");
+    let failures: String =
+        runs.iter().filter(|(_, run)| run.status != 0).map(|(title, run)| format!("# {title}\n{run}\n")).collect();
+    assert_snapshot!("deadlines", failures, (r"by process \d+", "by process $$PID"), (r"after 1[56] s", "after 15 s"));
+    for (emulator, requests) in [(silent, 1), (dripping, 1), (handshake, 0), (unasked, 0), (held, 1), (cold, 1)] {
+        assert_eq!(emulator.counters().token_requests, requests);
+    }
+}

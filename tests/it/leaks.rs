@@ -1,0 +1,244 @@
+//! No secret where it does not belong, whatever goes wrong and however much the user wants to know.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::json;
+use ws1_emulator::{Emulator, Fault};
+
+use crate::sandbox::{Output, Sandbox, assert_snapshot};
+
+/// The client secret, the access token and the refresh token of these tests: each looks different when encoded.
+const SECRET: &str = "Canary+Secret/7Zq~%=";
+/// See [`SECRET`].
+const ACCESS: &str = "CanaryAccess+4Xw/~9Kd==";
+/// See [`SECRET`].
+const REFRESH: &str = "Canary Refresh+8Vb/~2Hs%";
+
+/// Every form in which a secret could be somewhere.
+fn forms(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let spaced: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let url: String = form_urlencoded::byte_serialize(bytes).collect();
+    let mut forms = vec![secret.to_owned(), hex.to_uppercase(), hex, spaced.join(" "), url.replace('+', "%20"), url];
+    forms.push(secret.chars().rev().collect());
+    // Inside a longer base64 text it can begin at any of three places; its first and last group depend on the rest.
+    for lead in 0..3 {
+        let shifted = [&b"xxx"[..lead], bytes].concat();
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let text = engine.encode(&shifted);
+            forms.push(text[4..text.len() - 4].to_owned());
+        }
+    }
+    forms
+}
+
+/// Fails if any form of a secret is in a text.
+fn assert_clean(text: &str, secrets: &[&str], place: &str) {
+    for secret in secrets {
+        for form in forms(secret) {
+            assert!(!text.contains(&form), "{form} is in {place}: {text}");
+        }
+    }
+}
+
+/// Fails if a file below a directory has a secret in its name, or in its content where none belongs.
+fn assert_clean_files(dir: &Path) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert_clean(&name, &[SECRET, ACCESS, REFRESH], "a file's name");
+        if entry.file_type().unwrap().is_dir() {
+            assert_clean_files(&entry.path());
+            continue;
+        }
+        let content = String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).into_owned();
+        let is_entry = name.starts_with("v1-") && name.ends_with(".json");
+        let misplaced: &[&str] = match name.as_str() {
+            "client.secret" => &[ACCESS, REFRESH],
+            _ if is_entry => &[SECRET],
+            _ => &[SECRET, ACCESS, REFRESH],
+        };
+        assert_clean(&content, misplaced, &entry.path().display().to_string());
+    }
+}
+
+/// A tenant with the canary secret and a sandbox that wants to know everything.
+fn curious(emulator: &Emulator) -> Sandbox {
+    let mut sandbox = Sandbox::with_tenant(emulator);
+    sandbox.write_secret(SECRET);
+    let log = sandbox.path("tls-keys.log").display().to_string();
+    sandbox.set("RUST_LOG", "trace").set("RUST_BACKTRACE", "full").set("SSLKEYLOGFILE", log);
+    sandbox.set("WS1_TOKEN_VERBOSE", "1");
+    sandbox
+}
+
+/// A run whose standard error is clean.
+fn run(sandbox: &Sandbox, args: &[&str], place: &str) -> Output {
+    let output = sandbox.run(args);
+    assert_clean(&output.stderr, &[SECRET, ACCESS, REFRESH], place);
+    assert!(!output.stderr.contains("panicked") && output.status != 101, "{place}: {output}");
+    output
+}
+
+/// The tenant of these tests, over TLS or not.
+fn tenant(tls: bool) -> Emulator {
+    let builder = Emulator::builder().client("ci-bot", SECRET);
+    if tls { builder.tls() } else { builder }.start().unwrap()
+}
+
+/// A good reply with the canary tokens.
+fn canaries() -> Fault {
+    Fault::Json(json!({ "access_token": ACCESS, "refresh_token": REFRESH, "expires_in": 3600 }))
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("ci-bot:{SECRET}"));
+    for (text, title) in
+        [(SECRET, "raw"), (&basic, "in Basic credentials"), ("Canary%2BSecret%2F7Zq%7E%25%3D", "in a form")]
+    {
+        assert!(forms(SECRET).iter().any(|form| text.contains(form)), "{title}");
+    }
+}
+
+#[test]
+fn failures_tell_no_secret() {
+    for tls in [false, true] {
+        let emulator = tenant(tls);
+        for fault in [
+            Fault::status(401),
+            Fault::status(503),
+            Fault::retry_after("30"),
+            Fault::Html,
+            Fault::GarbageJson,
+            Fault::Reset,
+            Fault::CloseEmpty,
+            Fault::TruncateBody,
+            Fault::Oversize { bytes: 300_000 },
+            Fault::HugeHeaders { bytes: 20_000 },
+            Fault::Raw { bytes: ACCESS.as_bytes().to_vec() },
+            Fault::Redirect { code: 302, location: format!("https://example.com/{ACCESS}?x={REFRESH}") },
+            Fault::Json(json!({ "access_token": [ACCESS], "refresh_token": REFRESH })),
+            Fault::Json(json!({ "access_token": format!("{ACCESS}\n"), "refresh_token": REFRESH })),
+            Fault::Json(json!({ "access_token": ACCESS, "token_type": ACCESS, "expires_in": ACCESS })),
+            Fault::Json(json!({ "access_token": ACCESS, "expires_in": [ACCESS] })),
+            Fault::Json(json!({ "access_token": ACCESS, "refresh_token": REFRESH, "expires_in": 0 })),
+        ] {
+            let place = format!("{fault:?}");
+            let sandbox = curious(&emulator);
+            emulator.play_always(fault.clone());
+            assert_ne!(run(&sandbox, &["get"], &place).status, 0, "{place}");
+            run(&sandbox, &["status"], &place);
+            emulator.play_normally();
+            emulator.play(canaries());
+            assert_eq!(run(&sandbox, &["get", "--force-refresh"], &place).stdout, format!("{ACCESS}\n"));
+            sandbox.age_until(60);
+            emulator.play_always(fault);
+            assert_eq!(run(&sandbox, &["get"], &place).stdout, format!("{ACCESS}\n"), "{place}");
+            emulator.play_normally();
+            assert_clean_files(&sandbox.path(""));
+        }
+    }
+}
+
+#[test]
+fn mistakes_tell_no_secret() {
+    let emulator = tenant(true);
+    let sandbox = curious(&emulator);
+    emulator.play(canaries());
+    assert_eq!(run(&sandbox, &["get"], "the first").stdout, format!("{ACCESS}\n"));
+    for args in [
+        &["get", "--output", "nowhere/token"][..],
+        &["get", "--min-ttl", "3h"],
+        &["exec", "--", "no-such-program"],
+        &["forget"],
+        &["status", "--json"],
+    ] {
+        let output = run(&sandbox, args, &args.join(" "));
+        assert_clean(&output.stdout, &[SECRET, ACCESS, REFRESH], &args.join(" "));
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = sandbox.command(&["get"]);
+    let child = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let output = sandbox.wait(child);
+    assert_eq!(output.status, 1);
+    assert_clean(&output.stderr, &[SECRET, ACCESS, REFRESH], "/dev/full");
+    assert_clean_files(&sandbox.path(""));
+}
+
+#[test]
+fn a_damaged_cache_or_configuration_is_not_quoted() {
+    let emulator = tenant(false);
+    let sandbox = curious(&emulator);
+    emulator.play(canaries());
+    run(&sandbox, &["get"], "the first");
+    let entry = std::fs::read_to_string(sandbox.entry_file()).unwrap();
+    crate::sandbox::write(&sandbox.entry_file(), entry.replacen("\"token\":{", "\"token\":5,{", 1).as_bytes());
+    run(&sandbox, &["get"], "a damaged entry");
+    for text in [
+        format!("{{ \"profiles\": {{ \"prod\": {{ \"client_secret\": \"{SECRET}\" }} }} }}"),
+        format!("{{ \"profiles\": {{ \"prod\": {{ \"client_secret\": {{ \"file\": [\"{SECRET}\"] }} }} }} }}"),
+        format!("{{ \"profiles\": {{ \"prod\": {{ \"preset\": \"{SECRET}\" }} }} }}"),
+        format!("{{ \"profiles\": {{ \"prod\": \"{SECRET}\" }} }}"),
+        SECRET.to_owned(),
+    ] {
+        sandbox.write_config_text(&text);
+        assert_eq!(run(&sandbox, &["get"], &text).status, 2, "{text}");
+    }
+}
+
+#[test]
+fn a_tenant_that_echoes_a_secret_is_not_repeated() {
+    let emulator = tenant(false);
+    let sandbox = curious(&emulator);
+    emulator.play(canaries());
+    run(&sandbox, &["get"], "the first");
+    sandbox.age_until(0);
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("ci-bot:{SECRET}"));
+    let url: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+    let alone = base64::engine::general_purpose::STANDARD.encode(SECRET);
+    let mut all = String::new();
+    for (title, error, words) in [
+        ("as it stands", "invalid_client", format!("bad secret {SECRET} for ci-bot")),
+        ("in Basic credentials", "invalid_client", format!("cannot read Basic {basic}!")),
+        ("URL-encoded", "invalid_client", format!("client_secret={url}&x")),
+        ("in base64", "invalid_client", format!("secret {alone}")),
+        ("as the error's name", SECRET, String::new()),
+        ("across the limit of what is repeated", "invalid_client", format!("{}{SECRET}", "x".repeat(190))),
+    ] {
+        emulator.play_always(Fault::oauth_error(401, error, &words));
+        let output = run(&sandbox, &["get", "--force-refresh"], title);
+        assert_eq!(output.status, 4, "{title}");
+        all.push_str(&format!("# {title}\n{output}\n"));
+        assert_clean_files(&sandbox.path(""));
+    }
+    emulator.play_always(Fault::status(401));
+    emulator.play(Fault::oauth_error(400, "invalid_grant", &format!("unknown token {REFRESH}")));
+    all.push_str(&format!("# the refresh token\n{}", run(&sandbox, &["get", "--force-refresh"], "refresh token")));
+    assert_snapshot!("leaks-echo", all);
+}
+
+#[test]
+fn the_keys_of_a_connection_are_not_logged() {
+    let emulator = tenant(true);
+    let sandbox = curious(&emulator);
+    assert_eq!(sandbox.run(&["get"]).status, 0);
+    assert!(!sandbox.path("tls-keys.log").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_waiting_process_shows_no_secret_in_its_command_line() {
+    let emulator = tenant(false);
+    let sandbox = curious(&emulator);
+    emulator.play(Fault::Hang);
+    let child = sandbox.start(sandbox.command(&["get"]));
+    crate::sandbox::wait_until("the request is sent", || emulator.requests().len() == 1);
+    let command_line = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap();
+    assert_clean(&String::from_utf8_lossy(&command_line), &[SECRET, ACCESS, REFRESH], "the command line");
+    emulator.release();
+    assert_eq!(sandbox.wait(child).status, 0);
+}
