@@ -163,7 +163,7 @@ fn of_the_client_secret() {
         ("file with two lines", b"hunter2\nhunter2\n"),
         ("file that is not UTF-8", b"hunter2\xff"),
         ("file with a NUL", b"hunter2\0"),
-        ("file that is too large", &[b'x'; 20_000]),
+        ("file that is too large", &vec![b'x'; 20_000]),
     ] {
         write(&file, content);
         page.add(title, &by_file());

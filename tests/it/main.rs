@@ -1,5 +1,10 @@
 //! What users rely on: the real binary, real clients, the emulator over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::format_collect, clippy::format_push_string, reason = "texts of a test are short")]
+#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names are the program's own")]
+
+#[cfg(unix)]
 mod cache;
 mod commands;
 mod concurrency;
@@ -7,6 +12,7 @@ mod curl;
 mod deadlines;
 mod errors;
 mod get;
+#[cfg(unix)]
 mod git;
 mod kubectl;
 mod leaks;
@@ -14,6 +20,8 @@ mod readme;
 mod replies;
 mod request;
 mod sandbox;
+#[cfg(unix)]
 mod stdio;
 mod stub;
+#[cfg(target_os = "linux")]
 mod warm;

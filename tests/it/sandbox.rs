@@ -172,6 +172,7 @@ impl Sandbox {
     }
 
     /// Starts a command; its outputs are read when it is waited for.
+    #[expect(clippy::unused_self, reason = "reads like its siblings")]
     pub(crate) fn start(&self, mut command: Command) -> Child {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
