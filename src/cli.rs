@@ -231,7 +231,8 @@ Examples:
   ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent
   ws1-token curl https://api.example.com/v1/jobs -X POST -d @job.json
 
-The exit status is curl's. Arguments that would hand the token to another host are refused.";
+The exit status is curl's. Your .curlrc is not read. Arguments that would show the token or hand it
+to another host are refused: -v, -k, --location-trusted, a further URL before --next.";
 
 /// End of the page of `exec`.
 const EXEC_EXAMPLES: &str = "\

@@ -16,14 +16,26 @@ use crate::error::Error;
 use crate::origin::Target;
 use crate::protocol::plain::curl_config;
 
+/// Why an argument is refused.
+const ELSEWHERE: &str = "the token would be sent there too";
+/// See [`ELSEWHERE`].
+const UNCHECKED: &str = "it sends the token without checking who is there";
+/// See [`ELSEWHERE`].
+const IN_CLEAR: &str = "it shows or stores the token in clear";
+
 /// curl options that would hand the token to somebody else.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 11] = [
     ("--location-trusted", "it sends the token to wherever a redirect points"),
-    ("--insecure", "it sends the token without checking who is there"),
-    ("-k", "it sends the token without checking who is there"),
-    ("--url", "the token would be sent there too"),
+    ("--insecure", UNCHECKED),
+    ("-k", UNCHECKED),
+    ("--url", ELSEWHERE),
     ("--config", "a configuration file can name further URLs"),
     ("-K", "a configuration file can name further URLs"),
+    ("--verbose", IN_CLEAR),
+    ("-v", IN_CLEAR),
+    ("--trace", IN_CLEAR),
+    ("--trace-ascii", IN_CLEAR),
+    ("--libcurl", IN_CLEAR),
 ];
 
 /// Runs curl; its exit status is the run's.
@@ -37,8 +49,9 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let config = curl_config(&served);
     let curl = |config: &str| {
         let mut command = Command::new("curl");
-        // First, because curl reads a .curlrc only if the first argument does not forbid it; the rest follows.
-        command.env_remove("WS1_TOKEN_CLIENT_SECRET").args(["--config", config, "--url", &url]).args(passed);
+        // A `.curlrc` can name further URLs and switch checks off; only curl's first argument can forbid it.
+        let ours = ["--disable", "--config", config, "--url", &url];
+        command.env_remove("WS1_TOKEN_CLIENT_SECRET").args(ours).args(passed);
         command
     };
     let handed = crate::platform::hand_over(config.as_bytes(), |name| curl(name).spawn());
@@ -85,7 +98,9 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
     if profile.allows(&target.origin) {
         Ok(target.to_string())
     } else {
-        Err(Error::ForeignHost { host: target.origin.authority(), profile: profile.name.clone() })
+        let host = format!("{}:{}", target.origin.host, target.origin.port);
+        let host = if target.origin.https { target.origin.authority() } else { host };
+        Err(Error::ForeignHost { host, profile: profile.name.clone() })
     }
 }
 
@@ -108,7 +123,7 @@ fn check(args: &[OsString]) -> Result<(), Error> {
         let options = options_of(word, &with_value);
         for option in &options.names {
             if let Some((_, why)) = REFUSED.iter().find(|(name, _)| name == option || is_abbreviation(option, name)) {
-                return refused(why, "use `ws1-token get --format curl` with curl itself if you mean it");
+                return refused(why, "leave it out, or use `ws1-token get --format curl` with curl itself");
             }
         }
         if options.names.is_empty() {
@@ -238,6 +253,8 @@ mod tests {
             &["--url=https://evil.example"],
             &["-o", "--next", "https://evil.example"],
             &["-K", "file"],
+            &["-sv"],
+            &["--trace-ascii", "-"],
             &["-"],
             &["--"],
         ] {

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
@@ -36,27 +37,31 @@ pub fn harden() {
     }
 }
 
-/// Standard input that does not wait for ever: a read fails after ten seconds without a byte.
+/// Standard input that does not wait for ever: all of it must come within ten seconds of the first read.
 #[derive(Debug)]
-pub struct Stdin(());
+pub struct Stdin {
+    /// When patience ends.
+    deadline: Option<Instant>,
+}
 
 impl Stdin {
     /// The process's standard input.
     #[must_use]
     pub fn patient() -> Self {
-        Self(())
+        Self { deadline: None }
     }
 }
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_secs(10));
         let stdin = io::stdin();
-        let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
+        let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
         let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut ready, Some(&limit)) {
+        match poll(&mut ready, left.as_ref()) {
             Ok(0) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(rustix::io::read(&stdin, buffer)?),
+            Ok(_) => Ok(rustix::io::read(&stdin, buffer)?),
             Err(error) => Err(error.into()),
         }
     }

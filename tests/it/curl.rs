@@ -79,8 +79,8 @@ fn arguments_are_passed_on() {
     assert_eq!((request.method.as_str(), request.body.as_slice()), ("PUT", &b"a=b c"[..]));
     assert_eq!(request.header("x-test"), Some("one"));
     // Everything behind the target is curl's, also what looks like an option of ours.
-    let verbose = curl(&sandbox, &[USERS, "-s", "--verbose", "-o", "users.json"]);
-    assert!(verbose.stderr.contains("> GET /SAAS/"), "{verbose}");
+    let usage = curl(&sandbox, &[USERS, "-s", "--output", "users.json", "--help", "category"]);
+    assert!(usage.stdout.contains("curl"), "{usage}");
     let separated = sandbox.run(&["curl", USERS, "--", "-s", "-o", "users.json"]);
     assert_eq!(separated.to_string(), "");
 }
@@ -156,6 +156,10 @@ fn what_would_leak_the_token_is_refused_before_any_request() {
         &[USERS, "--config", "file"],
         &[USERS, "-Kfile"],
         &[USERS, "-sK", "file"],
+        &[USERS, "-v"],
+        &[USERS, "-sv", "-o", "file"],
+        &[USERS, "--trace-ascii", "file"],
+        &[USERS, "--libcurl", "file"],
     ] {
         let output = curl(&sandbox, args);
         assert_eq!((output.stdout.as_str(), output.status), ("", 2), "{args:?}: {output}");
@@ -164,6 +168,18 @@ fn what_would_leak_the_token_is_refused_before_any_request() {
     all = all.replace(&foreign.host(), "$FOREIGN").replace(&tenant, "$TENANT");
     assert_snapshot!("curl-refused", all);
     assert_eq!((foreign.heads(), emulator.counters().connections), (vec![], 0));
+}
+
+#[test]
+fn a_curlrc_sends_the_token_nowhere() {
+    let Some((_emulator, sandbox)) = world() else { return };
+    let foreign = Stub::ok();
+    sandbox::write(
+        &sandbox.path("home/.curlrc"),
+        format!("url = \"http://{}/\"\ninsecure\n", foreign.host()).as_bytes(),
+    );
+    let users = curl(&sandbox, &[USERS, "-s"]);
+    assert_eq!((users.status, foreign.heads()), (0, vec![]));
 }
 
 #[test]
