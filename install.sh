@@ -452,7 +452,7 @@ requested() {
     fi
     show "curl --silent --show-error --cacert ca.pem $url/emulator/counters" || return 1
     case $output in
-        *'"token_requests":'"$1"[,}]*) ;;
+        *'"token_requests":'"$1"[!0-9]*) ;;
         *)
             say "expected \"token_requests\":$1"
             return 1
