@@ -11,6 +11,7 @@
 //! 5. One request, never a retry. A success replaces the entry; a failure is recorded with the moment of the next
 //!    attempt. Either way a token that is still valid is served (I6).
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::cache::{Loaded, Store};
@@ -130,8 +131,8 @@ impl<S: Store> Broker<'_, S> {
         let ask = insist(want, &entry);
         loop {
             let freshness = match self.settle(&entry, &ask) {
-                Ok(freshness) => freshness,
-                Err(settled) => return settled,
+                ControlFlow::Continue(freshness) => freshness,
+                ControlFlow::Break(answer) => return answer,
             };
             match self.store.try_lock() {
                 Tried::Held(guard) => return self.renew(&Leave::Locked(guard), &ask, started),
@@ -201,8 +202,8 @@ impl<S: Store> Broker<'_, S> {
         }
     }
 
-    /// Decides on an entry: `Err` holds the final answer, `Ok` how urgently to renew.
-    fn settle(&self, entry: &Entry, ask: &Ask) -> Result<Freshness, Result<Served, Error>> {
+    /// Decides on an entry: the final answer, or how urgently to renew.
+    fn settle(&self, entry: &Entry, ask: &Ask) -> ControlFlow<Result<Served, Error>, Freshness> {
         let now = self.clock.now();
         let changed = |failure: &Failure| {
             let source = self.profile.client_secret.as_ref();
@@ -210,13 +211,14 @@ impl<S: Store> Broker<'_, S> {
             current.is_some() && failure.secret.is_some() && current != failure.secret
         };
         match entry.verdict(ask, now, &|| self.clock.boot_id(), &changed) {
-            Verdict::Renew(freshness) => Ok(freshness),
-            Verdict::Serve(token, remaining) => Err(Ok(self.served(token, now, remaining, true))),
-            Verdict::TooShort(life) => Err(Err(self.too_short(life, ask))),
+            Verdict::Renew(freshness) => ControlFlow::Continue(freshness),
+            Verdict::Serve(token, remaining) => ControlFlow::Break(Ok(self.served(token, now, remaining, true))),
+            Verdict::TooShort(life) => ControlFlow::Break(Err(self.too_short(life, ask))),
             Verdict::HoldBack(failure, seconds) => {
                 let pause = Cause::new(format!("no new attempt for {seconds} s"));
                 let source = Cause::new(failure.detail.clone()).because(pause);
-                Err(self.old_token_or(entry, ask, self.failure_error(failure.class, source, seconds)))
+                let error = self.failure_error(failure.class, source, seconds);
+                ControlFlow::Break(self.old_token_or(entry, ask, error))
             }
         }
     }
@@ -230,8 +232,8 @@ impl<S: Store> Broker<'_, S> {
         }
         let mut entry = self.load();
         let freshness = match self.settle(&entry, ask) {
-            Ok(freshness) => freshness,
-            Err(settled) => return settled,
+            ControlFlow::Continue(freshness) => freshness,
+            ControlFlow::Break(answer) => return answer,
         };
         let secret = match self.secret(started) {
             Ok(secret) => secret,

@@ -7,7 +7,7 @@
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
-//! | `config.rs`, `config/` | file, environment and flags become a `Profile`; mistakes in words; the sibling services |
+//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
 //! | `secret.rs` | `Secret`, which cannot be shown, and the places a client secret comes from |
 //! | `origin.rs` | scheme, host, port: who may have a token |
 //! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::RawProfile;
+use super::file::RawProfile;
 use crate::error::{Cause, Error, nearest};
 
 /// The keys of the file, of a profile and of a secret source; the JSON Schema lists the same.

@@ -1,6 +1,8 @@
 //! Table tests of the configuration: layers, mistakes, who may have the token.
 
 use super::*;
+use crate::origin::Origin;
+use crate::secret::{Secret, SecretSource};
 
 /// A run's sources over a temporary configuration file.
 struct World {

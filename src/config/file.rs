@@ -1,0 +1,94 @@
+//! The configuration file as it stands.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{AuthStyle, Preset};
+use crate::error::{Cause, Error};
+
+/// Bytes of a configuration file that are read at most.
+const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// The configuration file: only the chosen profile is parsed, the others stay text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig<'a> {
+    /// For editors.
+    #[serde(rename = "$schema")]
+    _schema: Option<String>,
+    /// The profile used when none is named.
+    pub(super) default_profile: Option<String>,
+    /// The profiles.
+    #[serde(borrow, default)]
+    pub(super) profiles: BTreeMap<String, &'a RawValue>,
+}
+
+/// A profile as it stands in the file.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProfile {
+    /// See [`super::Profile::tenant`].
+    pub(super) tenant: Option<String>,
+    /// See [`super::Profile::client_id`].
+    pub(super) client_id: Option<String>,
+    /// See [`super::Profile::client_secret`].
+    pub(super) client_secret: Option<RawSecret>,
+    /// See [`super::Profile::scope`].
+    pub(super) scope: Option<String>,
+    /// See [`super::Profile::preset`].
+    #[serde(default)]
+    pub(super) preset: Preset,
+    /// See [`super::Profile::token_url`].
+    pub(super) token_url: Option<String>,
+    /// See [`super::Profile::auth_style`].
+    #[serde(default)]
+    pub(super) auth_style: AuthStyle,
+    /// See [`super::Profile::use_refresh_token`].
+    pub(super) use_refresh_token: Option<bool>,
+    /// See [`super::Profile::hosts`].
+    #[serde(default)]
+    pub(super) hosts: Vec<String>,
+    /// See [`super::Profile::ca_file`].
+    pub(super) ca_file: Option<String>,
+    /// See [`super::Profile::ca_only`].
+    #[serde(default)]
+    pub(super) ca_only: bool,
+    /// See [`super::Profile::proxy`].
+    pub(super) proxy: Option<String>,
+    /// See [`super::Profile::git_username`].
+    pub(super) git_username: Option<String>,
+}
+
+/// A secret source as it stands in the file: exactly one of the four, `allow_shared_file` only with `file`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSecret {
+    /// A file.
+    pub(super) file: Option<String>,
+    /// Accept a file that others can read.
+    pub(super) allow_shared_file: Option<bool>,
+    /// An environment variable.
+    pub(super) env: Option<String>,
+    /// A command and its arguments.
+    pub(super) command: Option<Vec<String>>,
+    /// The platform's key store.
+    pub(super) keychain: Option<bool>,
+}
+
+/// The text of the configuration file; `None` if there is none.
+pub(super) fn read(file: &Path) -> Result<Option<String>, Error> {
+    let failed = |cause: Cause| Error::ConfigUnreadable { file: file.to_owned(), source: cause };
+    let size = match std::fs::metadata(file) {
+        Ok(meta) if !meta.is_file() => return Err(failed("not a regular file".into())),
+        Ok(meta) => meta.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error.into())),
+    };
+    if size > CONFIG_LIMIT {
+        return Err(failed("larger than 4 MiB".into()));
+    }
+    std::fs::read_to_string(file).map(Some).map_err(|error| failed(error.into()))
+}

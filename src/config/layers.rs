@@ -1,0 +1,231 @@
+//! Environment and flags laid over a profile of the file, each setting checked on its own.
+
+use std::path::{Path, PathBuf};
+
+use super::file::{RawProfile, RawSecret};
+use super::{Profile, Sources, preset, resolve};
+use crate::error::Error;
+use crate::origin::{Origin, Target};
+use crate::secret::{Secret, SecretSource};
+
+/// Makes the profile of a run of what the file says; `config_dir` is what its paths are relative to.
+pub(super) fn build(
+    sources: &Sources<'_>,
+    name: &str,
+    raw: RawProfile,
+    config_dir: Option<&Path>,
+) -> Result<Profile, Error> {
+    let layers = Layers { sources, name, config_dir };
+    let (tenant, token_url) = layers.tenant(&raw)?;
+    let ca_file = layers.ca_file(&raw)?;
+    Ok(Profile {
+        tenant,
+        token_url,
+        preset: raw.preset,
+        client_id: layers.client_id(raw.client_id)?,
+        client_secret: layers.secret(raw.client_secret)?,
+        scope: layers.scope(raw.scope)?,
+        auth_style: raw.auth_style,
+        use_refresh_token: raw.use_refresh_token.unwrap_or(raw.preset.issues_refresh_tokens()),
+        hosts: layers.hosts(&raw.hosts)?,
+        ca_file,
+        ca_only: raw.ca_only,
+        proxy: layers.proxy(raw.proxy)?,
+        git_username: layers.git_username(raw.git_username)?,
+        name: name.to_owned(),
+    })
+}
+
+/// A proxy is an http or https URL; it may hold credentials, so it is never repeated.
+pub(crate) fn check_proxy(proxy: &str) -> Result<(), String> {
+    let rest = match proxy.split_once("://") {
+        None => proxy,
+        Some((scheme, rest)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
+        Some(_) => return Err("its scheme is neither http nor https".to_owned()),
+    };
+    let authority = rest.rsplit_once('@').map_or(rest, |(_, authority)| authority);
+    Origin::parse(authority.trim_end_matches('/'), false).map(|_| ())
+}
+
+/// One of `hosts`: `host` means port 443, `host:port` that port.
+fn read_host(host: &str) -> Result<Origin, String> {
+    if host.contains("://") {
+        return Err(format!("`{}` is a URL", host.split('@').next_back().unwrap_or_default()));
+    }
+    Origin::parse(host, true).map_err(|cause| format!("an entry cannot be read: {cause}"))
+}
+
+/// The layers of one profile.
+struct Layers<'a> {
+    /// Flags and environment.
+    sources: &'a Sources<'a>,
+    /// The profile's name.
+    name: &'a str,
+    /// What paths of the file are relative to.
+    config_dir: Option<&'a Path>,
+}
+
+impl Layers<'_> {
+    /// The tenant and its token URL.
+    fn tenant(&self, raw: &RawProfile) -> Result<(Origin, Target), Error> {
+        let flag = ("--tenant", self.sources.overrides.tenant.as_ref());
+        let (tenant, setting) = self.first(flag, "WS1_TOKEN_TENANT", raw.tenant.clone(), "tenant");
+        let tenant = tenant
+            .ok_or_else(|| self.missing("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant"))?;
+        preset::token_url(raw.preset, &tenant, raw.token_url.as_deref()).map_err(|wrong| {
+            let setting = if wrong.in_token_url { self.key("token_url") } else { setting };
+            Error::Setting { setting, source: wrong.cause.into(), hint: wrong.hint }
+        })
+    }
+
+    /// The client's ID: anything that Basic authentication can carry before its colon (RFC 7617 §2).
+    fn client_id(&self, raw: Option<String>) -> Result<String, Error> {
+        let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
+        let (client_id, setting) = self.first(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id");
+        let client_id = client_id.ok_or_else(|| {
+            self.missing("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id")
+        })?;
+        let cause = if client_id.is_empty() {
+            "it is empty"
+        } else if client_id.contains(':') {
+            "it holds a colon, which Basic authentication cannot carry"
+        } else if client_id.chars().any(char::is_control) {
+            "it holds a control character"
+        } else {
+            return Ok(client_id);
+        };
+        Err(wrong(setting, cause, "copy the client ID from the tenant's OAuth client settings"))
+    }
+
+    /// The secret's source: flag, environment (file before value), file.
+    fn secret(&self, raw: Option<RawSecret>) -> Result<Option<SecretSource>, Error> {
+        let Sources { overrides, env, .. } = self.sources;
+        let file = overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+        if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE")) {
+            return Ok(Some(SecretSource::File { path: self.sources.absolute(&path), shared: false }));
+        }
+        if let Some(value) = env("WS1_TOKEN_CLIENT_SECRET") {
+            return Ok(Some(SecretSource::Given(Secret::new(value))));
+        }
+        raw.map(|raw| self.secret_of_file(raw)).transpose()
+    }
+
+    /// The secret's source as the file names it: exactly one.
+    fn secret_of_file(&self, raw: RawSecret) -> Result<SecretSource, Error> {
+        let refused = |cause| {
+            let hint = "write one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}";
+            Err(wrong(self.key("client_secret"), cause, hint))
+        };
+        if raw.allow_shared_file.is_some() && raw.file.is_none() {
+            return refused("`allow_shared_file` goes with `file` only");
+        }
+        match (raw.file, raw.env, raw.command, raw.keychain) {
+            (Some(path), None, None, None) => {
+                Ok(SecretSource::File { path: self.path(&path), shared: raw.allow_shared_file == Some(true) })
+            }
+            (None, Some(name), None, None) => {
+                Ok(SecretSource::Env { value: (self.sources.env)(&name).map(Secret::new), name })
+            }
+            (None, None, Some(argv), None) if argv.first().is_some_and(|program| !program.is_empty()) => {
+                Ok(SecretSource::Command(self.program(argv)))
+            }
+            (None, None, Some(_), None) => refused("`command` names no program"),
+            (None, None, None, Some(true)) => Ok(SecretSource::Keychain),
+            _ => refused("it names no source, or more than one"),
+        }
+    }
+
+    /// A secret command: `~/…` and `./…` are paths like every other in the file, a bare name is looked up in PATH.
+    fn program(&self, mut argv: Vec<String>) -> Vec<String> {
+        if let Some(first) = argv.first_mut()
+            && (first.starts_with("~/") || first.starts_with("./") || first.starts_with("../"))
+        {
+            *first = self.path(first).to_string_lossy().into_owned();
+        }
+        argv
+    }
+
+    /// The scopes to ask for; none and blank are the same.
+    fn scope(&self, raw: Option<String>) -> Result<Option<String>, Error> {
+        let scope = (self.sources.env)("WS1_TOKEN_SCOPE").or(raw).filter(|scope| !scope.trim().is_empty());
+        if scope.as_deref().is_some_and(|scope| !scope.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
+            let cause = "it holds a character that is not printable ASCII";
+            return Err(wrong(self.key("scope"), cause, "write scopes separated by single spaces"));
+        }
+        Ok(scope)
+    }
+
+    /// Who else may have the token.
+    fn hosts(&self, raw: &[String]) -> Result<Vec<Origin>, Error> {
+        let read = |host: &String| {
+            read_host(host).map_err(|cause| wrong(self.key("hosts"), &cause, "write `host` or `host:port`"))
+        };
+        raw.iter().map(read).collect()
+    }
+
+    /// Further trusted roots.
+    fn ca_file(&self, raw: &RawProfile) -> Result<Option<PathBuf>, Error> {
+        let file = match (self.sources.env)("WS1_TOKEN_CA_FILE") {
+            Some(path) => Some(self.sources.absolute(&path)),
+            None => raw.ca_file.as_deref().map(|path| self.path(path)),
+        };
+        if raw.ca_only && file.is_none() {
+            let hint = "set `ca_file`, or remove `ca_only`";
+            return Err(wrong(self.key("ca_only"), "there is no `ca_file` to trust alone", hint));
+        }
+        Ok(file)
+    }
+
+    /// The profile's own proxy.
+    fn proxy(&self, raw: Option<String>) -> Result<Option<String>, Error> {
+        if let Some(proxy) = &raw {
+            check_proxy(proxy).map_err(|cause| wrong(self.key("proxy"), &cause, "write http://host:port"))?;
+        }
+        Ok(raw)
+    }
+
+    /// The user name for git before 2.46.
+    fn git_username(&self, raw: Option<String>) -> Result<String, Error> {
+        let name = raw.unwrap_or_else(|| "oauth2".to_owned());
+        if name.is_empty() || name.chars().any(char::is_control) {
+            let cause = "it is empty or holds a control character";
+            return Err(wrong(self.key("git_username"), cause, "write a plain user name"));
+        }
+        Ok(name)
+    }
+
+    /// Flag, environment, file: the first that is set, and what to call it in a message.
+    fn first(
+        &self,
+        (flag, given): (&str, Option<&String>),
+        variable: &str,
+        file: Option<String>,
+        key: &str,
+    ) -> (Option<String>, String) {
+        match (given, (self.sources.env)(variable)) {
+            (Some(value), _) => (Some(value.clone()), flag.to_owned()),
+            (None, Some(value)) => (Some(value), variable.to_owned()),
+            (None, None) => (file, self.key(key)),
+        }
+    }
+
+    /// A path of the file.
+    fn path(&self, path: &str) -> PathBuf {
+        resolve(path, self.config_dir, self.sources.home)
+    }
+
+    /// What a key of the profile is called in a message.
+    fn key(&self, key: &str) -> String {
+        format!("`{key}` of profile `{}`", self.name)
+    }
+
+    /// The error of a setting that is not there.
+    fn missing(&self, what: &'static str, hint: &'static str) -> Error {
+        Error::Missing { profile: self.name.to_owned(), what, hint }
+    }
+}
+
+/// The error of a setting that cannot be used.
+fn wrong(setting: String, cause: &str, hint: &str) -> Error {
+    Error::Setting { setting, source: cause.into(), hint: hint.to_owned() }
+}
