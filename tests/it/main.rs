@@ -11,6 +11,7 @@ mod concurrency;
 mod curl;
 mod deadlines;
 mod errors;
+mod faults;
 mod get;
 #[cfg(unix)]
 mod git;
