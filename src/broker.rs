@@ -435,11 +435,16 @@ impl<S: Store> Broker<'_, S> {
     fn failure_error(&self, class: FailureClass, source: Cause, retry_in: i64) -> Error {
         let tenant = self.profile.tenant.authority();
         let profile = self.profile.name.clone();
+        let answered = source.to_string().starts_with("HTTP ");
         match class {
             FailureClass::Unavailable => Error::Unavailable {
                 tenant,
                 source,
-                hint: "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned(),
+                hint: if answered {
+                    "retry later; if it lasts, ask whoever runs the tenant".to_owned()
+                } else {
+                    "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned()
+                },
             },
             FailureClass::Limited => Error::Limited { tenant, source, retry_in },
             FailureClass::Denied => {

@@ -11,7 +11,6 @@ mod concurrency;
 mod curl;
 mod deadlines;
 mod errors;
-mod faults;
 mod get;
 #[cfg(unix)]
 mod git;
