@@ -254,10 +254,9 @@ impl<S: Store> Broker<'_, S> {
         })?;
         let left = RUN_LIMIT.saturating_sub(self.clock.elapsed().saturating_sub(started));
         self.log.step(|| format!("reading the client secret ({})", source.describe()));
-        source.read(left.min(COMMAND_LIMIT)).map_err(|SecretError { cause, hint }| Error::Secret {
-            profile: self.profile.name.clone(),
-            source: cause,
-            hint,
+        source.read(left.min(COMMAND_LIMIT)).map_err(|SecretError { cause, hint }| match hint {
+            Some(hint) => Error::Secret { profile: self.profile.name.clone(), source: cause, hint },
+            None => Error::System { what: "cannot read the client secret", source: cause },
         })
     }
 
