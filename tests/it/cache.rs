@@ -288,8 +288,13 @@ fn a_cache_directory_can_be_named() {
 
 /// Runs `get` as a user that is not root, whose every file the sandbox then is.
 fn run_unprivileged(sandbox: &Sandbox) -> Option<crate::sandbox::Output> {
+    unprivileged(sandbox).map(|get| sandbox.finish(get))
+}
+
+/// `get` as a user that is not root; every file of the sandbox is that user's from now on.
+pub(crate) fn unprivileged(sandbox: &Sandbox) -> Option<Command> {
     if rustix::process::geteuid().as_raw() != 0 {
-        return Some(sandbox.run(&["get"]));
+        return Some(sandbox.command(&["get"]));
     }
     if Command::new("setpriv").arg("--version").output().is_err() {
         crate::sandbox::missing("setpriv");
@@ -302,7 +307,7 @@ fn run_unprivileged(sandbox: &Sandbox) -> Option<crate::sandbox::Output> {
     assert!(owned.success());
     let mut get = sandbox.program("setpriv");
     get.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy).arg("get");
-    Some(sandbox.finish(get))
+    Some(get)
 }
 
 #[test]

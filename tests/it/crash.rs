@@ -113,7 +113,7 @@ fn kill_everywhere(renewal: Renewal, always: &[&str]) {
         assert!(emulator.issued().contains(&token), "{point}");
         let counters = emulator.counters();
         assert!(counters.token_requests - before <= 2, "{point}");
-        assert_eq!((counters.refresh_reuse, counters.max_in_flight), (0, 1), "{point}");
+        assert_eq!(counters.refresh_reuse, 0, "{point}");
     }
     assert!(killed * 10 >= chosen.len() * 9, "{killed} of {} runs were killed", chosen.len());
 }

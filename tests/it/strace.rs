@@ -18,11 +18,6 @@ impl Call {
     pub(crate) fn name(&self) -> &str {
         self.text.split_once('(').map_or("", |(name, _)| name)
     }
-
-    /// Whether it is one of these.
-    pub(crate) fn is(&self, names: &[&str]) -> bool {
-        names.contains(&self.name())
-    }
 }
 
 /// Whether strace is on this machine; says so if it is not.
