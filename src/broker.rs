@@ -196,7 +196,7 @@ impl<S: Store> Broker<'_, S> {
                 Entry::default()
             }
             Loaded::Unusable(why) => {
-                self.log.warn(&format!("ignoring a cache file that is not one ({why})"));
+                self.log.warn(&format!("ignoring a cache that cannot be used ({why})"));
                 Entry::default()
             }
         }
