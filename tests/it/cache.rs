@@ -300,9 +300,10 @@ pub(crate) fn unprivileged(sandbox: &Sandbox) -> Option<Command> {
         crate::sandbox::missing("setpriv");
         return None;
     }
-    // The build directory may be closed to other users.
+    // The build directory may be closed to other users. A process of its own copies: a descriptor of ours, open for
+    // writing, could be inherited by another test's child, and the copy would be busy.
     let copy = sandbox.path("ws1-token");
-    std::fs::copy(binary(), &copy).unwrap();
+    assert!(Command::new("cp").arg(binary()).arg(&copy).status().unwrap().success());
     let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(sandbox.path("")).status().unwrap();
     assert!(owned.success());
     let mut get = sandbox.program("setpriv");
