@@ -203,7 +203,7 @@ impl<S: Store> Broker<'_, S> {
                 Entry::default()
             }
             Loaded::Unusable(why) => {
-                self.log.warn(&format!("ignoring a cache file that is not one ({why})"));
+                self.log.warn(&format!("ignoring a cache that cannot be used ({why})"));
                 Entry::default()
             }
         }
@@ -261,10 +261,9 @@ impl<S: Store> Broker<'_, S> {
         })?;
         let left = RUN_LIMIT.saturating_sub(self.clock.elapsed().saturating_sub(started));
         self.log.step(|| format!("reading the client secret ({})", source.describe()));
-        source.read(left.min(COMMAND_LIMIT)).map_err(|SecretError { cause, hint }| Error::Secret {
-            profile: self.profile.name.clone(),
-            source: cause,
-            hint,
+        source.read(left.min(COMMAND_LIMIT)).map_err(|SecretError { cause, hint }| match hint {
+            Some(hint) => Error::Secret { profile: self.profile.name.clone(), source: cause, hint },
+            None => Error::System { what: "cannot read the client secret", source: cause },
         })
     }
 

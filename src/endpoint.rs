@@ -15,6 +15,7 @@ use crate::entry::FailureClass;
 use crate::error::{Cause, Error};
 use crate::grant::{self, Answer, Grant, Issued, Refusal};
 use crate::origin::Target;
+use crate::platform;
 use crate::proxy::ProxyEnvironment;
 use crate::secret::Secret;
 
@@ -293,6 +294,10 @@ fn explain_io(error: &std::io::Error) -> EndpointError {
         if error.kind() == Kind::InvalidData {
             return tls(&text);
         }
+    }
+    if platform::is_out_of_files(error) {
+        let source = Cause::new(error.to_string());
+        return EndpointError::Setup(Error::System { what: "cannot send a request", source });
     }
     if is_lookup(error) {
         return EndpointError::Unreachable("looking up the host name failed".into());

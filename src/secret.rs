@@ -69,8 +69,8 @@ pub(crate) enum SecretSource {
 pub(crate) struct SecretError {
     /// What went wrong, without the secret.
     pub(crate) cause: Cause,
-    /// One action that mends it.
-    pub(crate) hint: String,
+    /// One action that mends it; none where the system has too many files open, which is no setting's fault.
+    pub(crate) hint: Option<String>,
 }
 
 impl SecretSource {
@@ -127,15 +127,16 @@ pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
 fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
     platform::read_secret_file(path, shared, SECRET_LIMIT).map_err(|error| {
         let hint = match &error {
+            platform::SecretFileError::Io(error) if platform::is_out_of_files(error) => None,
             platform::SecretFileError::Io(_) => {
-                format!("write the client secret to `{}` with mode 600", path.display())
+                Some(format!("write the client secret to `{}` with mode 600", path.display()))
             }
-            platform::SecretFileError::Shared(_) => format!(
+            platform::SecretFileError::Shared(_) => Some(format!(
                 "run `chmod 600 {}`, or set \"allow_shared_file\": true beside \"file\" for a mounted container secret",
                 path.display()
-            ),
+            )),
             platform::SecretFileError::Irregular | platform::SecretFileError::TooLarge => {
-                "name a regular file that holds the client secret and nothing else".to_owned()
+                Some("name a regular file that holds the client secret and nothing else".to_owned())
             }
         };
         SecretError { cause: Cause::new(format!("`{}`: {error}", path.display())), hint }
@@ -146,7 +147,7 @@ fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
 fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> {
     value.map(|secret| secret.expose().as_bytes().to_vec()).ok_or_else(|| SecretError {
         cause: Cause::new(format!("the environment variable `{name}` is not set")),
-        hint: format!("set {name}, or change `client_secret` in the profile"),
+        hint: Some(format!("set {name}, or change `client_secret` in the profile")),
     })
 }
 
@@ -156,7 +157,7 @@ fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
     let failed = |what: String| SecretError {
         cause: Cause::new(format!("the command `{name}` {what}")),
         // Its arguments may hold a password, so they are not repeated.
-        hint: "run the command of `client_secret` by hand and see that it prints the client secret".to_owned(),
+        hint: Some("run the command of `client_secret` by hand and see that it prints the client secret".to_owned()),
     };
     let mut child = Command::new(&name)
         .args(argv.get(1..).unwrap_or_default())
@@ -217,7 +218,7 @@ fn wait_until(child: &mut Child, deadline: Instant) -> std::io::Result<Option<Ex
 fn check(bytes: Vec<u8>, origin: &str) -> Result<Secret, SecretError> {
     let failed = |what: &str| SecretError {
         cause: Cause::new(format!("{origin} {what}")),
-        hint: "store the client secret alone, on one line".to_owned(),
+        hint: Some("store the client secret alone, on one line".to_owned()),
     };
     if bytes.len() > SECRET_LIMIT {
         return Err(failed("holds more than 16 KiB"));
@@ -242,7 +243,7 @@ fn check(bytes: Vec<u8>, origin: &str) -> Result<Secret, SecretError> {
 fn no_keychain() -> SecretError {
     SecretError {
         cause: Cause::new("this build of ws1-token has no keychain support"),
-        hint: "use {\"file\": PATH} or {\"command\": [ARGV…]} as `client_secret`".to_owned(),
+        hint: Some("use {\"file\": PATH} or {\"command\": [ARGV…]} as `client_secret`".to_owned()),
     }
 }
 

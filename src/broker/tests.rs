@@ -656,7 +656,7 @@ fn an_entry_that_is_not_trusted_is_told_once_and_replaced() {
     );
     world.tenant_says([issued("t3", LIFE)]);
     world.read = |_| Loaded::Unusable("a directory".to_owned());
-    assert_eq!(world.get().warnings, "ignoring a cache file that is not one (a directory)");
+    assert_eq!(world.get().warnings, "ignoring a cache that cannot be used (a directory)");
 }
 
 // The refresh token: marked before it is sent, and never sent twice.

@@ -47,6 +47,13 @@ impl fmt::Display for SecretFileError {
     }
 }
 
+/// Whether a file or socket could not be had because too many are open: neither a setting nor the network is to blame.
+pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
+    /// This process's limit and the system's; std has no kind for them.
+    const TOO_MANY: [i32; 2] = if cfg!(windows) { [4, 10_024] } else { [24, 23] };
+    error.raw_os_error().is_some_and(|code| TOO_MANY.contains(&code))
+}
+
 /// Why a file of the cache directory is not used.
 #[derive(Debug)]
 pub(crate) enum Distrust {

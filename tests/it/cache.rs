@@ -288,23 +288,27 @@ fn a_cache_directory_can_be_named() {
 
 /// Runs `get` as a user that is not root, whose every file the sandbox then is.
 fn run_unprivileged(sandbox: &Sandbox) -> Option<crate::sandbox::Output> {
+    unprivileged(sandbox).map(|get| sandbox.finish(get))
+}
+
+/// `get` as a user that is not root; every file of the sandbox is that user's from now on.
+pub(crate) fn unprivileged(sandbox: &Sandbox) -> Option<Command> {
     if rustix::process::geteuid().as_raw() != 0 {
-        return Some(sandbox.run(&["get"]));
+        return Some(sandbox.command(&["get"]));
     }
     if Command::new("setpriv").arg("--version").output().is_err() {
         crate::sandbox::missing("setpriv");
         return None;
     }
-    // The build directory may be closed to other users.
+    // The build directory may be closed to other users. A process of its own copies: a descriptor of ours, open for
+    // writing, could be inherited by another test's child, and the copy would be busy.
     let copy = sandbox.path("ws1-token");
-    // By another process: a child that a parallel test forks would inherit our open copy, and the kernel does not run a
-    // file that somebody has open for writing.
     assert!(Command::new("cp").arg(binary()).arg(&copy).status().unwrap().success());
     let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(sandbox.path("")).status().unwrap();
     assert!(owned.success());
     let mut get = sandbox.program("setpriv");
     get.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copy).arg("get");
-    Some(sandbox.finish(get))
+    Some(get)
 }
 
 #[test]

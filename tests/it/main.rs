@@ -8,20 +8,28 @@
 mod cache;
 mod commands;
 mod concurrency;
+#[cfg(target_os = "linux")]
+mod crash;
 mod curl;
 mod deadlines;
+#[cfg(target_os = "linux")]
+mod disk;
 mod errors;
 mod get;
 #[cfg(unix)]
 mod git;
 mod kubectl;
 mod leaks;
+#[cfg(target_os = "linux")]
+mod lock;
 mod readme;
 mod replies;
 mod request;
 mod sandbox;
 #[cfg(unix)]
 mod stdio;
+#[cfg(target_os = "linux")]
+mod strace;
 mod stub;
 #[cfg(target_os = "linux")]
 mod warm;

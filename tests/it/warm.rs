@@ -1,27 +1,15 @@
 //! The cached path, seen from the system: it opens no socket, takes no lock, starts no thread and writes nothing but
 //! the answer.
 
-use std::process::Command;
-
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{Sandbox, binary, missing};
+use crate::sandbox::Sandbox;
+use crate::strace;
 
-/// The system calls of a run, one a line.
+/// The system calls of a run, one a line, and the token that it printed.
 fn traced(sandbox: &Sandbox, args: &[&str]) -> (Vec<String>, String) {
-    let log = sandbox.path("strace.log");
-    let mut strace = sandbox.program("strace");
-    strace.args(["-f", "-qq", "-o"]).arg(&log).arg(binary()).args(args);
-    let token = sandbox.finish(strace).token();
-    // Each line starts with the process's number.
-    let calls = std::fs::read_to_string(&log).unwrap();
-    (
-        calls
-            .lines()
-            .map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned())
-            .collect(),
-        token,
-    )
+    let (calls, output) = strace::traced(sandbox, &[], args);
+    (calls.into_iter().map(|call| call.text).collect(), output.token())
 }
 
 /// The lines of any of these calls.
@@ -32,8 +20,7 @@ fn of<'a>(calls: &'a [String], names: &[&str]) -> Vec<&'a str> {
 
 #[test]
 fn a_cached_token_costs_two_files_and_one_write() {
-    if Command::new("strace").arg("--version").output().is_err() {
-        missing("strace");
+    if !strace::is_there() {
         return;
     }
     let emulator = Emulator::start();
