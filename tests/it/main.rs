@@ -24,4 +24,6 @@ mod sandbox;
 mod stdio;
 mod stub;
 #[cfg(target_os = "linux")]
+mod time;
+#[cfg(target_os = "linux")]
 mod warm;
