@@ -16,6 +16,8 @@ mod get;
 mod git;
 mod kubectl;
 mod leaks;
+#[cfg(target_os = "linux")]
+mod network;
 mod readme;
 mod replies;
 mod request;
