@@ -18,6 +18,8 @@ mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod network;
+#[cfg(target_os = "linux")]
+mod process;
 mod readme;
 mod replies;
 mod request;
