@@ -398,7 +398,7 @@ step() {
         [ -z "$lack" ] || say "$lack"
         say "${outcome:-ok}"
     else
-        failed="$failed${failed:+,} $1"
+        failed="$failed${failed:+;} $count. $1"
         say "FAILED"
     fi
 }
@@ -441,7 +441,10 @@ missing() {
         return 1
     fi
     lack="skipped: $2, because $1 is not installed"
-    skipped="$skipped${skipped:+,} $2 (no $1)"
+    case $skipped in
+        *"$2 ("*) ;;
+        *) skipped="$skipped${skipped:+;} $2 (no $1)" ;;
+    esac
 }
 
 # requested COUNT: the tenant says that it was asked for a token so often.

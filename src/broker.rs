@@ -170,19 +170,26 @@ impl<S: Store> Broker<'_, S> {
         };
         let started = self.clock.elapsed();
         while refused(&self.load()) && self.clock.elapsed().saturating_sub(started) < Duration::from_secs(2) {
-            match self.store.try_lock() {
-                Tried::Held(guard) | Tried::Unsupported(guard, _) => {
-                    let mut entry = self.load();
-                    if refused(&entry) {
-                        entry.token = None;
-                        entry.renew_after = 0;
-                        let _ = self.store.save(&guard, &entry);
-                    }
-                    return;
+            let (guard, locked) = match self.store.try_lock() {
+                Tried::Held(guard) => (guard, true),
+                Tried::Unsupported(guard, _) => (guard, false),
+                Tried::Busy => {
+                    self.clock.sleep(Duration::from_millis(20));
+                    continue;
                 }
-                Tried::Busy => self.clock.sleep(Duration::from_millis(20)),
                 Tried::Unusable(_) => return,
+            };
+            let mut entry = self.load();
+            if refused(&entry) {
+                entry.token = None;
+                entry.renew_after = 0;
+                if !locked {
+                    // Writing it back could undo the mark of a process that sends it meanwhile.
+                    entry.refresh_token = None;
+                }
+                let _ = self.store.save(&guard, &entry);
             }
+            return;
         }
     }
 
@@ -428,11 +435,16 @@ impl<S: Store> Broker<'_, S> {
     fn failure_error(&self, class: FailureClass, source: Cause, retry_in: i64) -> Error {
         let tenant = self.profile.tenant.authority();
         let profile = self.profile.name.clone();
+        let answered = source.to_string().starts_with("HTTP ");
         match class {
             FailureClass::Unavailable => Error::Unavailable {
                 tenant,
                 source,
-                hint: "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned(),
+                hint: if answered {
+                    "retry later; if it lasts, ask whoever runs the tenant".to_owned()
+                } else {
+                    "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned()
+                },
             },
             FailureClass::Limited => Error::Limited { tenant, source, retry_in },
             FailureClass::Denied => {

@@ -39,7 +39,8 @@ pub(crate) enum Loaded {
     Miss,
     /// Something that is not trusted and will be replaced; the text tells the user why.
     Distrusted(String),
-    /// Something that is neither used nor touched; the text tells the user why.
+    /// Something that is no entry at all: a link, a pipe, a directory. It is not read; a rename may replace it, never
+    /// what it points to. The text tells the user why.
     Unusable(String),
 }
 

@@ -334,5 +334,12 @@ fn tls(text: &str) -> EndpointError {
     } else {
         "replace the server's certificate, or set `ca_file` in the profile to the CA that issued it".to_owned()
     };
-    EndpointError::Untrusted(Cause::new(format!("invalid certificate{reason}")), hint)
+    EndpointError::Untrusted(Cause::new(format!("invalid certificate{}", with_dates(reason))), hint)
+}
+
+/// The library's text with its Unix seconds as dates.
+fn with_dates(text: &str) -> String {
+    let date = |word: &str| word.parse().ok().filter(|_| word.len() >= 9).map(clock::rfc3339);
+    let words = text.split(' ').map(|word| date(word).unwrap_or_else(|| word.to_owned()));
+    words.collect::<Vec<_>>().join(" ").replace(" (UNIX)", "")
 }

@@ -378,9 +378,7 @@ impl Error {
             Self::TooShort { .. } => {
                 "ask for less with --min-ttl, or raise the client's access token life in the tenant".to_owned()
             }
-            Self::Denied { .. } => {
-                "compare the client ID and secret with the tenant's OAuth client settings".to_owned()
-            }
+            Self::Denied { source, .. } => denied_hint(&source.to_string()).to_owned(),
             Self::Unusable { profile, .. } => {
                 format!("check `tenant` and `preset` of profile `{profile}`: it must be the Access host itself")
             }
@@ -403,6 +401,17 @@ impl Error {
         }
         lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
         lines.iter().map(|text| line(text)).collect()
+    }
+}
+
+/// What helps against a denial: the OAuth error code (RFC 6749 §5.2) tells what was denied.
+fn denied_hint(cause: &str) -> &'static str {
+    if cause.contains("invalid_scope") {
+        "compare `scope` of the profile with the client's scopes in the tenant"
+    } else if cause.contains("unauthorized_client") || cause.contains("unsupported_grant_type") {
+        "register the client as a service client: it must be allowed the grant client_credentials"
+    } else {
+        "compare the client ID and secret with the tenant's OAuth client settings"
     }
 }
 

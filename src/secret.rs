@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::Cause;
@@ -82,7 +82,9 @@ impl SecretSource {
             Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
             Self::File { path, shared } => (read_file(path, *shared)?, format!("`{}`", path.display())),
             Self::Env { name, value } => (read_env(name, value.as_ref())?, format!("the variable `{name}`")),
-            Self::Command(argv) => (run(argv, limit)?, format!("`{}`", argv.first().map_or("", String::as_str))),
+            Self::Command(argv) => {
+                (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
+            }
             Self::Keychain => return Err(no_keychain()),
         };
         check(bytes, &origin)
@@ -153,7 +155,8 @@ fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
     let name = argv.first().cloned().unwrap_or_default();
     let failed = |what: String| SecretError {
         cause: Cause::new(format!("the command `{name}` {what}")),
-        hint: format!("run `{}` by hand and see that it prints the client secret", argv.join(" ")),
+        // Its arguments may hold a password, so they are not repeated.
+        hint: "run the command of `client_secret` by hand and see that it prints the client secret".to_owned(),
     };
     let mut child = Command::new(&name)
         .args(argv.get(1..).unwrap_or_default())
@@ -171,25 +174,42 @@ fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
         })
         .map_err(|error| failed(format!("could not be read: {error}")))?;
     let deadline = Instant::now() + limit;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) if reader.is_finished() => break status,
-            Ok(_) if Instant::now() >= deadline => {
-                // A grandchild may hold the pipe open; the reading thread is left to the end of the process.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!("did not finish within {} s", limit.as_secs())));
-            }
-            Ok(_) => std::thread::sleep(Duration::from_millis(5)),
-            Err(error) => return Err(failed(format!("could not be waited for: {error}"))),
+    // A grandchild may hold the pipe open; the reading thread is then left to the end of the process.
+    while !reader.is_finished() {
+        if Instant::now() >= deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(failed(format!("did not finish within {} s", limit.as_secs())));
         }
-    };
-    if !status.success() {
-        return Err(failed(format!("failed ({status})")));
+        std::thread::sleep(Duration::from_millis(5));
     }
-    match reader.join() {
-        Ok(Ok(bytes)) => Ok(bytes),
-        _ => Err(failed("could not be read".to_owned())),
+    let Ok(Ok(bytes)) = reader.join() else { return Err(failed("could not be read".to_owned())) };
+    if bytes.len() > SECRET_LIMIT {
+        // It would die of the closed pipe, which is not what is wrong with it.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Ok(bytes);
+    }
+    match wait_until(&mut child, deadline) {
+        Ok(Some(status)) if status.success() => Ok(bytes),
+        Ok(Some(status)) => Err(failed(format!("failed ({status})"))),
+        Ok(None) => Err(failed(format!("did not finish within {} s", limit.as_secs()))),
+        Err(error) => Err(failed(format!("could not be waited for: {error}"))),
+    }
+}
+
+/// Waits for a child's end; `None` if it had to be killed at the deadline.
+fn wait_until(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

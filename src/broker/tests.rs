@@ -1232,4 +1232,6 @@ fn giving_back_waits_for_the_lock_for_two_seconds() {
     assert_eq!(world.elapsed.get(), 2_000);
     assert_eq!(World::aged(FRESH).locks([Lock::Unusable]).discard("t1"), "load, no cache");
     assert_eq!(World::aged(FRESH).locks([Lock::Unsupported]).discard("t1"), "load, no lock, load, save - -");
+    let without_lock = World::refreshable(FRESH).locks([Lock::Unsupported]).discard("t1");
+    assert_eq!(without_lock, "load, no lock, load, save - -", "the refresh token is not written back");
 }

@@ -32,7 +32,7 @@ fn lives_are_read_as_tenants_write_them() {
         (opaque("3600"), 3600),
         (opaque(" 3600 "), 3600),
         (opaque(3600.9), 3600),
-        (opaque(6), 6),
+        (opaque(20), 20),
         (opaque(30), 30),
         (opaque(i64::MAX), LONGEST),
         (opaque(u64::MAX), LONGEST),
