@@ -186,7 +186,7 @@ impl HttpEndpoint<'_> {
     fn proxy(&self) -> Result<Option<Proxy>, Error> {
         let environment = ProxyEnvironment::read(self.env);
         let (url, name) = match &self.profile.proxy {
-            Some(url) => (Some(url.as_str()), format!("`proxy` of profile `{}`", self.profile.name)),
+            Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),
             None => (environment.proxy_for(&self.profile.token_url.origin), "the proxy of the environment".to_owned()),
         };
         let Some(url) = url else { return Ok(None) };
