@@ -96,7 +96,9 @@ fn attempts(trace: &str, port: u16) -> Vec<(usize, String)> {
     let port = format!("htons({port})");
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut found = Vec::new();
-    for (thread, call) in trace.lines().filter_map(|line| line.split_once(' ')).filter(|(_, call)| call.contains("connect(")) {
+    for (thread, call) in
+        trace.lines().filter_map(|line| line.split_once(' ')).filter(|(_, call)| call.contains("connect("))
+    {
         let place = seen.entry(thread).and_modify(|count| *count += 1).or_insert(1);
         if call.contains(&port) {
             found.push((*place, call.to_owned()));

@@ -9,7 +9,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use ws1_emulator::{Emulator, Fault};
 
-use crate::sandbox::{Output, SECRET, Sandbox, assert_snapshot, binary, missing, names_in, set_mode, skipped, wait_until};
+use crate::sandbox::{
+    Output, SECRET, Sandbox, assert_snapshot, binary, missing, names_in, set_mode, skipped, wait_until,
+};
 
 /// A tenant and a sandbox for it.
 fn tenant() -> (Emulator, Sandbox) {
@@ -235,7 +237,8 @@ fn no_flag_takes_a_secret() {
     flags.sort_unstable();
     flags.dedup();
     assert!(flags.contains(&"--force-refresh"), "{flags:?}");
-    let suspicious = |flag: &&&str| ["secret", "token", "password", "key", "auth"].iter().any(|word| flag.contains(word));
+    let suspicious =
+        |flag: &&&str| ["secret", "token", "password", "key", "auth"].iter().any(|word| flag.contains(word));
     assert_eq!(flags.iter().filter(suspicious).collect::<Vec<_>>(), [&"--client-secret-file"]);
     for flag in ["--client-secret", "--secret", "--password", "--token", "--access-token", "--refresh-token"] {
         let output = sandbox.run(&["get", flag, "hunter2"]);
@@ -295,7 +298,8 @@ fn a_crash_leaves_no_core() {
         assert_eq!(status.signal(), Some(6), "{line}");
         (status.core_dumped(), files.len())
     };
-    let (dumped, files) = crash("\"$0\" get", &|_| wait_until("the request is sent", || emulator.requests().len() == 1));
+    let (dumped, files) =
+        crash("\"$0\" get", &|_| wait_until("the request is sent", || emulator.requests().len() == 1));
     assert_eq!((dumped, files), (false, 0));
     let (dumped, _) = crash("sleep 60", &|child| {
         wait_until("it sleeps", || {

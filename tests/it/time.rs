@@ -166,7 +166,12 @@ fn in_1970_no_certificate_is_valid_yet_and_the_hint_is_the_clock() {
     assert_eq!((over.status, over.stdout.as_str()), (2, ""));
     assert_eq!(requests(&emulator), 1);
     let left = (r"\d+ s left", "$$SECONDS s left");
-    assert_snapshot!("time-1970", format!("# no token\n{cold}\n# token due\n{due}\n# token over\n{over}"), digits, left);
+    assert_snapshot!(
+        "time-1970",
+        format!("# no token\n{cold}\n# token due\n{due}\n# token over\n{over}"),
+        digits,
+        left
+    );
 }
 
 #[test]
