@@ -337,9 +337,9 @@ fn tls(text: &str) -> EndpointError {
     EndpointError::Untrusted(Cause::new(format!("invalid certificate{}", with_dates(reason))), hint)
 }
 
-/// The library's text with its Unix seconds as dates.
+/// The library's text with its Unix seconds as dates: every whole word that is a number, small ones of 1970 too.
 fn with_dates(text: &str) -> String {
-    let date = |word: &str| word.parse().ok().filter(|_| word.len() >= 9).map(clock::rfc3339);
+    let date = |word: &str| word.parse().ok().map(clock::rfc3339);
     let words = text.split(' ').map(|word| date(word).unwrap_or_else(|| word.to_owned()));
     words.collect::<Vec<_>>().join(" ").replace(" (UNIX)", "")
 }
