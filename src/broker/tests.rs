@@ -1248,9 +1248,9 @@ fn nothing_that_holds_a_secret_shows_it() {
     let want = Want { insist: Insist::OnOther(served.mark()), ..Want::default() };
     for text in [
         format!("{:?}", canary()),
-        format!("{:#?}", profile),
+        format!("{profile:#?}"),
         format!("{:?}", profile.client_secret),
-        format!("{:#?}", entry),
+        format!("{entry:#?}"),
         format!("{:?}", entry.token),
         format!("{:?}", Loaded::Entry(entry)),
         format!("{issued:?}"),
