@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -38,11 +38,20 @@ fn send(child: &Child, signal: Signal) {
 /// A user without an entry in the user database, as `setpriv` wants it.
 const NOBODY: [&str; 3] = ["--reuid=54321", "--regid=54321", "--clear-groups"];
 
+/// A copy of the binary in the sandbox.
+///
+/// Another process makes it: a file that this one has open for writing could be inherited by a child that another test
+/// starts just then, and a file that is open for writing cannot be run.
+fn copy_binary(sandbox: &Sandbox) -> PathBuf {
+    let copy = sandbox.path("ws1-token");
+    assert!(Command::new("cp").arg(binary()).arg(&copy).status().unwrap().success());
+    copy
+}
+
 /// Gives the whole sandbox, with a copy of the binary, to [`NOBODY`].
 fn give_away(sandbox: &Sandbox) -> String {
     // The build directory may be closed to other users.
-    let copy = sandbox.path("ws1-token");
-    std::fs::copy(binary(), &copy).unwrap();
+    let copy = copy_binary(sandbox);
     let owned = Command::new("chown").args(["-R", "54321:54321"]).arg(sandbox.path("")).status().unwrap();
     assert!(owned.success());
     copy.display().to_string()
@@ -194,8 +203,7 @@ fn without_a_home_variable_the_user_database_names_it() {
             Some(home) => sandbox.set("HOME", home),
             None => sandbox.unset("HOME"),
         };
-        let copy = sandbox.path("ws1-token");
-        std::fs::copy(binary(), &copy).unwrap();
+        let copy = copy_binary(&sandbox);
         let mut shell = sandbox.program("unshare");
         shell.args(["-m", "sh", "-c", line, "sh"]).arg(copy);
         let output = sandbox.finish(shell);
@@ -400,13 +408,13 @@ fn a_copy_with_the_rights_of_another_user_refuses() {
         return;
     }
     let (emulator, sandbox) = tenant();
+    let copy = give_away(&sandbox);
     let run = |mode: u32, owner: &str, args: &[&str]| -> Output {
-        let copy = give_away(&sandbox);
         let owned = Command::new("chown").arg(owner).arg(&copy).status().unwrap();
         assert!(owned.success());
         set_mode(Path::new(&copy), mode);
         let mut setpriv = sandbox.program("setpriv");
-        setpriv.args(NOBODY).arg(copy).args(args);
+        setpriv.args(NOBODY).arg(&copy).args(args);
         sandbox.finish(setpriv)
     };
     let by_user = run(0o4755, "0:0", &["get"]);
