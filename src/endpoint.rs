@@ -187,7 +187,7 @@ impl HttpEndpoint<'_> {
     fn proxy(&self) -> Result<Option<Proxy>, Error> {
         let environment = ProxyEnvironment::read(self.env);
         let (url, name) = match &self.profile.proxy {
-            Some(url) => (Some(url.as_str()), format!("`proxy` of profile `{}`", self.profile.name)),
+            Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),
             None => (environment.proxy_for(&self.profile.token_url.origin), "the proxy of the environment".to_owned()),
         };
         let Some(url) = url else { return Ok(None) };
@@ -342,9 +342,9 @@ fn tls(text: &str) -> EndpointError {
     EndpointError::Untrusted(Cause::new(format!("invalid certificate{}", with_dates(reason))), hint)
 }
 
-/// The library's text with its Unix seconds as dates.
+/// The library's text with its Unix seconds as dates: every whole word that is a number, small ones of 1970 too.
 fn with_dates(text: &str) -> String {
-    let date = |word: &str| word.parse().ok().filter(|_| word.len() >= 9).map(clock::rfc3339);
+    let date = |word: &str| word.parse().ok().map(clock::rfc3339);
     let words = text.split(' ').map(|word| date(word).unwrap_or_else(|| word.to_owned()));
     words.collect::<Vec<_>>().join(" ").replace(" (UNIX)", "")
 }

@@ -50,8 +50,8 @@ pub(crate) enum Refusal {
     Unusable,
 }
 
-/// The parts of an HTTP answer that carry meaning.
-#[derive(Debug, Clone, Default)]
+/// The parts of an HTTP answer that carry meaning. Not to be shown: the body holds the tokens.
+#[derive(Clone, Default)]
 pub(crate) struct Answer {
     /// HTTP status.
     pub(crate) status: u16,

@@ -121,10 +121,22 @@ pub fn run(process: Process<'_>) -> u8 {
     outcome.finish(stdout, &log)
 }
 
-/// What is said when the program panicked, which is a bug; gives the exit status.
+/// What is said when the program panicked, which is a bug.
+const BUG: &str = "error: ws1-token stopped on a bug of its own\nhint: rerun with -v and report what it says\n";
+
+/// Says that the program panicked; gives the exit status.
 #[must_use]
 pub fn bug() -> u8 {
-    let _ = std::io::stderr()
-        .write_all(b"error: ws1-token stopped on a bug of its own\nhint: rerun with -v and report what it says\n");
+    let _ = std::io::stderr().write_all(BUG.as_bytes());
     error::EXIT_SYSTEM
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_bug_is_told_as_a_failure_and_without_its_words() {
+        assert_eq!(super::bug(), 1);
+        let lines: Vec<&str> = super::BUG.lines().collect();
+        assert!(matches!(lines[..], [error, hint] if error.starts_with("error: ") && hint.starts_with("hint: ")));
+    }
 }

@@ -2,8 +2,8 @@
 
 use crate::origin::Origin;
 
-/// The proxy settings of the environment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The proxy settings of the environment. Not to be shown: a proxy's URL may hold a password.
+#[derive(Clone, Default)]
 pub(crate) struct ProxyEnvironment {
     /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`: the first that is set and not empty.
     pub(crate) proxy: Option<String>,

@@ -1235,3 +1235,31 @@ fn giving_back_waits_for_the_lock_for_two_seconds() {
     let without_lock = World::refreshable(FRESH).locks([Lock::Unsupported]).discard("t1");
     assert_eq!(without_lock, "load, no lock, load, save - -", "the refresh token is not written back");
 }
+
+#[test]
+fn nothing_that_holds_a_secret_shows_it() {
+    const CANARY: &str = "canary";
+    let canary = || Secret::new(CANARY.to_owned());
+    let profile = Profile { client_secret: Some(SecretSource::Given(canary())), proxy: Some(canary()), ..profile() };
+    let entry = Entry { token: Some(token(CANARY, LIFE)), refresh_token: Some(canary()), ..Entry::default() };
+    let issued = Issued { access_token: canary(), refresh_token: Some(canary()), life: LIFE, life_is_assumed: false };
+    let served = Served { access_token: canary(), life: LIFE, remaining: LIFE, now: ISSUED, from_cache: false };
+    let ask = Ask { rejected: Some(canary()), ..Ask::default() };
+    let want = Want { insist: Insist::OnOther(served.mark()), ..Want::default() };
+    for text in [
+        format!("{:?}", canary()),
+        format!("{profile:#?}"),
+        format!("{:?}", profile.client_secret),
+        format!("{entry:#?}"),
+        format!("{:?}", entry.token),
+        format!("{:?}", Loaded::Entry(entry)),
+        format!("{issued:?}"),
+        format!("{served:?}"),
+        format!("{ask:?} {want:?}"),
+        format!("{:?}", Grant::RefreshToken(canary())),
+    ] {
+        assert!(!text.contains(CANARY), "{text}");
+        // As a list of bytes, too.
+        assert!(!text.contains("99, 97, 110, 97, 114, 121"), "{text}");
+    }
+}

@@ -177,11 +177,11 @@ impl Layers<'_> {
     }
 
     /// The profile's own proxy.
-    fn proxy(&self, raw: Option<String>) -> Result<Option<String>, Error> {
+    fn proxy(&self, raw: Option<String>) -> Result<Option<Secret>, Error> {
         if let Some(proxy) = &raw {
             check_proxy(proxy).map_err(|cause| wrong(self.key("proxy"), &cause, "write http://host:port"))?;
         }
-        Ok(raw)
+        Ok(raw.map(Secret::new))
     }
 
     /// The user name for git before 2.46.

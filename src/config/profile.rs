@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Preset;
 use crate::origin::{Origin, Target};
-use crate::secret::SecretSource;
+use crate::secret::{Secret, SecretSource};
 
 /// How the client authenticates at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -48,8 +48,8 @@ pub(crate) struct Profile {
     pub(crate) ca_file: Option<PathBuf>,
     /// Trust `ca_file` alone.
     pub(crate) ca_only: bool,
-    /// Proxy for the token request; wins over the environment's.
-    pub(crate) proxy: Option<String>,
+    /// Proxy for the token request; wins over the environment's. Its URL may hold a password.
+    pub(crate) proxy: Option<Secret>,
     /// User name for callers that must have one with a token.
     pub(crate) git_username: String,
 }

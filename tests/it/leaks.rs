@@ -8,6 +8,7 @@ use serde_json::json;
 use ws1_emulator::{Emulator, Fault};
 
 use crate::sandbox::{Output, Sandbox, assert_snapshot};
+use crate::stub::{Stub, response};
 
 /// The client secret, the access token and the refresh token of these tests: each looks different when encoded.
 const SECRET: &str = "Canary+Secret/7Zq~%=";
@@ -241,4 +242,169 @@ fn a_waiting_process_shows_no_secret_in_its_command_line() {
     assert_clean(&String::from_utf8_lossy(&command_line), &[SECRET, ACCESS, REFRESH], "the command line");
     emulator.release();
     assert_eq!(sandbox.wait(child).status, 0);
+}
+
+#[test]
+fn a_proxy_a_redirect_and_a_stranger_learn_and_tell_nothing() {
+    const PASSWORD: &str = "Canary-Proxy+5Jd_3Lm";
+    let emulator = tenant(true);
+    let stranger = tenant(true);
+    let target = Stub::ok();
+    let proxies = ["407 Proxy Authentication Required", "502 Bad Gateway"]
+        .map(|status| (status, Stub::start(move |_| response(status, "", &format!("{ACCESS} {REFRESH}")))));
+    for (status, proxy) in &proxies {
+        let sandbox = curious(&emulator);
+        let url = format!("http://user:{PASSWORD}@{}", proxy.host());
+        sandbox.edit_profile(|profile| profile["proxy"] = url.into());
+        let secrets = [SECRET, ACCESS, REFRESH, PASSWORD];
+        for args in [&["get"][..], &["status"], &["status", "--json"], &["kubectl"], &["exec", "--", "true"]] {
+            let output = sandbox.run(args);
+            assert_clean(&format!("{}{}", output.stdout, output.stderr), &secrets, status);
+        }
+        let entry = std::fs::read_to_string(sandbox.entry_file()).unwrap();
+        assert_clean(&entry, &secrets, "the entry");
+        assert_clean(&proxy.heads().concat(), &[SECRET, ACCESS, REFRESH], "what the proxy heard");
+        assert!(!proxy.heads().is_empty());
+    }
+    let sandbox = curious(&emulator);
+    for code in [301, 302, 303, 307, 308] {
+        emulator.play(Fault::Redirect { code, location: format!("http://{}/{ACCESS}", target.host()) });
+        assert_eq!(run(&sandbox, &["get", "--force-refresh"], "a redirect").status, 5);
+    }
+    assert_eq!(target.heads(), Vec::<String>::new());
+    crate::sandbox::write(&sandbox.path("ca.pem"), stranger.ca_pem().unwrap().as_bytes());
+    assert_eq!(run(&sandbox, &["get", "--force-refresh"], "a stranger").status, 2);
+    assert_clean_files(&sandbox.path(""));
+}
+
+#[test]
+fn every_caller_is_told_of_a_failure_without_a_secret() {
+    let emulator = tenant(false);
+    let request = format!("protocol=http\nhost={}\n\n", emulator.host());
+    let refused = format!("protocol=http\nhost={}\nusername=oauth2\npassword={ACCESS}\n\n", emulator.host());
+    for fault in [
+        Fault::oauth_error(401, "invalid_client", &format!("{SECRET} is wrong")),
+        Fault::status(503),
+        Fault::Html,
+        Fault::Raw { bytes: format!("{SECRET} {ACCESS}").into_bytes() },
+        Fault::Json(json!({ "access_token": format!("{ACCESS}\r\n"), "refresh_token": REFRESH })),
+    ] {
+        let place = format!("{fault:?}");
+        let sandbox = curious(&emulator);
+        for has_token in [false, true] {
+            if has_token {
+                emulator.play(canaries());
+                run(&sandbox, &["get", "--force-refresh"], &place);
+            }
+            emulator.play_always(fault.clone());
+            for (args, input) in [
+                (&["kubectl"][..], ""),
+                (&["git", "get"], &request),
+                (&["git", "erase"], &refused),
+                (&["git", "store"], &refused),
+                (&["curl", "/SAAS/x", "-s"], ""),
+                (&["exec", "--", "sh", "-c", "exit 3"], ""),
+                (&["status", "--json"], ""),
+                (&["get", "--output", "nowhere/x"], ""),
+                (&["get", "--min-ttl", "300d"], ""),
+            ] {
+                if has_token {
+                    sandbox.age_until(20);
+                }
+                let output = sandbox.run_with_stdin(args, input.as_bytes());
+                assert_clean(&output.stderr, &[SECRET, ACCESS, REFRESH], &format!("{args:?} {place}"));
+                assert_clean(&output.stdout, &[SECRET, REFRESH], &format!("{args:?} {place}"));
+                assert!(!output.stderr.contains("panicked"), "{args:?} {place}");
+                if has_token && sandbox.entry()["token"].is_null() {
+                    break;
+                }
+            }
+            emulator.play_normally();
+        }
+        assert_clean_files(&sandbox.path(""));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_byte_of_a_secret_can_be_read_by_others() {
+    let emulator = tenant(true);
+    let sandbox = curious(&emulator);
+    let mut shell = sandbox.program("sh");
+    let line = "umask 0; \"$0\" get; \"$0\" get --output token.file; \"$0\" kubectl; \"$0\" get --force-refresh";
+    shell.args(["-c", line, crate::sandbox::binary()]);
+    for _ in 0..4 {
+        emulator.play(canaries());
+    }
+    assert_eq!(sandbox.finish(shell).status, 0);
+    assert_eq!(assert_private(&sandbox.path("")), 4, "the secret, the entry, the output; and the token once more");
+}
+
+/// Fails if a file that others can read holds a secret; gives how many secrets there are in the others.
+#[cfg(unix)]
+fn assert_private(dir: &Path) -> usize {
+    let mut private = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            private += assert_private(&path);
+            continue;
+        }
+        let content = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        if crate::sandbox::mode(&path).trailing_zeros() >= 6 {
+            private += [SECRET, ACCESS, REFRESH].iter().filter(|secret| content.contains(*secret)).count();
+        } else {
+            assert_clean(&content, &[SECRET, ACCESS, REFRESH], &path.display().to_string());
+        }
+    }
+    private
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_of_a_run_shows_a_secret_in_its_command_line() {
+    let emulator = tenant(false);
+    let (reached, is_reached) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let api = Stub::start(move |_| {
+        reached.send(()).unwrap();
+        // An error is the end of the test.
+        let _ = released.recv();
+        response("200 OK", "", "ok\n")
+    });
+    let sandbox = curious(&emulator);
+    sandbox.edit_profile(|profile| profile["hosts"] = vec![api.host()].into());
+    // A due token, so that the run renews it first; then curl has it.
+    emulator.play(canaries());
+    run(&sandbox, &["get"], "the first");
+    sandbox.age_until(60);
+    emulator.play_always(canaries());
+    let child = sandbox.start(sandbox.command(&["curl", &format!("http://{}/", api.host()), "-s", "-d", "a=b"]));
+    is_reached.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let lines = command_lines(child.id());
+    release.send(()).unwrap();
+    assert_eq!(sandbox.wait(child).stdout, "ok\n");
+    assert!(api.heads()[0].contains(ACCESS), "it was there");
+    assert!(lines.iter().any(|line| line.starts_with("curl ")), "{lines:?}");
+    assert_clean(&lines.join("\n"), &[SECRET, ACCESS, REFRESH], "a command line");
+}
+
+/// The command lines of a process and of all that descend from it.
+#[cfg(target_os = "linux")]
+fn command_lines(root: u32) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut family = vec![root];
+    while let Some(process) = family.pop() {
+        let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        lines.push(String::from_utf8_lossy(&line).replace('\0', " "));
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let parent = format!("PPid:\t{process}\n");
+            if let Ok(number) = entry.file_name().to_string_lossy().parse()
+                && std::fs::read_to_string(entry.path().join("status")).is_ok_and(|status| status.contains(&parent))
+            {
+                family.push(number);
+            }
+        }
+    }
+    lines
 }

@@ -22,6 +22,10 @@ mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod lock;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod process;
 mod readme;
 mod replies;
 mod request;
@@ -31,5 +35,7 @@ mod stdio;
 #[cfg(target_os = "linux")]
 mod strace;
 mod stub;
+#[cfg(target_os = "linux")]
+mod time;
 #[cfg(target_os = "linux")]
 mod warm;
