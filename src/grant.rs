@@ -255,7 +255,9 @@ fn whole_seconds(seconds: f64) -> i64 {
 /// A tenant's own words for an error line: no control characters, no secret, at most 200 characters.
 fn quote(words: &str, secrets: &[&Secret]) -> String {
     let mut words = words.to_owned();
+    // A tenant may repeat the credentials of the `Authorization` header without the scheme in front of them.
     for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
+        let secret = secret.strip_prefix("Basic ").unwrap_or(secret);
         words = words.replace(secret, "***");
         let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         words = words.replace(&encoded, "***").replace(&STANDARD.encode(secret), "***");
