@@ -281,6 +281,8 @@ pub(crate) fn retry_after(value: &str, now: i64) -> Option<i64> {
     Some(i64::try_from(date).ok()?.saturating_sub(now))
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;
