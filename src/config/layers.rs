@@ -50,7 +50,7 @@ pub(crate) fn check_proxy(proxy: &str) -> Result<(), String> {
 /// One of `hosts`: `host` means port 443, `host:port` that port.
 fn read_host(host: &str) -> Result<Origin, String> {
     if host.contains("://") {
-        return Err(format!("`{}` is a URL", host.split('@').next_back().unwrap_or_default()));
+        return Err("an entry is a URL".to_owned());
     }
     Origin::parse(host, true).map_err(|cause| format!("an entry cannot be read: {cause}"))
 }
