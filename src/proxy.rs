@@ -1,5 +1,7 @@
 //! Which proxy a request goes through, if any. Pure: the endpoint only carries it out.
 
+use std::net::Ipv6Addr;
+
 use crate::origin::Origin;
 
 /// The proxy settings of the environment.
@@ -35,15 +37,18 @@ fn excludes(list: &str, target: &Origin) -> bool {
     list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
         let entry = entry.to_ascii_lowercase();
         let (host, port) = match entry.rsplit_once(':') {
-            Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.parse::<u16>().ok()),
+            // The last group of a bare IPv6 address is no port.
+            Some((host, port)) if port.parse::<u16>().is_ok() && entry.parse::<Ipv6Addr>().is_err() => {
+                (host, port.parse::<u16>().ok())
+            }
             _ => (entry.as_str(), None),
         };
-        let host = host.trim_start_matches('*').trim_start_matches('.');
+        let name = host.trim_start_matches('*').trim_start_matches('.');
         port.is_none_or(|port| port == target.port)
-            && (host.is_empty()
-                || target.host == host
-                || target.host.trim_matches(['[', ']']) == host
-                || target.host.strip_suffix(host).is_some_and(|rest| rest.ends_with('.')))
+            && (host == "*"
+                || target.host == name
+                || target.host.trim_matches(['[', ']']) == name
+                || (!name.is_empty() && target.host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))))
     })
 }
 
