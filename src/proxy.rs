@@ -92,6 +92,51 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_version_6_are_named_with_and_without_brackets() {
+        for (list, direct) in [
+            ("fd00::1", true),
+            ("[fd00::1]", true),
+            ("[fd00::1]:443", true),
+            ("[fd00::1]:8443", false),
+            ("fd00::2", false),
+            ("::1", false),
+        ] {
+            assert_eq!(chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], "[fd00::1]").is_none(), direct, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_nothing_names_nobody() {
+        for list in [".", ":443", " , ", "*.", ".:443", ":"] {
+            assert!(chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], "acme.example.com").is_some(), "{list}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_host_is_direct_exactly_if_an_entry_names_it(
+            host in "([ab]{1,2}\\.){0,2}[ab]{1,2}",
+            entries in proptest::collection::vec(("(\\*\\.|\\.)?([abAB]{1,2}\\.){0,2}[abAB]{1,2}", "(:443|:80)?"), 0..4),
+        ) {
+            let list = entries.iter().map(|(name, port)| format!("{name}{port}")).collect::<Vec<_>>().join(", ");
+            let named = entries.iter().any(|(name, port)| {
+                let name = name.to_ascii_lowercase();
+                let name = name.trim_start_matches("*.").trim_start_matches('.');
+                port != ":80" && format!(".{host}").ends_with(&format!(".{name}"))
+            });
+            let proxy = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", &list)], &host);
+            proptest::prop_assert_eq!(proxy.is_none(), named, "{} {}", list, host);
+        }
+
+        #[test]
+        fn no_list_panics(list in "\\PC*", odd in "[*.:,\\[\\]0-9a ]{0,20}") {
+            for list in [list, odd] {
+                let _ = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", &list)], "acme.example.com");
+            }
+        }
+    }
+
+    #[test]
     fn this_machine_is_never_reached_through_the_environments_proxy() {
         assert_eq!(chosen(&[("HTTPS_PROXY", "p")], "127.0.0.1:8443"), None);
         assert_eq!(chosen(&[("HTTPS_PROXY", "p")], "localhost"), None);
