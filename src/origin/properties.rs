@@ -17,7 +17,7 @@ pub(crate) fn check(url: &str) -> Result<Target, String> {
             check_library(url, &target.origin);
             check_library(&shown, &target.origin);
         }
-        Err(cause) => assert!(url.len() < 6 || !cause.contains(url), "{url:?} is repeated in {cause:?}"),
+        Err(cause) => assert!(!repeats(cause, url), "{url:?} is repeated in {cause:?}"),
     }
     check_tenant(url);
     let _ = check_proxy(url);
@@ -36,6 +36,11 @@ pub(crate) fn check_origin(origin: &Origin) {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.:[]".contains(&byte);
     assert!(authority.bytes().all(plain), "{authority:?}");
     assert_eq!(Origin::parse(&authority, origin.https).as_ref(), Ok(origin));
+}
+
+/// Whether a clause repeats a URL; what could be one of its own words is let go.
+fn repeats(cause: &str, url: &str) -> bool {
+    url.len() > "http://".len() && url.contains(['.', ':', '@', '/', '?', '#']) && cause.contains(url)
 }
 
 /// The library that would send the request goes to the same scheme, host and port, or nowhere.
@@ -60,7 +65,7 @@ fn check_tenant(tenant: &str) {
                 let again = token_url(preset, "a.example.com", Some(&target.to_string()));
                 assert_eq!(again.map(|(_, target)| target), Ok(target));
             }
-            Err(wrong) => assert!(tenant.len() < 6 || !wrong.cause.contains(tenant), "{wrong:?}"),
+            Err(wrong) => assert!(!repeats(&wrong.cause, tenant), "{wrong:?}"),
         }
     }
 }
