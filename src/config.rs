@@ -14,6 +14,8 @@ mod profile;
 use file::{RawConfig, RawProfile};
 pub(crate) use layers::check_proxy;
 pub(crate) use preset::Preset;
+#[cfg(any(test, fuzzing))]
+pub(crate) use preset::token_url;
 pub(crate) use profile::{AuthStyle, Profile};
 
 /// The name that a profile made of environment variables and flags alone goes by.
@@ -147,6 +149,8 @@ pub(crate) fn resolve(path: &str, base: Option<&Path>, home: Option<&Path>) -> P
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod schema_tests;
 #[cfg(test)]

@@ -103,6 +103,11 @@ pub(crate) fn is_b64token(text: &str) -> bool {
     !body.is_empty() && text.len() <= TOKEN_LIMIT && body.bytes().all(allowed)
 }
 
+/// Whether a text is an RFC 6749 §A.17 refresh token: printable ASCII, so that its escapes cannot outgrow the cache entry.
+fn is_refresh_token(text: &str) -> bool {
+    (1..=TOKEN_LIMIT).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 /// Reads an answer: a token, or what it means instead and the cause in words that repeat no secret.
 pub(crate) fn read(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Refusal, String)> {
     let reply = Reply::read(&answer.body);
@@ -199,7 +204,7 @@ impl Reply {
             return Err(format!("the token lives {life} s, which is too short to use"));
         }
         let refresh_token = match self.refresh_token {
-            Some(Value::String(token)) if (1..=TOKEN_LIMIT).contains(&token.len()) => Some(Secret::new(token)),
+            Some(Value::String(token)) if is_refresh_token(&token) => Some(Secret::new(token)),
             _ => None,
         };
         Ok(Issued { access_token: Secret::new(access_token), life, life_is_assumed, refresh_token })
@@ -255,7 +260,9 @@ fn whole_seconds(seconds: f64) -> i64 {
 /// A tenant's own words for an error line: no control characters, no secret, at most 200 characters.
 fn quote(words: &str, secrets: &[&Secret]) -> String {
     let mut words = words.to_owned();
+    // A tenant may repeat the credentials of the `Authorization` header without the scheme in front of them.
     for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
+        let secret = secret.strip_prefix("Basic ").unwrap_or(secret);
         words = words.replace(secret, "***");
         let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         words = words.replace(&encoded, "***").replace(&STANDARD.encode(secret), "***");
@@ -274,6 +281,8 @@ pub(crate) fn retry_after(value: &str, now: i64) -> Option<i64> {
     Some(i64::try_from(date).ok()?.saturating_sub(now))
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;

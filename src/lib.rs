@@ -20,6 +20,7 @@
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
 //! | `command/` | one file per user command |
+//! | `fuzzing.rs`, `*/properties.rs` | what holds for any input, for the fuzzer (`fuzz/`) and for random tests |
 //!
 //! # Invariants
 //!
@@ -57,6 +58,8 @@ mod config;
 mod endpoint;
 mod entry;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grant;
 mod lock;
 mod log;

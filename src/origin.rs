@@ -148,6 +148,8 @@ fn is_loopback(host: &str) -> bool {
             .is_some_and(|address| address.is_loopback())
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! Which proxy a request goes through, if any. Pure: the endpoint only carries it out.
 
+use std::net::Ipv6Addr;
+
 use crate::origin::Origin;
 
 /// The proxy settings of the environment. Not to be shown: a proxy's URL may hold a password.
@@ -35,15 +37,18 @@ fn excludes(list: &str, target: &Origin) -> bool {
     list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
         let entry = entry.to_ascii_lowercase();
         let (host, port) = match entry.rsplit_once(':') {
-            Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.parse::<u16>().ok()),
+            // The last group of a bare IPv6 address is no port.
+            Some((host, port)) if port.parse::<u16>().is_ok() && entry.parse::<Ipv6Addr>().is_err() => {
+                (host, port.parse::<u16>().ok())
+            }
             _ => (entry.as_str(), None),
         };
-        let host = host.trim_start_matches('*').trim_start_matches('.');
+        let name = host.trim_start_matches('*').trim_start_matches('.');
         port.is_none_or(|port| port == target.port)
-            && (host.is_empty()
-                || target.host == host
-                || target.host.trim_matches(['[', ']']) == host
-                || target.host.strip_suffix(host).is_some_and(|rest| rest.ends_with('.')))
+            && (host == "*"
+                || target.host == name
+                || target.host.trim_matches(['[', ']']) == name
+                || (!name.is_empty() && target.host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))))
     })
 }
 
@@ -83,6 +88,51 @@ mod tests {
         ] {
             let proxy = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], host);
             assert_eq!(proxy.is_none(), direct, "{list} {host}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_version_6_are_named_with_and_without_brackets() {
+        for (list, direct) in [
+            ("fd00::1", true),
+            ("[fd00::1]", true),
+            ("[fd00::1]:443", true),
+            ("[fd00::1]:8443", false),
+            ("fd00::2", false),
+            ("::1", false),
+        ] {
+            assert_eq!(chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], "[fd00::1]").is_none(), direct, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_nothing_names_nobody() {
+        for list in [".", ":443", " , ", "*.", ".:443", ":"] {
+            assert!(chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], "acme.example.com").is_some(), "{list}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_host_is_direct_exactly_if_an_entry_names_it(
+            host in "([ab]{1,2}\\.){0,2}[ab]{1,2}",
+            entries in proptest::collection::vec(("(\\*\\.|\\.)?([abAB]{1,2}\\.){0,2}[abAB]{1,2}", "(:443|:80)?"), 0..4),
+        ) {
+            let list = entries.iter().map(|(name, port)| format!("{name}{port}")).collect::<Vec<_>>().join(", ");
+            let named = entries.iter().any(|(name, port)| {
+                let name = name.to_ascii_lowercase();
+                let name = name.trim_start_matches("*.").trim_start_matches('.');
+                port != ":80" && format!(".{host}").ends_with(&format!(".{name}"))
+            });
+            let proxy = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", &list)], &host);
+            proptest::prop_assert_eq!(proxy.is_none(), named, "{} {}", list, host);
+        }
+
+        #[test]
+        fn no_list_panics(list in "\\PC*", odd in "[*.:,\\[\\]0-9a ]{0,20}") {
+            for list in [list, odd] {
+                let _ = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", &list)], "acme.example.com");
+            }
         }
     }
 

@@ -138,6 +138,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_duration_is_digits_and_a_unit_up_to_400_days(number in 0_i64..40_000_000, unit in 0_usize..5) {
+            let (unit, factor) = [("", 1), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)][unit];
+            let seconds = Some(number * factor).filter(|seconds| *seconds <= 400 * 86_400);
+            proptest::prop_assert_eq!(duration(&format!("{number}{unit}")).ok(), seconds);
+            proptest::prop_assert_eq!(duration(&format!("000{number}{unit}")).ok(), seconds);
+        }
+
+        #[test]
+        fn what_is_no_duration_is_refused(text in "\\PC*", near in "[0-9+ .٣-]{0,3}[smhdw é]{0,2}") {
+            for text in [text, near] {
+                let digits = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or(&text);
+                let sound = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                proptest::prop_assert!(sound || duration(&text).is_err(), "{}", text);
+            }
+        }
+    }
+
     #[test]
     fn variables() {
         assert!(variable("TF_VAR_token2").is_ok());

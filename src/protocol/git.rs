@@ -215,6 +215,8 @@ fn append(list: &mut Vec<String>, value: String) {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -130,6 +130,8 @@ fn reported_expiry(served: &Served) -> i64 {
     served.expires_at().saturating_sub(early).max(served.now.saturating_add(1))
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;
