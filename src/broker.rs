@@ -471,4 +471,6 @@ fn insist(want: &Want, entry: &Entry) -> Ask {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

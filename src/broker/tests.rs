@@ -336,7 +336,7 @@ impl Write for Stderr {
     }
 }
 
-fn profile() -> Profile {
+pub(super) fn profile() -> Profile {
     Profile {
         name: "prod".to_owned(),
         tenant: Origin::parse("acme.example.com", true).unwrap(),
