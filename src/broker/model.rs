@@ -215,8 +215,16 @@ fn met_everything(total: Total) {
 #[test]
 fn two_processes_in_every_order() {
     let groups: Vec<&[Want]> = PAIRS.iter().map(<[Want; 2]>::as_slice).collect();
-    let deviations = if full() { 3 } else { 2 };
-    met_everything(explore("two processes", &everything(&groups), |_| Search::systematic(deviations)));
+    let (deep, shallow) = if full() { (groups.as_slice(), &groups[..0]) } else { groups.split_at(1) };
+    met_everything(explore("two processes, 2 deviations", &everything(deep), |_| Search::systematic(2)).plus(explore(
+        "two processes, 1 deviation",
+        &everything(shallow),
+        |_| Search::systematic(1),
+    )));
+    if full() {
+        let scenarios = [COLD, aged(-1, Some(false))].map(|start| Scenario::new(start, &[Want::Any, Want::Any]));
+        explore("two processes, 3 deviations", &scenarios, |_| Search::systematic(3));
+    }
 }
 
 #[test]
@@ -225,15 +233,18 @@ fn three_processes_in_every_order() {
     let together = everything(&[&[Any, Any, Any], &[Any, Any, New]]);
     let later = everything(&[&[Any, Any], &[Any, New], &[New, Any], &[Any, Any, Any]]);
     let scenarios: Vec<Scenario> = together.into_iter().chain(later.into_iter().map(Scenario::last_later)).collect();
-    let deviations = if full() { 2 } else { 1 };
-    met_everything(explore("three processes", &scenarios, |_| Search::systematic(deviations)));
+    met_everything(explore("three processes, 1 deviation", &scenarios, |_| Search::systematic(1)));
+    if full() {
+        let scenarios: Vec<_> = everything(&[&[Any, Any]]).into_iter().map(Scenario::last_later).collect();
+        explore("two processes and a later one, 2 deviations", &scenarios, |_| Search::systematic(2));
+    }
 }
 
 #[test]
 fn processes_by_chance() {
     use Want::{Any, More, New, Other};
     let scenarios = everything(&[&[Any, Any, Any], &[Any, More, New], &[Any, Other, New]]);
-    let runs = if full() { 2_000 } else { 100 };
+    let runs = if full() { 1_000 } else { 100 };
     met_everything(explore("by chance", &scenarios, |number| Search::random(0x5eed + number as u64 * 7919, runs)));
 }
 
