@@ -336,8 +336,8 @@ impl<S: Store> Broker<'_, S> {
         let boot_id = || self.clock.boot_id();
         let left = token.remaining(now, &boot_id);
         // Whoever insists gets a new token even if it ends earlier, but not one that has ended already.
-        let gained = (ask.rejected.is_some() && left > FLOOR)
-            || entry.servable(now, &boot_id).is_none_or(|(_, old)| left > old);
+        let gained =
+            (ask.rejected.is_some() && left > FLOOR) || entry.servable(now, &boot_id).is_none_or(|(_, old)| left > old);
         entry.renew_after = if gained { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if gained {
             entry.token = Some(token);

@@ -111,6 +111,9 @@ impl Token {
 }
 
 #[cfg(test)]
+pub(crate) mod properties;
+
+#[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use Freshness::{Due, Expired, Expiring, Fresh};

@@ -894,6 +894,13 @@ fn force_refresh_gets_a_new_token() {
 }
 
 #[test]
+fn force_refresh_keeps_a_good_token_if_the_new_one_ended_on_its_way() {
+    let world = World::aged(FRESH).replies([issued("t2", 10).after(6)]);
+    let effects = "load, lock, load, ask credentials 10000, save t1 - pause 60";
+    quiet(&world.want(0, Insist::OnNew), "t1, 10694 s left, cached", effects);
+}
+
+#[test]
 fn force_refresh_is_content_with_a_renewal_after_its_start() {
     let world = World::aged(FRESH).without_secret().locks([Lock::HeldAfter(renewed("t2", FRESH))]);
     quiet(&world.want(0, Insist::OnNew), "t2, 10800 s left, cached", "load, lock, load");

@@ -73,10 +73,7 @@ impl Fate {
 
     /// Whether the tenant issues tokens.
     fn issues(self) -> bool {
-        !matches!(
-            self,
-            Self::Never | Self::Unreachable | Self::Denied | Self::Failed | Self::Limited | Self::Unusable
-        )
+        !matches!(self, Self::Never | Self::Unreachable | Self::Denied | Self::Failed | Self::Limited | Self::Unusable)
     }
 
     /// Seconds for which nobody else should ask after this failure, at least.

@@ -84,7 +84,7 @@ pub(super) struct Proc {
     poll: Option<u64>,
     /// The version of the disk and the lock when it last looked.
     seen: u64,
-    holds_lock: bool,
+    pub(super) holds_lock: bool,
     /// The request that it has sent.
     pub(super) sent: Option<(Grant, Fate)>,
     /// When it last read the clock.
@@ -292,8 +292,7 @@ impl<'w> Process<'w> {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let log = Log::new(Box::new(std::io::sink()));
                 let profile = &self.world.profile;
-                let broker =
-                    Broker { profile, store: &self, clock: &self, endpoint: &self, log: &log, identity: "id" };
+                let broker = Broker { profile, store: &self, clock: &self, endpoint: &self, log: &log, identity: "id" };
                 let result = broker.obtain(&want);
                 drop(self.step(Step::End));
                 result
@@ -529,7 +528,10 @@ impl<'w> Store for Process<'w> {
     fn try_lock(&self) -> Tried<Held<'w>> {
         let mut state = self.step(Step::Lock);
         match state.scenario.locks {
-            Locks::Unsupported => return Tried::Unsupported(Held(*self, false), "not supported".to_owned()),
+            Locks::WorkForOne if self.pid == 0 => {}
+            Locks::Unsupported | Locks::WorkForOne => {
+                return Tried::Unsupported(Held(*self, false), "not supported".to_owned());
+            }
             Locks::Unusable => return Tried::Unusable("read-only".to_owned()),
             Locks::Work => {}
         }
