@@ -237,38 +237,43 @@ impl State {
 
     /// A process ends.
     pub(super) fn check_end(&mut self, pid: usize, result: &Result<Served, Error>) {
-        let proc = self.procs[pid].clone();
-        let min_life = self.scenario.wants[pid].want().min_life;
+        let proc = &self.procs[pid];
         let took = (self.now - proc.started).saturating_sub(proc.stopped);
         if took > RUN {
             self.violated("I9", &format!("a run of {took} ms"));
         }
-        let since = self.since_read(pid);
         match result {
-            Ok(served) => {
-                self.checks.total.served += 1;
-                match self.left(served.access_token.expose()).map(|left| left + since) {
-                    None => self.violated("I2", "a token that nobody issued is served"),
-                    Some(left) if left <= (FLOOR - 1) * 1000 => {
-                        self.violated("I2", &format!("a token is served that has {left} ms left"));
-                    }
-                    Some(left) if served.remaining * 1000 >= left + 1000 => {
-                        self.violated("I2", &format!("{} s are promised of {left} ms", served.remaining));
-                    }
-                    Some(_) if served.remaining <= FLOOR || served.remaining < min_life => {
-                        self.violated("I2", &format!("only {} s are left", served.remaining));
-                    }
-                    Some(_) => {}
-                }
-            }
-            Err(_) => {
-                self.checks.total.errors += 1;
-                let needed = u64::try_from(min_life.max(FLOOR) * 1000).unwrap_or(0) + 1000;
-                let had = proc.found.and_then(|found| found.ends).is_some_and(|ends| ends > proc.read + needed);
-                if had && !self.checks.insisted && self.set_by == 0 {
-                    self.violated("I6", "a process that found a good token serves none");
-                }
-            }
+            Ok(served) => self.check_served(pid, served),
+            Err(_) => self.check_error(pid),
+        }
+    }
+
+    /// I2: a token is good when it is handed out, for as long as is said and as is wanted.
+    fn check_served(&mut self, pid: usize, served: &Served) {
+        self.checks.total.served += 1;
+        let Some(left) = self.left(served.access_token.expose()) else {
+            return self.violated("I2", "a token that nobody issued is served");
+        };
+        let left = left + self.since_read(pid);
+        if left <= (FLOOR - 1) * 1000 {
+            self.violated("I2", &format!("a token is served that has {left} ms left"));
+        }
+        if served.remaining * 1000 >= left + 1000 {
+            self.violated("I2", &format!("{} s are promised of {left} ms", served.remaining));
+        }
+        if served.remaining <= FLOOR || served.remaining < self.scenario.wants[pid].want().min_life {
+            self.violated("I2", &format!("only {} s are left", served.remaining));
+        }
+    }
+
+    /// I6: whoever found a token that is still good enough gets a token.
+    fn check_error(&mut self, pid: usize) {
+        self.checks.total.errors += 1;
+        let needed = self.scenario.wants[pid].want().min_life.max(FLOOR).unsigned_abs() * 1000 + 1000;
+        let proc = &self.procs[pid];
+        let found = proc.found.as_ref().and_then(|found| found.ends);
+        if found.is_some_and(|ends| ends > proc.read + needed) && !self.checks.insisted && self.set_by == 0 {
+            self.violated("I6", "a process that found a good token serves none");
         }
     }
 

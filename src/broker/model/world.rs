@@ -3,6 +3,7 @@
 //! Every process has a thread, but only the one whose turn it is runs. It keeps the turn from step to step, without a
 //! switch of threads, until it waits, ends, or the search takes the turn away.
 
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -267,8 +268,10 @@ impl State {
     /// Notes the first violation, with everything that led to it.
     pub(super) fn violated(&mut self, invariant: &str, what: &str) {
         if self.checks.violation.is_none() {
-            let steps: String =
-                self.trace.iter().map(|(at, pid, what)| format!("  {at:>6} ms  process {pid}: {what}\n")).collect();
+            let mut steps = String::new();
+            for (at, pid, what) in &self.trace {
+                let _ = writeln!(steps, "  {at:>6} ms  process {pid}: {what}");
+            }
             let run = self.search.describe();
             self.checks.violation = Some(format!("{invariant}: {what}\n{:?}\n{run}\n{steps}", self.scenario));
         }
@@ -297,14 +300,14 @@ impl<'w> Process<'w> {
                 drop(self.step(Step::End));
                 result
             }));
-            self.ended(result.map_err(|payload| payload.is::<Killed>()));
+            self.ended(&result.map_err(|payload| payload.is::<Killed>()));
         }
     }
 
     /// The end of a process: by itself, by a kill (`Err(true)`) or by a panic.
-    fn ended(self, result: Result<Result<Served, Error>, bool>) {
+    fn ended(self, result: &Result<Result<Served, Error>, bool>) {
         let mut state = self.world.lock();
-        match &result {
+        match result {
             Ok(result) => {
                 state.note(self.pid, || match result {
                     Ok(served) => format!("serves {}, {} s left", served.access_token.expose(), served.remaining),
@@ -369,7 +372,7 @@ impl<'w> Process<'w> {
             state.steps += 1;
             if state.steps > ENDLESS {
                 state.violated("I9", "the run does not end");
-                self.die(state);
+                die(state);
             }
             let turn = state.decide(self.pid, step);
             match turn {
@@ -397,17 +400,17 @@ impl<'w> Process<'w> {
                     state.note(self.pid, || format!("is killed before {step:?}: {turn:?}"));
                     state.checks.kills += 1;
                     state.killed(self.pid, turn);
-                    self.die(state);
+                    die(state);
                 }
             }
         }
     }
+}
 
-    /// Dies.
-    fn die(self, state: MutexGuard<'w, State>) -> ! {
-        drop(state);
-        resume_unwind(Box::new(Killed))
-    }
+/// The end of a process that is killed.
+fn die(state: MutexGuard<'_, State>) -> ! {
+    drop(state);
+    resume_unwind(Box::new(Killed))
 }
 
 impl State {
