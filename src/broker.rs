@@ -340,8 +340,10 @@ impl<S: Store> Broker<'_, S> {
         };
         let now = self.clock.now();
         let boot_id = || self.clock.boot_id();
-        let gained = ask.rejected.is_some()
-            || entry.servable(now, &boot_id).is_none_or(|(_, old)| token.remaining(now, &boot_id) > old);
+        let left = token.remaining(now, &boot_id);
+        // Whoever insists gets a new token even if it ends earlier, but not one that has ended already.
+        let gained =
+            (ask.rejected.is_some() && left > FLOOR) || entry.servable(now, &boot_id).is_none_or(|(_, old)| left > old);
         entry.renew_after = if gained { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if gained {
             entry.token = Some(token);
@@ -481,5 +483,7 @@ fn insist(want: &Want, entry: &Entry) -> Ask {
     Ask { min_life: want.min_life, rejected, overridden }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

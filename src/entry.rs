@@ -154,6 +154,9 @@ impl FailureClass {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::{Ask, Entry, Failure, FailureClass, Freshness, Now, Secret};
     use crate::token::tests::token;

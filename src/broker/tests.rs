@@ -336,7 +336,7 @@ impl Write for Stderr {
     }
 }
 
-fn profile() -> Profile {
+pub(super) fn profile() -> Profile {
     Profile {
         name: "prod".to_owned(),
         tenant: Origin::parse("acme.example.com", true).unwrap(),
@@ -891,6 +891,13 @@ fn force_refresh_gets_a_new_token() {
     quiet(&world.want(0, Insist::OnNew), "t2, 10800 s left, new", effects);
     let world = World::aged(FRESH).replies([issued("t2", 600)]);
     quiet(&world.want(0, Insist::OnNew), "t2, 600 s left, new", effects);
+}
+
+#[test]
+fn force_refresh_keeps_a_good_token_if_the_new_one_ended_on_its_way() {
+    let world = World::aged(FRESH).replies([issued("t2", 10).after(6)]);
+    let effects = "load, lock, load, ask credentials 10000, save t1 - pause 60";
+    quiet(&world.want(0, Insist::OnNew), "t1, 10694 s left, cached", effects);
 }
 
 #[test]

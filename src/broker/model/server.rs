@@ -1,0 +1,179 @@
+//! The tenant: issues tokens, rotates refresh tokens, notices reuse, and fails in every way that a script can say.
+
+use std::collections::{HashMap, HashSet};
+
+use super::LIFE;
+use crate::endpoint::EndpointError;
+use crate::grant::{Grant, Issued, Refusal};
+use crate::secret::Secret;
+
+/// Life in seconds of a token that the tenant makes short.
+const SHORT: i64 = 20;
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Good,
+    /// Good, after four seconds.
+    Slow,
+    /// Good, without a refresh token: the one that was sent stays good.
+    NoRefresh,
+    /// Good, but the token lives for twenty seconds only.
+    Short,
+    /// The newest access token once more.
+    Again,
+    /// The tenant issues tokens, but the answer is lost.
+    Lost,
+    /// The same, and the caller waits until its time is over.
+    TooLate,
+    /// The connection breaks, and the request arrives after the next one.
+    Overtaken,
+    /// The request never arrives, and the caller waits until its time is over.
+    Never,
+    /// No connection.
+    Unreachable,
+    /// 401.
+    Denied,
+    /// 503.
+    Failed,
+    /// 429.
+    Limited,
+    /// HTML.
+    Unusable,
+}
+
+/// Every fate; the first is how it goes when nothing special happens.
+pub(super) const FATES: [Fate; 14] = [
+    Fate::Good,
+    Fate::Slow,
+    Fate::NoRefresh,
+    Fate::Short,
+    Fate::Again,
+    Fate::Lost,
+    Fate::TooLate,
+    Fate::Overtaken,
+    Fate::Never,
+    Fate::Unreachable,
+    Fate::Denied,
+    Fate::Failed,
+    Fate::Limited,
+    Fate::Unusable,
+];
+
+impl Fate {
+    /// Milliseconds until the request is handled and until the caller learns of it.
+    pub(super) fn times(self) -> (u64, u64) {
+        match self {
+            Self::Slow => (2_000, 4_000),
+            Self::TooLate | Self::Never => (4_000, 60_000),
+            Self::Unreachable => (0, 100),
+            _ => (150, 300),
+        }
+    }
+
+    /// Whether the tenant issues tokens.
+    fn issues(self) -> bool {
+        !matches!(self, Self::Never | Self::Unreachable | Self::Denied | Self::Failed | Self::Limited | Self::Unusable)
+    }
+
+    /// Seconds for which nobody else should ask after this failure, at least.
+    pub(super) fn pause(self) -> i64 {
+        match self {
+            Self::Denied => 54,
+            Self::Limited => 30,
+            Self::Unusable => 5,
+            _ => 1,
+        }
+    }
+
+    /// Whether a refresh token that was sent is certainly unspent.
+    pub(super) fn leaves_refresh_token(self) -> bool {
+        matches!(self, Self::NoRefresh | Self::Unreachable | Self::Denied | Self::Limited)
+    }
+}
+
+/// The tenant.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    /// How many access tokens it has issued.
+    issued: usize,
+    /// How many refresh tokens.
+    refreshes: usize,
+    /// When each access token ends, in milliseconds of the model; by this the model judges.
+    pub(super) ends: HashMap<String, u64>,
+    /// Refresh tokens that it would accept.
+    live: HashSet<String>,
+    /// Refresh tokens that it has accepted.
+    consumed: HashSet<String>,
+    /// How often it saw one of those again.
+    pub(super) reused: usize,
+    /// Requests that arrive after the next one.
+    pub(super) late: Vec<Grant>,
+}
+
+impl Server {
+    /// A token that was issued before the run.
+    pub(super) fn know(&mut self, access_token: &str, ends: u64, refresh_token: Option<&str>) {
+        self.ends.insert(access_token.to_owned(), ends);
+        self.live.extend(refresh_token.map(str::to_owned));
+    }
+
+    /// A request arrives.
+    pub(super) fn handle(&mut self, grant: &Grant, fate: Fate, now: u64) -> Result<Issued, EndpointError> {
+        let answer = if fate.issues() && fate != Fate::Overtaken { Some(self.issue(grant, fate, now)) } else { None };
+        for late in std::mem::take(&mut self.late) {
+            let _ = self.issue(&late, Fate::Good, now);
+        }
+        if fate == Fate::Overtaken {
+            self.late.push(grant.clone());
+        }
+        let refused = |refusal, cause: &str| Err(EndpointError::Refused(refusal, cause.to_owned()));
+        match (fate, answer) {
+            (Fate::Good | Fate::Slow | Fate::NoRefresh | Fate::Short | Fate::Again, Some(answer)) => answer,
+            (Fate::Unreachable, _) => Err(EndpointError::Unreachable("connection refused".into())),
+            (Fate::Denied, _) => refused(Refusal::Denied, "HTTP 401 invalid_client"),
+            (Fate::Failed, _) => refused(Refusal::Failed, "HTTP 503"),
+            (Fate::Limited, _) => refused(Refusal::Limited(Some(30)), "HTTP 429"),
+            (Fate::Unusable, _) => refused(Refusal::Unusable, "HTML"),
+            _ => Err(EndpointError::Broken("connection reset".into())),
+        }
+    }
+
+    /// Issues tokens, or refuses a refresh token.
+    fn issue(&mut self, grant: &Grant, fate: Fate, now: u64) -> Result<Issued, EndpointError> {
+        if let Grant::RefreshToken(token) = grant {
+            let token = token.expose();
+            if !self.live.contains(token) {
+                // Reuse revokes the whole family (RFC 9700 §4.14.2).
+                self.reused += usize::from(self.consumed.contains(token));
+                self.live.clear();
+                return Err(EndpointError::Refused(Refusal::Denied, "HTTP 400 invalid_grant".to_owned()));
+            }
+            if fate != Fate::NoRefresh {
+                self.live.remove(token);
+                self.consumed.insert(token.to_owned());
+            }
+        }
+        let (access_token, life) = self.access_token(fate, now);
+        self.refreshes += 1;
+        let refresh_token = (fate != Fate::NoRefresh).then(|| format!("r{}", self.refreshes));
+        self.live.extend(refresh_token.clone());
+        let refresh_token = refresh_token.map(Secret::new);
+        Ok(Issued { access_token: Secret::new(access_token), life, life_is_assumed: false, refresh_token })
+    }
+
+    /// An access token and its life in seconds.
+    fn access_token(&mut self, fate: Fate, now: u64) -> (String, i64) {
+        let newest = self.ends.iter().max_by_key(|(_, ends)| **ends);
+        if let (Fate::Again, Some((token, ends))) = (fate, newest)
+            && *ends > now + 6_000
+        {
+            return (token.clone(), i64::try_from((ends - now) / 1000).unwrap());
+        }
+        let life = if fate == Fate::Short { SHORT } else { LIFE };
+        self.issued += 1;
+        let token = format!("t{}", self.issued);
+        self.ends.insert(token.clone(), now + life.unsigned_abs() * 1000);
+        (token, life)
+    }
+}
