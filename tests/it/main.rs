@@ -4,6 +4,7 @@
 #![expect(clippy::format_collect, clippy::format_push_string, reason = "texts of a test are short")]
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names are the program's own")]
 
+mod bazel;
 #[cfg(unix)]
 mod cache;
 mod commands;
@@ -14,14 +15,17 @@ mod errors;
 mod get;
 #[cfg(unix)]
 mod git;
+mod google;
 mod kubectl;
 mod leaks;
 mod readme;
 mod replies;
 mod request;
 mod sandbox;
+mod setup;
 #[cfg(unix)]
 mod stdio;
 mod stub;
+mod terraform;
 #[cfg(target_os = "linux")]
 mod warm;
