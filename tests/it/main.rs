@@ -19,6 +19,7 @@ mod google;
 mod kubectl;
 mod leaks;
 mod readme;
+mod recipes;
 mod replies;
 mod request;
 mod sandbox;
