@@ -94,3 +94,68 @@ fn a_token_file_is_rewritten_in_one_piece_by_whoever_calls() {
     assert_eq!(write(), "");
     assert_ne!(std::fs::read_to_string(&file).unwrap(), first, "renewed half an hour ahead");
 }
+
+#[test]
+fn httpie_reads_the_header_from_a_pipe() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    if !present(&sandbox, "http") {
+        return;
+    }
+    let api = door();
+    let line = format!(
+        "http --ignore-stdin --check-status --body http://{}/ Authorization:@<(ws1-token get --format header-value)",
+        api.host()
+    );
+    let output = bash(&sandbox, &line);
+    assert_eq!((output.stdout.trim_end(), output.status), ("ok", 0), "{output}");
+}
+
+#[test]
+fn rclone_asks_again_after_a_refusal() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    if !present(&sandbox, "rclone") {
+        return;
+    }
+    let files = Stub::start(|head| {
+        if head.to_ascii_lowercase().contains("\r\nauthorization: bearer ") {
+            let empty = "<?xml version=\"1.0\"?><d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/</d:href>\
+                <d:propstat><d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop>\
+                <d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>";
+            response("207 Multi-Status", "Content-Type: application/xml\r\n", empty)
+        } else {
+            response("401 Unauthorized", "", "")
+        }
+    });
+    let settings = sandbox.run(&["setup", "rclone"]).stdout;
+    let command = settings.lines().last().unwrap();
+    let config = format!("[r]\ntype = webdav\nvendor = other\nurl = http://{}/\n{command}\n", files.host());
+    let file = sandbox.path("rclone.conf");
+    sandbox::write(&file, config.as_bytes());
+    let mut list = sandbox.program("rclone");
+    list.args(["--config", &file.display().to_string(), "lsd", "r:"]);
+    let output = sandbox.finish(list);
+    assert_eq!(output.status, 0, "{output}");
+    assert!(files.authorized().contains(&true));
+}
+
+#[cfg(unix)]
+#[test]
+fn pnpm_takes_the_header_value_from_the_link() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    if !present(&sandbox, "pnpm") {
+        return;
+    }
+    let registry = door();
+    let link = sandbox.path("ws1-header-value");
+    std::os::unix::fs::symlink(sandbox::binary(), &link).unwrap();
+    let host = registry.host();
+    let settings = format!("registry=http://{host}/\n//{host}/:tokenHelper={}\n", link.display());
+    sandbox::write(&sandbox.path("home/.npmrc"), settings.as_bytes());
+    let mut install = sandbox.program("pnpm");
+    install.args(["add", "some-package", "--fetch-retries=0", "--ignore-workspace"]);
+    let output = sandbox.finish(install);
+    assert!(registry.authorized().contains(&true), "{output}{:?}", registry.heads());
+}
