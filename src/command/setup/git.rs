@@ -35,7 +35,7 @@ pub(super) fn run(words: &Words<'_>, host: Option<&str>, write: bool) -> Result<
     }
     let settings = settings(words, &target);
     if !write {
-        return Ok(Outcome::answer(text(&settings)));
+        return Ok(Outcome::answer(format!("{}{}", text(&settings), for_old_git(words, &target))));
     }
     let mut said = String::new();
     for setting in &settings {
@@ -63,6 +63,16 @@ fn text(settings: &[Setting]) -> String {
         })
     });
     lines.collect::<Vec<_>>().concat()
+}
+
+/// The way for git before 2.46 to a server that takes bearer tokens only: a header from the environment, once a call.
+fn for_old_git(words: &Words<'_>, target: &Origin) -> String {
+    format!(
+        "# git before 2.46 to a server that takes bearer tokens only, before the command:\n\
+         # GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.{target}/.extraHeader \
+         GIT_CONFIG_VALUE_0=\"$({} get --format header)\"\n",
+        words.call()
+    )
 }
 
 /// Applies one setting through git, unless it is so already; says what was done.
