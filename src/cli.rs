@@ -67,6 +67,15 @@ pub(crate) enum Command {
     /// Answer git as a credential helper
     #[command(after_help = GIT_EXAMPLES)]
     Git(Git),
+    /// Answer Bazel, and every tool that asks for a URL's headers, as a credential helper
+    #[command(after_help = BAZEL_EXAMPLES)]
+    Bazel(Bazel),
+    /// Answer Terraform as a credentials helper
+    #[command(after_help = TERRAFORM_EXAMPLES)]
+    Terraform(Terraform),
+    /// Answer Google's client libraries as an executable credential source
+    #[command(after_help = GOOGLE_EXAMPLES)]
+    Google,
     /// Run curl against the tenant or an allowed host, with the token handed over through a pipe
     #[command(after_help = CURL_EXAMPLES, override_usage = "ws1-token curl [OPTIONS] <PATH|URL> [CURL ARGS]...")]
     Curl(Curl),
@@ -77,6 +86,9 @@ pub(crate) enum Command {
     Status(Status),
     /// Drop the cached token
     Forget(Forget),
+    /// Print the exact configuration for a caller, or apply it through the caller's own tool
+    #[command(after_help = SETUP_EXAMPLES)]
+    Setup(Setup),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
@@ -127,6 +139,43 @@ pub(crate) struct Git {
     pub(crate) operation: String,
 }
 
+/// Arguments of `bazel`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Bazel {
+    /// What is asked; the caller appends it
+    #[arg(value_enum, value_name = "OPERATION")]
+    pub(crate) operation: BazelOperation,
+}
+
+/// What Bazel asks of a credential helper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BazelOperation {
+    /// The headers for the URI on standard input
+    Get,
+}
+
+/// Arguments of `terraform`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Terraform {
+    /// What is asked; Terraform appends it
+    #[arg(value_enum, value_name = "OPERATION")]
+    pub(crate) operation: TerraformOperation,
+    /// The host that it is asked for
+    #[arg(value_name = "HOST")]
+    pub(crate) host: String,
+}
+
+/// What Terraform asks of a credentials helper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TerraformOperation {
+    /// The token for a host
+    Get,
+    /// Keep a token: refused, they come from the tenant
+    Store,
+    /// Drop the cached token
+    Forget,
+}
+
 /// Arguments of `curl`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Curl {
@@ -163,6 +212,41 @@ pub(crate) struct Forget {
     /// Drop the tokens of all profiles
     #[arg(long, conflicts_with = "profile")]
     pub(crate) all: bool,
+}
+
+/// Arguments of `setup`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Setup {
+    /// The caller
+    #[arg(value_enum)]
+    pub(crate) caller: Caller,
+    /// For git and bazel the host (else the tenant's own), for kubectl the user's name (else ws1)
+    #[arg(value_name = "HOST|USER")]
+    pub(crate) host: Option<String>,
+    /// Apply it through the caller's own tool: kubectl config, git config
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+/// A caller that can be set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Caller {
+    /// A user of the kubeconfig
+    Kubectl,
+    /// The credential helper of a host
+    Git,
+    /// Shell lines
+    Curl,
+    /// .bazelrc and a helper script
+    Bazel,
+    /// A registry's credential provider
+    Cargo,
+    /// The credentials helper
+    Terraform,
+    /// A remote's bearer token command
+    Rclone,
+    /// A credential configuration
+    Google,
 }
 
 /// Arguments of `completions`.
@@ -225,6 +309,28 @@ It answers for the tenant's own host and for `hosts` of the profile, and for no 
 For git 2.46 to 2.53 also set http.https://git.example.com/.postBuffer 52428800: those versions
 drop the token from pushes larger than that buffer.";
 
+/// End of the page of `bazel`.
+const BAZEL_EXAMPLES: &str = "\
+Bazel's option takes a path without arguments, so give it the link bazel-credential-ws1 (.bazelrc):
+  common --credential_helper=build.example.com=/path/to/bazel-credential-ws1
+
+It reads {\"uri\": URL} on standard input. A URL that is neither the tenant's nor of `hosts` of the
+profile is an error.";
+
+/// End of the page of `terraform`.
+const TERRAFORM_EXAMPLES: &str = "\
+Link terraform-credentials-ws1 in ~/.terraform.d/plugins to ws1-token, and in ~/.terraformrc:
+  credentials_helper \"ws1\" { args = [\"--profile\", \"prod\"] }
+
+It answers for the tenant's own host and for `hosts` of the profile, and for no other.";
+
+/// End of the page of `google`.
+const GOOGLE_EXAMPLES: &str = "\
+In the credential configuration, with GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1:
+  \"credential_source\": { \"executable\": { \"command\": \"/path/to/ws1-token google\" } }
+
+A failure is an answer too, with exit status 0: the libraries read its message from there.";
+
 /// End of the page of `curl`.
 const CURL_EXAMPLES: &str = "\
 Examples:
@@ -242,6 +348,14 @@ Examples:
 
 The exit status is the command's. The token stays valid for as long as `ws1-token get` says; a
 command that runs for hours should ask again.";
+
+/// End of the page of `setup`.
+const SETUP_EXAMPLES: &str = "\
+Examples:
+  ws1-token setup git git.example.com
+  ws1-token --profile prod setup kubectl --write
+
+A profile that is named here is named in the configuration too. Applied twice, the second time changes nothing.";
 
 /// End of the page of `completions`.
 const COMPLETIONS_EXAMPLES: &str = "\

@@ -86,6 +86,8 @@ pub struct Process<'a> {
     pub home: Option<PathBuf>,
     /// The working directory, asked for only where a relative path needs it.
     pub working_dir: &'a dyn Fn() -> Option<PathBuf>,
+    /// The program's own file, asked for only where it is written down.
+    pub executable: &'a dyn Fn() -> Option<PathBuf>,
     /// Standard input; read by the protocol modes only.
     pub stdin: &'a mut dyn Read,
     /// Standard output; written once, last.
@@ -97,7 +99,7 @@ pub struct Process<'a> {
 /// Runs the program and gives its exit status.
 #[must_use]
 pub fn run(process: Process<'_>) -> u8 {
-    let Process { args, env, config_dir, cache_dir, home, working_dir, stdin, stdout, stderr } = process;
+    let Process { args, env, config_dir, cache_dir, home, working_dir, executable, stdin, stdout, stderr } = process;
     let env = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
     let log = log::Log::new(stderr);
     let cli = match cli::parse(args) {
@@ -119,6 +121,7 @@ pub fn run(process: Process<'_>) -> u8 {
         default_cache_dir: cache_dir.as_deref(),
         env: &env,
         log: &log,
+        executable,
     };
     let outcome = command::dispatch(&context, &cli.command, stdin);
     outcome.finish(stdout, &log)

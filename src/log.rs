@@ -26,6 +26,11 @@ impl Log {
         self.verbose.set(verbose);
     }
 
+    /// Says nothing from now on: for a caller that takes every byte for an answer.
+    pub(crate) fn set_silent(&self) {
+        *self.stderr.borrow_mut() = Box::new(std::io::sink());
+    }
+
     /// Something the user should know although a token was got.
     pub(crate) fn warn(&self, text: &str) {
         if self.said.borrow().iter().any(|said| said == text) {

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             cache_dir: dirs::cache_dir(),
             home: dirs::home_dir(),
             working_dir: &|| std::env::current_dir().ok(),
+            executable: &|| std::env::current_exe().ok(),
             stdin: &mut Stdin::patient(),
             stdout: &mut std::io::stdout(),
             stderr: Box::new(std::io::stderr()),

@@ -28,6 +28,9 @@ pub(crate) struct Target {
 impl Origin {
     /// Reads `host` or `host:port`, as git and the `hosts` setting write it.
     pub(crate) fn parse(authority: &str, https: bool) -> Result<Self, String> {
+        if authority.contains("://") {
+            return Err("it is a URL, not a host".to_owned());
+        }
         if authority.contains('@') {
             return Err("it holds credentials".to_owned());
         }
@@ -55,6 +58,11 @@ impl Origin {
     /// `host`, or `host:port` where the port is not the scheme's default.
     pub(crate) fn authority(&self) -> String {
         if self.port == default_port(self.https) { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+    }
+
+    /// How `hosts` of a profile would name it: the port is left out only where it is https's own.
+    pub(crate) fn host_and_port(&self) -> String {
+        if self.https { self.authority() } else { format!("{}:{}", self.host, self.port) }
     }
 }
 

@@ -12,8 +12,12 @@ pub(super) const GLOBALS_WITH_VALUE: [&str; 6] =
     ["--profile", "--config", "--cache-dir", "--tenant", "--client-id", "--client-secret-file"];
 
 /// Names that the program may be called by (the stem of the file name), and the arguments each stands for.
-const NAMES: [(&str, &[&str]); 2] =
-    [("git-credential-ws1", &["git"]), ("ws1-header-value", &["get", "--format", "header-value"])];
+const NAMES: [(&str, &[&str]); 4] = [
+    ("git-credential-ws1", &["git"]),
+    ("bazel-credential-ws1", &["bazel"]),
+    ("terraform-credentials-ws1", &["terraform"]),
+    ("ws1-header-value", &["get", "--format", "header-value"]),
+];
 
 /// Reads an argument list, its first element the name of the program.
 pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {

@@ -9,14 +9,15 @@ use std::ffi::OsString;
 use clap::ValueEnum;
 
 use super::arguments::duration;
-use super::{Cli, Command, Format, Get, Git, Globals};
+use super::{Bazel, BazelOperation, Cli, Command, Format, Get, Git, Globals};
 
-/// Reads `get`, `kubectl` and `git OPERATION` with their options.
+/// Reads `get`, `kubectl`, `git OPERATION` and `bazel get` with their options.
 pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
     let mut words = args.get(1..)?.iter().map(|arg| arg.to_str());
     let mut globals = Globals::default();
     let (mut format, mut min_ttl) = (None, None);
     let mut command = None;
+    let mut operation_of_bazel = None;
     while let Some(word) = words.next() {
         let word = word?;
         let (name, inline) = match word.split_once('=') {
@@ -41,6 +42,8 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
                 get.force_refresh = true;
             }
             ("get", None) => command = Some(Command::Get(Get::default())),
+            ("bazel", None) => command = Some(Command::Bazel(Bazel { operation: BazelOperation::Get })),
+            ("get", Some(Command::Bazel(_))) => once(&mut operation_of_bazel, ())?,
             ("kubectl", None) => command = Some(Command::Kubectl),
             ("git", None) => command = Some(Command::Git(Git { operation: String::new() })),
             (operation, Some(Command::Git(git)))
@@ -53,6 +56,7 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
     }
     match command? {
         Command::Git(git) if git.operation.is_empty() => None,
+        Command::Bazel(_) if operation_of_bazel.is_none() => None,
         Command::Get(get) => {
             let get = Get { format, min_ttl: min_ttl.unwrap_or(0), ..get };
             Some(Cli { globals, command: Command::Get(get) })
@@ -77,6 +81,7 @@ mod tests {
             "get",
             "kubectl",
             "git",
+            "bazel",
             "store",
             "curl",
             "--profile",
@@ -143,6 +148,7 @@ mod tests {
             "ws1-token kubectl --profile prod",
             "ws1-token git --profile prod get",
             "ws1-token git get",
+            "ws1-token bazel get",
         ] {
             let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert!(parse(&args).is_some(), "{line}");

@@ -98,9 +98,7 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
     if profile.allows(&target.origin) {
         Ok(target.to_string())
     } else {
-        let host = format!("{}:{}", target.origin.host, target.origin.port);
-        let host = if target.origin.https { target.origin.authority() } else { host };
-        Err(Error::ForeignHost { host, profile: profile.name.clone() })
+        Err(Error::ForeignHost { host: target.origin.host_and_port(), profile: profile.name.clone() })
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Context, Outcome};
 use crate::cache::{self, Cache, Store};
 use crate::cli::Forget;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Profile;
 use crate::error::{Cause, Error};
 use crate::lock::Tried;
 
@@ -16,12 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) fn run(context: &Context<'_>, args: &Forget) -> Result<Outcome, Error> {
     let Some(dir) = context.cache_dir()? else { return Ok(Outcome::answer("")) };
     if !args.all {
-        let profile = context.sources.profile(None)?;
-        forget(&Cache::new(Some(&dir), &profile.identity()), &profile.name)?;
-        return Ok(Outcome::answer(""));
+        return forget_profile(context, &context.sources.profile(None)?);
     }
     for identity in cache::identities(&dir) {
         forget(&Cache::new(Some(&dir), &identity), "all")?;
+    }
+    Ok(Outcome::answer(""))
+}
+
+/// Drops the entry of one profile.
+pub(crate) fn forget_profile(context: &Context<'_>, profile: &Profile) -> Result<Outcome, Error> {
+    if let Some(dir) = context.cache_dir()? {
+        forget(&Cache::new(Some(&dir), &profile.identity()), &profile.name)?;
     }
     Ok(Outcome::answer(""))
 }

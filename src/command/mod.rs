@@ -16,7 +16,8 @@ use crate::protocol;
 mod completions;
 mod curl;
 mod exec;
-mod forget;
+pub(crate) mod forget;
+mod setup;
 mod status;
 pub(crate) mod usage;
 
@@ -32,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
     /// Standard error.
     pub(crate) log: &'a Log,
+    /// The program's own file, asked for only where it is written down.
+    pub(crate) executable: &'a dyn Fn() -> Option<PathBuf>,
 }
 
 /// How a run ends: what goes to standard output, what is reported, and the exit status.
@@ -102,6 +105,11 @@ impl Context<'_> {
         if dir.is_absolute() { Ok(Some(dir)) } else { Err(Error::RelativePath { name, path: dir }) }
     }
 
+    /// The program's own path, or its name where that cannot be found out.
+    pub(crate) fn program(&self) -> String {
+        (self.executable)().map_or_else(|| "ws1-token".to_owned(), |path| path.display().to_string())
+    }
+
     /// Runs something with the broker of a profile.
     pub(crate) fn with_broker<T>(
         &self,
@@ -135,10 +143,14 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
         Command::Get(args) => protocol::serve(context, Ok(protocol::plain::Plain::new(context, args))),
         Command::Kubectl => protocol::serve(context, protocol::kubectl::Kubectl::read(context.env)),
         Command::Git(args) => protocol::git::run(context, &args.operation, stdin),
+        Command::Bazel(_) => protocol::bazel::run(context, stdin).into(),
+        Command::Terraform(args) => protocol::terraform::run(context, args.operation, &args.host).into(),
+        Command::Google => protocol::google::run(context),
         Command::Curl(args) => curl::run(context, args).into(),
         Command::Exec(args) => exec::run(context, args).into(),
         Command::Status(args) => status::run(context, args).into(),
         Command::Forget(args) => forget::run(context, args).into(),
+        Command::Setup(args) => setup::run(context, args).into(),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -13,14 +13,12 @@
 
 use std::io::Read;
 
+use super::INPUT_LIMIT;
 use crate::broker::{Insist, Served, Want};
 use crate::command::{Context, Outcome};
 use crate::config::Profile;
 use crate::error::{Cause, EXIT_SYSTEM, Error};
 use crate::origin::Origin;
-
-/// Bytes of a request that are read at most.
-const INPUT_LIMIT: usize = 64 * 1024;
 
 /// What our `state[]` values start with.
 const STATE: &str = "ws1-token:";

@@ -8,14 +8,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Protocol;
+use super::{Protocol, reported_expiry};
 use crate::broker::Served;
 use crate::clock::rfc3339;
 use crate::config::Profile;
 use crate::error::{Cause, Error};
-
-/// Seconds by which the expiry is reported early, at most.
-const EARLY: i64 = 60;
 
 /// What this kind of request is called in messages.
 const NAME: &str = "KUBERNETES_EXEC_INFO";
@@ -122,12 +119,6 @@ impl Kubectl {
             rfc3339(reported_expiry(served))
         )
     }
-}
-
-/// The expiry to report: a minute early, less for short-lived tokens, and never in the past.
-fn reported_expiry(served: &Served) -> i64 {
-    let early = EARLY.min(served.life / 5);
-    served.expires_at().saturating_sub(early).max(served.now.saturating_add(1))
 }
 
 #[cfg(any(test, fuzzing))]

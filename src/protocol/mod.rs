@@ -1,13 +1,24 @@
 //! One file per caller: what it asks, what it is answered, and how it is told of a failure.
 
+use std::io::Read;
+
 use crate::broker::{Served, Want};
 use crate::command::{Context, Outcome};
 use crate::config::Profile;
 use crate::error::Error;
 
+pub(crate) mod bazel;
 pub(crate) mod git;
+pub(crate) mod google;
 pub(crate) mod kubectl;
 pub(crate) mod plain;
+pub(crate) mod terraform;
+
+/// Bytes of a request that are read at most.
+const INPUT_LIMIT: usize = 64 * 1024;
+
+/// Seconds by which an expiry is reported early, at most.
+const EARLY: i64 = 60;
 
 /// A caller that names no target and reads failures from standard error and the exit status.
 pub(crate) trait Protocol {
@@ -34,4 +45,17 @@ pub(crate) fn serve(context: &Context<'_>, request: Result<impl Protocol, Error>
             request.answer(&served, &profile).map(Outcome::answer)
         })
         .into()
+}
+
+/// The expiry for a caller that keeps the token until then: a minute early, less for short-lived tokens, never past.
+fn reported_expiry(served: &Served) -> i64 {
+    let early = EARLY.min(served.life / 5);
+    served.expires_at().saturating_sub(early).max(served.now.saturating_add(1))
+}
+
+/// Reads all of a request, at most 64 KiB. `None` if it is larger or cannot be read.
+fn read_input(stdin: &mut dyn Read) -> Option<Vec<u8>> {
+    let mut input = Vec::new();
+    stdin.take(INPUT_LIMIT as u64 + 1).read_to_end(&mut input).ok()?;
+    (input.len() <= INPUT_LIMIT).then_some(input)
 }

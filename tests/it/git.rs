@@ -212,6 +212,30 @@ fn every_git_clones_fetches_and_pushes_with_one_token() {
 }
 
 #[test]
+fn every_git_works_as_setup_says_also_with_a_server_that_takes_bearer_tokens_only() {
+    for git in gits() {
+        let modern = git.is_modern();
+        let mut forge = Forge::start(git);
+        let text = forge.sandbox.run(&["setup", "git"]).stdout;
+        let mut shell = forge.sandbox.program("sh");
+        shell.args(["-ec", &text]);
+        assert_eq!(forge.sandbox.finish(shell).to_string(), "");
+        if !modern {
+            let line = text.lines().last().unwrap().trim_start_matches("# ");
+            let mut shell = forge.sandbox.program("sh");
+            shell.args(["-ec", &format!("{line} env")]);
+            let printed = forge.sandbox.finish(shell).stdout;
+            for variable in printed.lines().filter(|line| line.starts_with("GIT_CONFIG_") && !line.contains("NOSYSTEM"))
+            {
+                let (name, value) = variable.split_once('=').unwrap();
+                forge.sandbox.set(name, value);
+            }
+        }
+        forge.work("git-bearer");
+    }
+}
+
+#[test]
 fn every_git_finds_the_helper_by_its_name() {
     for git in gits() {
         let mut forge = Forge::start(git);

@@ -166,6 +166,67 @@ fn every_kubectl_can_name_the_profile_in_the_cluster() {
     assert_eq!(cluster.emulator.counters().denied, 0);
 }
 
+/// A long-lived client of the cluster: `kubectl proxy`, which adds the token to whatever comes through it.
+struct Proxy {
+    /// The process.
+    child: std::process::Child,
+    /// Where it listens.
+    address: String,
+}
+
+impl Proxy {
+    /// Starts one on a free port.
+    fn start(cluster: &Cluster, kubectl: &Path) -> Self {
+        use std::io::BufRead;
+        let mut command = cluster.sandbox.program(kubectl);
+        command.arg("--kubeconfig").arg(cluster.sandbox.path("kubeconfig")).args(["proxy", "--port=0"]);
+        let mut child = cluster.sandbox.start(command);
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().rsplit(' ').next().unwrap().to_owned();
+        assert!(address.starts_with("127.0.0.1:"), "{line}");
+        Self { child, address }
+    }
+
+    /// The status of one request.
+    fn status(&self) -> String {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
+        stream.write_all(b"GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_client_that_lives_longer_than_its_token_goes_on() {
+    let cluster = Cluster::start();
+    cluster.configure_plainly();
+    // The Cloud SDK's dispatcher would leave the real one behind when it is ended.
+    let Some(kubectl) = kubectls().into_iter().rfind(|kubectl| !is_dispatcher(kubectl)) else { return };
+    cluster.list(&kubectl);
+    // The client is told that the token ends within a second or so, and asks again after that.
+    cluster.sandbox.age_until(100);
+    cluster.sandbox.edit_entry(|entry| entry["renew_after"] = (sandbox::now() + 600).into());
+    let proxy = Proxy::start(&cluster, &kubectl);
+    assert_eq!(proxy.status(), "200");
+    assert_eq!(cluster.token_requests(), 1, "the old token was still good");
+    cluster.sandbox.edit_entry(|entry| entry["renew_after"] = 0.into());
+    sandbox::wait_until("a new token is asked for", || {
+        assert_eq!(proxy.status(), "200", "no request fails meanwhile");
+        cluster.token_requests() == 2
+    });
+    assert_eq!(proxy.status(), "200");
+}
+
 #[test]
 fn a_token_that_expired_on_disk_is_renewed() {
     let cluster = Cluster::start();

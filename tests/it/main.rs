@@ -4,6 +4,7 @@
 #![expect(clippy::format_collect, clippy::format_push_string, reason = "texts of a test are short")]
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names are the program's own")]
 
+mod bazel;
 #[cfg(unix)]
 mod cache;
 mod commands;
@@ -18,6 +19,7 @@ mod errors;
 mod get;
 #[cfg(unix)]
 mod git;
+mod google;
 mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
@@ -27,14 +29,17 @@ mod network;
 #[cfg(target_os = "linux")]
 mod process;
 mod readme;
+mod recipes;
 mod replies;
 mod request;
 mod sandbox;
+mod setup;
 #[cfg(unix)]
 mod stdio;
 #[cfg(target_os = "linux")]
 mod strace;
 mod stub;
+mod terraform;
 #[cfg(target_os = "linux")]
 mod time;
 #[cfg(target_os = "linux")]

@@ -164,8 +164,14 @@ mod tests {
         let overrides = Overrides::default();
         let sources = Sources { overrides: &overrides, env: &env, config_dir: None, home: None, working_dir: &|| None };
         let log = Log::new(Box::new(std::io::sink()));
-        let context =
-            Context { sources: &sources, cache_dir_flag: None, default_cache_dir: None, env: &env, log: &log };
+        let context = Context {
+            sources: &sources,
+            cache_dir_flag: None,
+            default_cache_dir: None,
+            env: &env,
+            log: &log,
+            executable: &|| None,
+        };
         super::super::run(&context, "get", &mut &input[..])
     }
 
