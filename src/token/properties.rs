@@ -136,7 +136,7 @@ proptest! {
         prop_assert_eq!(token.freshness(life, 0), Freshness::Fresh, "a new token is never renewed at once");
         prop_assert_eq!(freshness == Freshness::Expired, remaining <= 5);
         prop_assert_eq!(freshness == Freshness::Due, remaining > 5 && remaining <= mandatory);
-        if remaining > advisory {
+        if remaining > advisory.max(5) {
             prop_assert_eq!(freshness, Freshness::Fresh);
         }
         if remaining > mandatory.max(5) && remaining <= advisory * 4 / 5 {
