@@ -214,7 +214,7 @@ fn a_client_that_lives_longer_than_its_token_goes_on() {
     let Some(kubectl) = kubectls().into_iter().rfind(|kubectl| !is_dispatcher(kubectl)) else { return };
     cluster.list(&kubectl);
     // The client is told that the token ends within a second or so, and asks again after that.
-    cluster.sandbox.age_until(100);
+    cluster.sandbox.age_until(58);
     cluster.sandbox.edit_entry(|entry| entry["renew_after"] = (sandbox::now() + 600).into());
     let proxy = Proxy::start(&cluster, &kubectl);
     assert_eq!(proxy.status(), "200");

@@ -16,6 +16,7 @@ mod deadlines;
 #[cfg(target_os = "linux")]
 mod disk;
 mod errors;
+mod faults;
 mod get;
 #[cfg(unix)]
 mod git;
