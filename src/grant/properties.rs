@@ -89,7 +89,7 @@ mod tests {
         let keys = ["token_type", "expires_in", "refresh_token", "error", "error_description", "scope"];
         let field = (proptest::sample::select(keys.to_vec()), value());
         let object = (value(), proptest::collection::vec(field, 0..5)).prop_map(|(token, fields)| {
-            let fields: String = fields.iter().map(|(key, value)| format!(",\"{key}\":{value}")).collect();
+            let fields = fields.iter().map(|(key, value)| format!(",\"{key}\":{value}")).collect::<Vec<_>>().concat();
             format!("{{\"access_token\":{token}{fields}}}").into_bytes()
         });
         let cut = (object, any::<proptest::sample::Index>(), any::<bool>()).prop_map(|(mut body, at, cut)| {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// A reply with just what is given, from a tenant that is well.
-    fn reply(token: &str, more: Value) -> Answer {
+    fn reply(token: &str, more: &Value) -> Answer {
         let mut body = json!({"access_token": token});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Answer { status: 200, body: body.to_string().into_bytes(), ..Answer::default() }
@@ -121,7 +121,7 @@ mod tests {
             // Three parts and a JSON object in the middle would be a JWT with a life of its own.
             prop_assume!(jwt_life(&token).is_none());
             for expires_in in [json!(life), json!(life.to_string()), json!(format!(" {life}.5 "))] {
-                let issued = check(&reply(&token, json!({"expires_in": expires_in})), &[]).unwrap();
+                let issued = check(&reply(&token, &json!({"expires_in": expires_in})), &[]).unwrap();
                 prop_assert_eq!(issued.access_token.expose(), token.as_str());
                 prop_assert_eq!((issued.life, issued.life_is_assumed), (life, false));
             }
@@ -129,13 +129,13 @@ mod tests {
 
         #[test]
         fn a_longer_life_is_cut_to_the_longest(life in prop_oneof![400.0 * 86_400.0..1e300, Just(f64::MAX)]) {
-            let issued = check(&reply("opaque", json!({"expires_in": life})), &[]).unwrap();
+            let issued = check(&reply("opaque", &json!({"expires_in": life})), &[]).unwrap();
             prop_assert_eq!(issued.life, 400 * 86_400);
         }
 
         #[test]
         fn no_life_is_no_token(life in -1_000_000_i64..=5) {
-            let result = check(&reply("opaque", json!({"expires_in": life})), &[]);
+            let result = check(&reply("opaque", &json!({"expires_in": life})), &[]);
             prop_assert!(result.is_err());
         }
 
@@ -143,14 +143,14 @@ mod tests {
         fn the_earlier_of_the_replys_and_the_tokens_life_counts(
             stated in proptest::option::of(-5_i64..100_000), iat in 0_i64..1 << 40, own in 6_i64..100_000,
         ) {
-            let result = check(&reply(&jwt(iat, iat + own), json!({"expires_in": stated})), &[]);
+            let result = check(&reply(&jwt(iat, iat + own), &json!({"expires_in": stated})), &[]);
             let life = stated.filter(|stated| *stated > 0).map_or(own, |stated| stated.min(own));
             prop_assert_eq!(result.ok().map(|issued| issued.life), Some(life).filter(|life| *life > 5));
         }
 
         #[test]
         fn a_token_is_a_bearer_token_or_nothing(token in prop_oneof![any::<String>(), "[a-c]{0,3}[ -~é\n]{0,2}=*"]) {
-            let result = check(&reply(&token, json!({"expires_in": 60})), &[]);
+            let result = check(&reply(&token, &json!({"expires_in": 60})), &[]);
             prop_assert_eq!(result.is_ok(), is_b64token(&token));
         }
 
@@ -158,7 +158,7 @@ mod tests {
         fn a_refresh_token_is_printable_or_nothing(
             token in prop_oneof![any::<String>(), "[ -~]{1,40}", Just("\"".repeat(16 * 1024))],
         ) {
-            let issued = check(&reply("opaque", json!({"expires_in": 60, "refresh_token": token})), &[]).unwrap();
+            let issued = check(&reply("opaque", &json!({"expires_in": 60, "refresh_token": token})), &[]).unwrap();
             let sound = !token.is_empty() && token.chars().all(|c| (' '..='~').contains(&c));
             prop_assert_eq!(issued.refresh_token.map(|token| token.expose().to_owned()), Some(token).filter(|_| sound));
         }
