@@ -331,7 +331,6 @@ fn read_token(wire: WireToken) -> Option<Token> {
     let possible = wire.issued_at >= 0
         && wire.expires_at > wire.issued_at
         && wire.expires_at - wire.issued_at <= LONGEST_LIFE
-        && wire.issued_boot.is_none_or(|boot| boot >= 0)
         && grant::is_b64token(&wire.access_token);
     possible.then(|| Token {
         access_token: Secret::new(wire.access_token),

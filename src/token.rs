@@ -64,7 +64,7 @@ impl Token {
     /// shorter than the truth (the time since this boot is never longer than the time since the issue).
     pub(crate) fn remaining(&self, now: Now, boot_id: &dyn Fn() -> Option<String>) -> i64 {
         let elapsed = match (self.issued_boot, now.boot) {
-            (Some(then), Some(now)) if now >= then => Some(now - then),
+            (Some(then), Some(now)) if now >= then => Some(now.saturating_sub(then)),
             _ => None,
         };
         if self.issued_at > now.wall.saturating_add(CLOCK_TOLERANCE) {
