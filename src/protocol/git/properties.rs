@@ -146,6 +146,7 @@ mod tests {
             Just(String::new()),
             Just("protocol=https\n".to_owned()),
             Just("protocol=https\nhost=acme.example.com\n".to_owned()),
+            Just("protocol=https\nhost=git.example.com\n".to_owned()),
             Just("capability[]=authtype\ncapability[]=state\nprotocol=http\nhost=127.0.0.1:9000\n".to_owned()),
         ];
         let lines = (start, proptest::collection::vec(line(), 0..6)).prop_map(|(start, lines)| start + &lines.concat());

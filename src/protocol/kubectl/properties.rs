@@ -55,6 +55,7 @@ mod tests {
     fn leaf() -> impl Strategy<Value = Value> {
         prop_oneof![
             any::<String>().prop_map(Value::from),
+            "[a\n\u{0}\u{1b}]{0,3}".prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             select(vec![
                 json!(null),
