@@ -47,6 +47,8 @@ pub(crate) enum EndpointError {
     Refused(Refusal, String),
     /// The profile or the system does not allow a request at all: nothing was sent.
     Setup(Error),
+    /// The HTTP library failed; how far it had come is not known.
+    Panicked,
 }
 
 impl EndpointError {
@@ -56,6 +58,7 @@ impl EndpointError {
             Self::Untrusted(cause, _) | Self::Unreachable(cause) | Self::Broken(cause) => cause.clone(),
             Self::Refused(_, cause) => Cause::new(cause.clone()),
             Self::Setup(error) => Cause::new(error.to_string()),
+            Self::Panicked => Cause::new("the HTTP library failed"),
         }
     }
 
@@ -67,7 +70,7 @@ impl EndpointError {
     /// The kind of failure for the back-off; `None` where only a person can mend it and no back-off helps.
     pub(crate) fn class(&self) -> Option<FailureClass> {
         match self {
-            Self::Untrusted(..) | Self::Setup(_) => None,
+            Self::Untrusted(..) | Self::Setup(_) | Self::Panicked => None,
             Self::Unreachable(_) | Self::Broken(_) | Self::Refused(Refusal::Failed, _) => {
                 Some(FailureClass::Unavailable)
             }
@@ -91,7 +94,7 @@ impl EndpointError {
         match self {
             Self::Untrusted(..) | Self::Unreachable(_) | Self::Setup(_) | Self::Refused(Refusal::Limited(_), _) => true,
             Self::Refused(Refusal::Denied, cause) => cause.starts_with("HTTP 401"),
-            Self::Broken(_) | Self::Refused(..) => false,
+            Self::Broken(_) | Self::Refused(..) | Self::Panicked => false,
         }
     }
 
@@ -99,6 +102,7 @@ impl EndpointError {
     pub(crate) fn into_error(self, profile: &Profile) -> Error {
         match self {
             Self::Setup(error) => error,
+            Self::Panicked => Error::System { what: "cannot send a request", source: self.into_cause() },
             Self::Untrusted(source, hint) => {
                 Error::Untrusted { host: profile.token_url.origin.authority(), source, hint }
             }
@@ -122,14 +126,10 @@ pub(crate) struct HttpEndpoint<'a> {
 impl Endpoint for HttpEndpoint<'_> {
     fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<Issued, EndpointError> {
         let agent = self.agent(limit)?;
-        // The library's resolver thread panics where the system grants no thread; the panic hook is silent.
+        look_for_a_thread()?;
+        // A panic is silent, see `main.rs`.
         let sent = std::panic::catch_unwind(AssertUnwindSafe(|| self.send(&agent, grant, secret)));
-        let (answer, basic) = sent.map_err(|_| {
-            EndpointError::Setup(Error::System {
-                what: "cannot send a request",
-                source: "the system refuses another thread or the HTTP library failed".into(),
-            })
-        })??;
+        let (answer, basic) = sent.map_err(|_| EndpointError::Panicked)??;
         let mut secrets = vec![secret];
         secrets.extend(&basic);
         if let Grant::RefreshToken(token) = grant {
@@ -236,6 +236,18 @@ impl HttpEndpoint<'_> {
         }
         rustls_native_certs::load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
     }
+}
+
+/// The library looks up names in a thread, and panics where the system grants none. Nothing was sent then, which only a
+/// look beforehand can tell from a later panic.
+fn look_for_a_thread() -> Result<(), EndpointError> {
+    let thread = std::thread::Builder::new().spawn(|| {});
+    thread.map(drop).map_err(|error| {
+        EndpointError::Setup(Error::System {
+            what: "cannot send a request",
+            source: Cause::new(format!("the system grants no thread: {error}")),
+        })
+    })
 }
 
 /// The certificates of a PEM file; a file without any is an error.

@@ -320,13 +320,13 @@ fn a_crash_leaves_no_core() {
 }
 
 #[test]
-fn a_panic_is_told_without_its_words() {
+fn a_run_without_a_thread_is_told_in_plain_words() {
     let probe: Vec<&str> = NOBODY.iter().copied().chain(["true"]).collect();
     if !can("setpriv", &probe) {
         return;
     }
     let (emulator, mut sandbox) = tenant();
-    // Where no thread can be had, the HTTP library panics.
+    // Where no thread can be had, the HTTP library would panic.
     sandbox.set("RUST_BACKTRACE", "full");
     let copy = give_away(&sandbox);
     let mut limited = sandbox.program("setpriv");
