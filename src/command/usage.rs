@@ -27,7 +27,8 @@ fn report(error: &clap::Error) -> String {
         .find_map(|kind| error.get(kind))
         .and_then(|value| match value {
             ContextValue::String(word) => Some(word.clone()),
-            ContextValue::Strings(words) => words.first().cloned(),
+            // clap puts the likeliest last.
+            ContextValue::Strings(words) => words.last().cloned(),
             _ => None,
         });
     let hint = match suggested {

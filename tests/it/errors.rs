@@ -40,6 +40,7 @@ fn of_the_command_line() {
     for args in [
         &[][..],
         &["gte"],
+        &["stauts"],
         &["something"],
         &["get", "--fromat", "json"],
         &["get", "--format", "jsno"],
