@@ -1,4 +1,5 @@
-//! `bazel get`: the credential helper protocol, byte for byte, held against its published schema.
+//! `bazel get`: the credential helper protocol, byte for byte. The published schema asks for `headers`, names to lists of
+//! strings, and `expires`, an ISO 8601 text; further properties are free.
 
 use serde_json::{Value, json};
 use ws1_emulator::Emulator;

@@ -86,7 +86,7 @@ impl Cluster {
 
 /// Every kubectl of this machine: in PATH, beside the real file behind one, and where the Google Cloud SDK keeps its
 /// versions (`kubectl.1.27` and so on). None is a missing client.
-fn kubectls() -> Vec<PathBuf> {
+pub(crate) fn kubectls() -> Vec<PathBuf> {
     let path = sandbox::path();
     let in_path: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let behind =

@@ -82,35 +82,37 @@ fn the_printed_git_commands_do_the_same() {
     assert_eq!(again.stdout.matches("is set already").count(), 2, "{again}");
 }
 
+#[cfg(unix)]
 #[test]
-fn kubectl_is_set_up_once_by_kubectl_itself_and_works() {
+fn every_kubectl_is_set_up_once_by_itself_and_works() {
     let emulator = Emulator::builder().tls().start().unwrap();
-    let mut sandbox = Sandbox::with_tenant(&emulator);
-    if !present(&sandbox, "kubectl") {
-        return;
+    for kubectl in crate::kubectl::kubectls() {
+        let mut sandbox = Sandbox::with_tenant(&emulator);
+        let bin = sandbox.path("bin");
+        std::fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink(&kubectl, bin.join("kubectl")).unwrap();
+        std::os::unix::fs::symlink(binary(), bin.join("ws1-token")).unwrap();
+        let path = format!("{}:{}", bin.display(), sandbox.variable("PATH"));
+        let file = sandbox.path("kubeconfig");
+        sandbox.set("PATH", path).set("KUBECONFIG", file.display().to_string());
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "acme",
+            "clusters": [{"name": "acme", "cluster": {
+                "server": format!("{}/k8s", emulator.url()), "certificate-authority": sandbox.path("ca.pem") }}],
+            "contexts": [{"name": "acme", "context": {"cluster": "acme", "user": "ws1"}}]
+        });
+        crate::sandbox::write(&file, config.to_string().as_bytes());
+        let write = || sandbox.run(&["setup", "kubectl", "--profile", "prod", "--write"]).to_string();
+        let name = kubectl.display();
+        assert_eq!(write(), "User \"ws1\" set.\n", "{name}");
+        let first = std::fs::read(&file).unwrap();
+        assert_eq!(write(), "user \"ws1\" is set already\n", "{name}");
+        assert_eq!(std::fs::read(&file).unwrap(), first, "{name}");
+        let mut pods = sandbox.program(bin.join("kubectl"));
+        pods.args(["get", "pods"]);
+        let output = sandbox.finish(pods);
+        assert!(output.status == 0 && output.stdout.starts_with("NAME"), "{name}: {output}");
     }
-    let file = sandbox.path("kubeconfig");
-    let bin = std::path::Path::new(binary()).parent().unwrap().display().to_string();
-    let path = format!("{bin}:{}", sandbox.variable("PATH"));
-    sandbox.set("PATH", path);
-    let name = file.display().to_string();
-    sandbox.set("KUBECONFIG", name);
-    let config = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "acme",
-        "clusters": [{"name": "acme", "cluster": {
-            "server": format!("{}/k8s", emulator.url()), "certificate-authority": sandbox.path("ca.pem") }}],
-        "contexts": [{"name": "acme", "context": {"cluster": "acme", "user": "ws1"}}]
-    });
-    crate::sandbox::write(&file, config.to_string().as_bytes());
-    let write = || sandbox.run(&["setup", "kubectl", "--profile", "prod", "--write"]).to_string();
-    assert_eq!(write(), "User \"ws1\" set.\n");
-    let first = std::fs::read(&file).unwrap();
-    assert_eq!(write(), "user \"ws1\" is set already\n");
-    assert_eq!(std::fs::read(&file).unwrap(), first);
-    let mut pods = sandbox.program("kubectl");
-    pods.args(["get", "pods"]);
-    let output = sandbox.finish(pods);
-    assert!(output.status == 0 && output.stdout.starts_with("NAME"), "{output}");
 }
 
 #[test]
