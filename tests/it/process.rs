@@ -64,6 +64,14 @@ fn as_nobody(sandbox: &Sandbox, copy: &str, line: &str) -> Command {
     setpriv
 }
 
+/// Starts a program, named by further arguments, with the signals as a terminal's user has them: tests that run in the
+/// background of a script inherit some of them ignored, and so would the program.
+fn with_default_signals(sandbox: &Sandbox) -> Command {
+    let mut env = sandbox.program("env");
+    env.arg("--default-signal=INT,TERM,HUP,QUIT");
+    env
+}
+
 #[test]
 fn a_signal_while_waiting_ends_the_run_and_costs_one_request() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)] {
@@ -71,7 +79,9 @@ fn a_signal_while_waiting_ends_the_run_and_costs_one_request() {
         let first = sandbox.run(&["get"]).token();
         sandbox.age_until(60);
         emulator.play(Fault::HangAfterIssue);
-        let child = sandbox.start(sandbox.command(&["get"]));
+        let mut get = with_default_signals(&sandbox);
+        get.args([binary(), "get"]);
+        let child = sandbox.start(get);
         wait_until("the refresh token is sent", || emulator.counters().refresh == 1);
         send(&child, signal);
         let output = sandbox.wait(child);
@@ -99,9 +109,9 @@ fn a_signal_between_the_answer_and_the_cache_leaves_the_old_entry_or_the_new_one
             let (emulator, sandbox) = tenant();
             let first = sandbox.run(&["get"]).token();
             sandbox.age_until(60);
-            let mut strace = sandbox.program("strace");
+            let mut strace = with_default_signals(&sandbox);
             let inject = format!("inject={call}:signal=SIGINT:when={place}");
-            strace.args(["-f", "-qq", "-e", &inject, "-o", "/dev/null", binary(), "get"]);
+            strace.args(["strace", "-f", "-qq", "-e", &inject, "-o", "/dev/null", binary(), "get"]);
             let output = sandbox.finish(strace);
             let title = format!("{call} {place}: {output}");
             if output.status == 0 {
