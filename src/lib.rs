@@ -19,7 +19,10 @@
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
-//! | `command/` | one file per user command |
+//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool |
+//! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
+//! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
+//! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
 //! | `fuzzing.rs`, `*/properties.rs` | what holds for any input, for the fuzzer (`fuzz/`) and for random tests |
 //!
 //! # Invariants
