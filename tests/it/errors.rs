@@ -233,10 +233,7 @@ fn without_a_home_the_environment_is_enough() {
     }
     let mut page = Page::default();
     page.add("no home", &nothing);
-    sandbox
-        .set("WS1_TOKEN_TENANT", emulator.url())
-        .set("WS1_TOKEN_CLIENT_ID", "ci-bot")
-        .set("WS1_TOKEN_CLIENT_SECRET", SECRET);
+    sandbox.set_profile(&emulator.url());
     let run = |args: &[&str]| {
         let mut get = sandbox.program("setpriv");
         get.args(["--reuid=54321", "--regid=54321", "--clear-groups", crate::sandbox::binary(), "get"]).args(args);
@@ -409,10 +406,7 @@ fn a_secret_command_sees_no_other_secret_and_no_input() {
 fn the_environment_alone_is_enough() {
     let emulator = Emulator::start();
     let mut sandbox = Sandbox::new();
-    sandbox
-        .set("WS1_TOKEN_TENANT", emulator.url())
-        .set("WS1_TOKEN_CLIENT_ID", "ci-bot")
-        .set("WS1_TOKEN_CLIENT_SECRET", SECRET);
+    sandbox.set_profile(&emulator.url());
     let token = sandbox.run(&["get"]).token();
     assert_eq!(sandbox.run(&["get"]).token(), token);
     assert_eq!(emulator.counters().token_requests, 1);

@@ -3,24 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{Output, Sandbox, assert_snapshot, binary, missing, skipped, write};
+use crate::sandbox::{Output, Sandbox, assert_snapshot, binary, can, skipped, write};
 use crate::stub::{Stub, response};
-
-/// Whether a tool and the rights it needs are here, found out by a harmless use of it.
-fn can(tool: &str, args: &[&str]) -> bool {
-    match Command::new(tool).args(args).output() {
-        Err(_) => missing(tool),
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => skipped(&format!("{tool} {args:?}: {}", String::from_utf8_lossy(&output.stderr))),
-    }
-    false
-}
 
 /// Runs a line of shell in namespaces of its own; `$0` is the binary, `$1` the sandbox.
 fn apart(sandbox: &Sandbox, namespaces: &str, line: &str) -> Output {

@@ -9,25 +9,13 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use ws1_emulator::{Emulator, Fault};
 
-use crate::sandbox::{
-    Output, SECRET, Sandbox, assert_snapshot, binary, missing, names_in, set_mode, skipped, wait_until,
-};
+use crate::sandbox::{Output, SECRET, Sandbox, assert_snapshot, binary, can, names_in, set_mode, skipped, wait_until};
 
 /// A tenant and a sandbox for it.
 fn tenant() -> (Emulator, Sandbox) {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
     (emulator, sandbox)
-}
-
-/// Whether a tool and the rights it needs are here, found out by a harmless use of it.
-fn can(tool: &str, args: &[&str]) -> bool {
-    match Command::new(tool).args(args).output() {
-        Err(_) => missing(tool),
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => skipped(&format!("{tool} {args:?}: {}", String::from_utf8_lossy(&output.stderr))),
-    }
-    false
 }
 
 /// Sends a signal to a process that the test started.
@@ -205,10 +193,7 @@ fn without_a_home_variable_the_user_database_names_it() {
     for home in [None, Some("")] {
         let emulator = Emulator::start();
         let mut sandbox = Sandbox::new();
-        sandbox
-            .set("WS1_TOKEN_TENANT", emulator.url())
-            .set("WS1_TOKEN_CLIENT_ID", "ci-bot")
-            .set("WS1_TOKEN_CLIENT_SECRET", SECRET);
+        sandbox.set_profile(&emulator.url());
         match home {
             Some(home) => sandbox.set("HOME", home),
             None => sandbox.unset("HOME"),

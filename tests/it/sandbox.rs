@@ -126,6 +126,11 @@ impl Sandbox {
         &self.vars[name]
     }
 
+    /// Makes the environment a profile: a tenant, the default client, and its secret.
+    pub(crate) fn set_profile(&mut self, tenant: &str) -> &mut Self {
+        self.set("WS1_TOKEN_TENANT", tenant).set("WS1_TOKEN_CLIENT_ID", "ci-bot").set("WS1_TOKEN_CLIENT_SECRET", SECRET)
+    }
+
     /// Unsets a variable.
     pub(crate) fn unset(&mut self, name: &str) -> &mut Self {
         self.vars.remove(name);
@@ -369,6 +374,17 @@ fn is_ci() -> bool {
 pub(crate) fn missing(client: &str) {
     let _ = writeln!(std::io::stderr(), "MISSING CLIENT: {client}, its tests are skipped");
     assert!(!is_ci(), "{client} must be installed where CI=true");
+}
+
+/// Whether a tool and the rights it needs are here, found out by a harmless use of it.
+#[cfg(target_os = "linux")]
+pub(crate) fn can(tool: &str, args: &[&str]) -> bool {
+    match Command::new(tool).args(args).output() {
+        Err(_) => missing(tool),
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => skipped(&format!("{tool} {args:?}: {}", String::from_utf8_lossy(&output.stderr))),
+    }
+    false
 }
 
 /// Says why a test cannot be run on this machine.
