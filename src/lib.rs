@@ -14,8 +14,10 @@
 //! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
 //! | `cache.rs`, `lock.rs` | one self-checking entry per identity; the lock whose guard is leave to write |
 //! | `grant.rs` | what is sent and what an answer means. Pure |
-//! | `endpoint.rs`, `proxy.rs` | HTTP, TLS roots; which proxy |
+//! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy |
+//! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
+//! | `terminal.rs` | which streams are a person's terminal; colours |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
@@ -23,7 +25,6 @@
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
-//! | `fuzzing.rs`, `*/properties.rs` | what holds for any input, for the fuzzer (`fuzz/`) and for random tests |
 //!
 //! # Invariants
 //!
@@ -44,9 +45,9 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` opens sockets; nothing but
+//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
 //! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
-//! the request, the cache entry and the answers; a broken cache never prevents a token; nothing ever prompts.
+//! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -54,6 +55,7 @@ use std::path::PathBuf;
 
 mod broker;
 mod cache;
+mod claims;
 mod cli;
 mod clock;
 mod command;
@@ -71,6 +73,7 @@ mod platform;
 mod protocol;
 mod proxy;
 mod secret;
+mod terminal;
 mod token;
 
 pub use platform::{Stdin, harden};
