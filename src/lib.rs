@@ -9,6 +9,7 @@
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
 //! | `secret.rs` | `Secret`, which cannot be shown, and the places a client secret comes from |
+//! | `keychain.rs` | the platform's key store, in builds that have it |
 //! | `origin.rs` | scheme, host, port: who may have a token |
 //! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |
 //! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
@@ -66,6 +67,7 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grant;
+mod keychain;
 mod lock;
 mod log;
 mod origin;
