@@ -224,11 +224,14 @@ fn literals(template: &str) -> Vec<&str> {
 fn every_error_can_be_searched_for_in_the_readme() {
     let source = include_str!("../../src/error.rs");
     let troubleshooting = README.split("\n## Troubleshooting\n").nth(1).unwrap().split("\n## ").next().unwrap();
-    let templates: Vec<&str> = source.split("#[error(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    // Nobody is left to read the error of a closed output.
+    let never_told = "standard output is closed";
+    let templates = source.split("#[error(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let templates: Vec<&str> = templates.filter(|template| *template != never_told).collect();
     assert!(templates.len() > 20, "{}", templates.len());
     let told = |template: &str| {
         let literals = literals(template);
-        let row = |line: &str| literals.iter().all(|literal| line.contains(literal));
+        let row = |line: &str| literals.iter().all(|literal| line.contains(&literal.replace('`', "")));
         literals.is_empty() || troubleshooting.lines().any(row)
     };
     let missing: Vec<&&str> = templates.iter().filter(|template| !told(template)).collect();
