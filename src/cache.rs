@@ -102,7 +102,7 @@ impl Cache {
     pub(crate) fn why_missed(&self) -> Option<String> {
         let path = self.dir.as_ref()?;
         match PrivateDir::open(path).ok()? {
-            Some(dir) if dir.modified(&self.entry_name()).is_some() => Some("it is damaged".to_owned()),
+            Some(dir) if dir.modified(&self.entry_name()).is_some() => Some("the cache entry is damaged".to_owned()),
             None if path.is_dir() => Some(format!("`{}` is writable by others", path.display())),
             _ => None,
         }

@@ -163,7 +163,9 @@ fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&C
     rows.extend(audience.map(|row| row.remark(shared.then(|| AUDIENCE.to_owned()))));
     rows.extend(known.subject.as_ref().map(|subject| Row::new("subject", subject)));
     let when = |time: i64| format!("{} ({})", from_now(time.saturating_sub(now)), rfc3339(time));
-    rows.push(Row::new("issued", when(known.issued_at.unwrap_or(token.issued_at))));
+    let issued = known.issued_at.unwrap_or(token.issued_at);
+    let ahead = (issued.saturating_sub(now) > SAME).then(|| "the tenant's clock is ahead of this machine's".to_owned());
+    rows.push(Row::new("issued", when(issued)).remark(ahead));
     let end = now.saturating_add(left);
     let differs = known.expires_at.filter(|own| own.abs_diff(end) > SAME.unsigned_abs());
     let expires =

@@ -7,6 +7,7 @@
 mod bazel;
 #[cfg(unix)]
 mod cache;
+mod colours;
 mod commands;
 mod concurrency;
 #[cfg(target_os = "linux")]
@@ -29,12 +30,15 @@ mod lock;
 mod network;
 #[cfg(target_os = "linux")]
 mod process;
+#[cfg(target_os = "linux")]
+mod progress;
 mod readme;
 mod recipes;
 mod replies;
 mod request;
 mod sandbox;
 mod setup;
+mod status;
 #[cfg(unix)]
 mod stdio;
 #[cfg(target_os = "linux")]
@@ -47,3 +51,4 @@ mod terraform;
 mod time;
 #[cfg(target_os = "linux")]
 mod warm;
+mod whoami;

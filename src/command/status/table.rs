@@ -141,7 +141,11 @@ fn expiry(line: &Line) -> String {
 /// What is wrong with a profile, one sentence each.
 fn troubles(line: &Line) -> Vec<String> {
     let mut troubles = Vec::new();
-    troubles.extend(line.cache_problem.as_ref().map(|why| format!("the cached token is not used: {why}")));
+    troubles.extend(
+        line.cache_problem
+            .as_ref()
+            .map(|why| format!("what is cached is not used, the next call gets a new token: {why}")),
+    );
     if line.token == "expired" && line.left.is_none() {
         troubles.push("the system clock stands before the time at which the token was issued".to_owned());
     }
@@ -188,6 +192,9 @@ fn cut(place: &str, room: usize) -> String {
     }
     let kind = place.split_inclusive(' ').next().unwrap_or_default();
     let left = room.saturating_sub(kind.chars().count() + 1);
+    if left == 0 {
+        return place.chars().take(room.saturating_sub(1)).chain(['…']).collect();
+    }
     let end: String = place.chars().skip(length - left).collect();
     // Whole names are better read than halves of them.
     let whole = end.find(MAIN_SEPARATOR).filter(|at| at + 1 < end.len()).map_or(end.as_str(), |at| &end[at..]);
@@ -235,7 +242,12 @@ mod tests {
             Line { left: Some(70), token: "due", ..backed_off.clone() },
             Line { token: "none", left: None, profile: "e".to_owned(), ..backed_off },
             Line { token: "none", left: None, failed: Some(7200), client_secret: None, ..failing(fresh("f")) },
-            Line { token: "none", left: None, cache_problem: Some("it is damaged".to_owned()), ..fresh("g") },
+            Line {
+                token: "none",
+                left: None,
+                cache_problem: Some("the cache entry is damaged".to_owned()),
+                ..fresh("g")
+            },
             Line {
                 profile: "x\u{1b}[2J".to_owned(),
                 token: "invalid",
@@ -269,7 +281,7 @@ mod tests {
         f               acme.example.com  ci-bot  -                                     none         -
           HTTP 401 invalid_client, 2 h ago; the next call tries again
         g               acme.example.com  ci-bot  file ~/.config/ws1-token/prod.secret  none         -
-          the cached token is not used: it is damaged
+          what is cached is not used, the next call gets a new token: the cache entry is damaged
         x?[2J           -                 -       -                                     invalid      -
           bad?line
         ");
@@ -329,6 +341,7 @@ mod tests {
             (15, "file …me.secret"),
             (12, "file …secret"),
         ] {
+            assert!(cut("environment NAME", room).chars().count() <= room);
             let place = cut("file ~/all/ws1-token/me.secret", room).replace(MAIN_SEPARATOR, "/");
             assert_eq!(place, expected, "{room}");
         }
