@@ -58,20 +58,15 @@ impl Outcome {
         Self { stdout: stdout.into(), report: String::new(), status: 0 }
     }
 
-    /// An answer in JSON. Inside of its texts alone can control characters stand as they are, and those that JSON leaves
-    /// so are escaped too: a terminal could take them for commands.
+    /// An answer in JSON. Control characters stand in its texts alone, and those that JSON leaves as they are become
+    /// escapes too: a terminal could take them for commands.
     pub(crate) fn json(value: &impl serde::Serialize) -> Self {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
-        let mut answer = String::with_capacity(text.len() + 1);
-        for c in text.chars() {
-            if c.is_control() && c != '\n' {
-                answer.push_str(&format!("\\u{:04x}", u32::from(c)))
-            } else {
-                answer.push(c)
-            }
-        }
-        answer.push('\n');
-        Self::answer(answer)
+        let escape = |c: char| {
+            let control = c.is_control() && c != '\n';
+            if control { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }
+        };
+        Self::answer(text.chars().map(escape).collect::<String>() + "\n")
     }
 
     /// Another program's exit status.
