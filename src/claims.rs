@@ -96,7 +96,7 @@ fn list(value: &Value) -> Vec<String> {
     }
 }
 
-/// A NumericDate (RFC 7519 §2), fractions cut off; some write it as a string. Times that no calendar has are none.
+/// A `NumericDate` (RFC 7519 §2), fractions cut off; some write it as a string. Times that no calendar has are none.
 #[expect(clippy::cast_possible_truncation, reason = "a float too large becomes the largest number, which is no date")]
 fn time(value: &Value) -> Option<i64> {
     let seconds = match value {

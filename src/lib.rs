@@ -18,7 +18,7 @@
 //! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy |
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
-//! | `terminal.rs` | which streams are a person's terminal; colours |
+//! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
 //! | `progress.rs` | the line that tells of a long wait, and goes again |
 //! | `platform/` | the one place that knows the operating system |
@@ -47,7 +47,7 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
+//! As absences: nothing but `main.rs` touches process globals, a waiting line on the terminal apart; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
 //! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
 //! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
 

@@ -69,17 +69,17 @@ pub(crate) fn run(context: &Context<'_>, args: &Status) -> Result<Outcome, Error
 
 /// The profiles of the file, or the one that is named, or the environment's.
 fn lines(context: &Context<'_>) -> Result<Vec<Line>, Error> {
-    let named = context.sources.overrides.profile.as_ref();
-    let Some(names) = context.sources.names()? else {
+    let wanted = context.sources.overrides.profile.as_ref();
+    let is_wanted = |name: &&String| wanted.is_none_or(|wanted| wanted == *name);
+    let Some(names) = context.sources.names()?.filter(|names| names.profiles.iter().any(|name| is_wanted(&name)))
+    else {
+        // The environment's profile, or the error that there is none.
         return Ok(vec![describe(context, &context.sources.profile(None)?)?]);
     };
-    if names.profiles.is_empty() || named.is_some_and(|name| !names.profiles.contains(name)) {
-        return Ok(vec![describe(context, &context.sources.profile(None)?)?]);
-    }
     let only = (names.profiles.len() == 1).then(|| names.profiles[0].clone());
     let default = (context.env)("WS1_TOKEN_PROFILE").or(names.default).or(only);
-    let shown = names.profiles.iter().filter(|name| named.is_none_or(|named| named == *name));
-    shown.map(|name| Ok(Line { default: default.as_ref() == Some(name), ..line(context, name)? })).collect()
+    let of_file = names.profiles.iter().filter(is_wanted);
+    of_file.map(|name| Ok(Line { default: default.as_ref() == Some(name), ..line(context, name)? })).collect()
 }
 
 /// The line of a profile of the file; one that is not usable has its line too.

@@ -43,6 +43,13 @@ struct Row {
     troubles: Vec<String>,
 }
 
+impl Row {
+    /// What is wrong, each in a line of its own.
+    fn below(&self) -> String {
+        self.troubles.iter().map(|trouble| line(&format!("{GAP}{trouble}"))).collect()
+    }
+}
+
 impl Layout<'_> {
     /// All profiles.
     pub(super) fn show(&self, lines: &[Line]) -> String {
@@ -60,22 +67,21 @@ impl Layout<'_> {
     /// A row for each profile, under headings.
     fn table(&self, rows: &[Row]) -> String {
         let widths = widths(rows);
-        let mut text = self.palette.paint(Colour::Bold, join(&HEADINGS.map(str::to_owned), &widths).trim_end());
-        text.push('\n');
-        for row in rows {
-            let (before, state) = (&row.cells[..TOKEN], &row.cells[TOKEN]);
+        let headings = join(&HEADINGS.map(str::to_owned), &widths);
+        let mut lines = vec![self.palette.paint(Colour::Bold, headings.trim_end()), "\n".to_owned()];
+        lines.extend(rows.iter().map(|row| {
+            let [.., state, expiry] = &row.cells;
             let padding = " ".repeat(widths[TOKEN] - state.chars().count());
             let painted = self.palette.paint(row.colour, state);
-            text.push_str(&format!("{}{GAP}{painted}{padding}{GAP}{}\n", join(before, &widths), row.cells[TOKEN + 1]));
-            row.troubles.iter().for_each(|trouble| text.push_str(&line(&format!("{GAP}{trouble}"))));
-        }
-        text
+            let before = join(&row.cells[..TOKEN], &widths);
+            format!("{before}{GAP}{painted}{padding}{GAP}{expiry}\n{}", row.below())
+        }));
+        lines.concat()
     }
 
     /// A list for each profile: its state, then the rest line by line.
     fn lists(&self, rows: &[Row]) -> String {
-        let mut text = String::new();
-        for row in rows {
+        let list = |row: &Row| {
             let [name, tenant, client, secret, state, expiry] = &row.cells;
             let expiry = match expiry.as_str() {
                 "-" => String::new(),
@@ -85,14 +91,12 @@ impl Layout<'_> {
             };
             let name = self.palette.paint(Colour::Bold, name);
             let state = self.palette.paint(row.colour, if state == "none" { "no token" } else { state });
-            text.push_str(&format!("{name}{GAP}{state}{expiry}\n"));
-            let rest = [("tenant", tenant), ("client", client), ("secret", secret)];
-            for (what, value) in rest.into_iter().filter(|(_, value)| *value != "-") {
-                text.push_str(&format!("{GAP}{what}{GAP}{value}\n"));
-            }
-            row.troubles.iter().for_each(|trouble| text.push_str(&line(&format!("{GAP}{trouble}"))));
-        }
-        text
+            let known =
+                [("tenant", tenant), ("client", client), ("secret", secret)].into_iter().filter(|(_, is)| *is != "-");
+            let rest: Vec<String> = known.map(|(what, is)| format!("{GAP}{what}{GAP}{is}\n")).collect();
+            format!("{name}{GAP}{state}{expiry}\n{}{}", rest.concat(), row.below())
+        };
+        rows.iter().map(list).collect::<Vec<_>>().concat()
     }
 
     /// What is shown of a profile.
@@ -100,7 +104,7 @@ impl Layout<'_> {
         let (state, colour) = state(line);
         let tenant = line.tenant.as_deref().map(|url| url.trim_start_matches("https://"));
         let name = if line.default { format!("{} (default)", line.profile) } else { line.profile.clone() };
-        let place = line.client_secret.as_deref().map(|place| self.from_home(place));
+        let place = line.client_secret.as_deref().map(|place| self.below_home(place));
         let or_none = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), clean);
         let (client, place) = (or_none(line.client_id.as_deref()), or_none(place.as_deref()));
         Row {
@@ -111,7 +115,7 @@ impl Layout<'_> {
     }
 
     /// `file ~/secret` for `file /home/me/secret`.
-    fn from_home(&self, place: &str) -> String {
+    fn below_home(&self, place: &str) -> String {
         let below = |home: &Path| {
             let path = Path::new(place.strip_prefix("file ")?).strip_prefix(home).ok()?;
             Some(format!("file ~{MAIN_SEPARATOR}{}", path.display()))
@@ -350,7 +354,7 @@ mod tests {
     #[test]
     fn only_paths_below_home_are_shortened() {
         let shown = |home: &str, place: &str| {
-            Layout { home: Some(Path::new(home)), columns: None, palette: Palette::PLAIN }.from_home(place)
+            Layout { home: Some(Path::new(home)), columns: None, palette: Palette::PLAIN }.below_home(place)
         };
         let whole = "file /home/me/s";
         assert_eq!(shown("/home/me", whole).replace(MAIN_SEPARATOR, "/"), "file ~/s");
