@@ -47,8 +47,8 @@ impl Waiting {
 
     /// A wait that is told if it lasts. Where the system grants no thread it is not told either.
     pub(crate) fn told(text: String) -> Self {
-        let waiting = Self(Some(Arc::new(Line { text, state: Mutex::new(State::Early), over: Condvar::new() })));
-        let Some(line) = waiting.0.clone() else { return waiting };
+        let line = Arc::new(Line { text, state: Mutex::new(State::Early), over: Condvar::new() });
+        let waiting = Self(Some(Arc::clone(&line)));
         let Ok(drawing) = thread::Builder::new().spawn(move || line.appear()) else { return Self::untold() };
         // A request takes a thread too: where this was the last one that could be had, the request needs it more.
         let Ok(spare) = thread::Builder::new().spawn(|| {}) else {
