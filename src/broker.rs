@@ -22,7 +22,7 @@ use crate::entry::{Ask, Entry, Failure, FailureClass, NO_GAIN_PAUSE, Verdict};
 use crate::error::{Cause, Error};
 use crate::grant::{Grant, Issued, Refusal};
 use crate::lock::Tried;
-use crate::log::Log;
+use crate::log::{Log, RENEWING};
 use crate::secret::{COMMAND_LIMIT, Secret, SecretError, fingerprint};
 use crate::token::{ASSUMED_LIFE, FLOOR, Freshness, Token};
 
@@ -118,7 +118,7 @@ pub(crate) struct Broker<'a, S> {
     /// Who issues it.
     pub(crate) endpoint: &'a dyn Endpoint,
     /// Where warnings go.
-    pub(crate) log: &'a Log,
+    pub(crate) log: &'a Log<'a>,
     /// The identity's hash, the salt of fingerprints.
     pub(crate) identity: &'a str,
 }
@@ -129,12 +129,18 @@ impl<S: Store> Broker<'_, S> {
         let started = self.clock.elapsed();
         let mut entry = self.load();
         let ask = insist(want, &entry);
+        let mut waiting = None;
         loop {
             let freshness = match self.settle(&entry, &ask) {
                 ControlFlow::Continue(freshness) => freshness,
                 ControlFlow::Break(answer) => return answer,
             };
-            match self.store.try_lock() {
+            let tried = self.store.try_lock();
+            if !matches!(tried, Tried::Busy) {
+                // What follows may start a secret command, which has the terminal to itself.
+                waiting = None;
+            }
+            match tried {
                 Tried::Held(guard) => return self.renew(&Leave::Locked(guard), &ask, started),
                 Tried::Unsupported(guard, why) if freshness == Freshness::Expired => {
                     self.log.warn(&format!("the cache cannot be locked, tokens may be fetched twice ({why})"));
@@ -152,6 +158,7 @@ impl<S: Store> Broker<'_, S> {
             if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT {
                 return self.old_token_or(&entry, &ask, self.lock_error(started));
             }
+            waiting.get_or_insert_with(|| self.log.waiting(|| RENEWING.to_owned()));
             self.clock.sleep(Duration::from_millis(5) + self.clock.jitter(Duration::from_millis(45)));
             entry = self.load();
         }
@@ -285,6 +292,7 @@ impl<S: Store> Broker<'_, S> {
             let left = limit.saturating_sub(self.clock.elapsed().saturating_sub(begun));
             let now = self.clock.now();
             self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
+            let _waiting = self.log.waiting(|| format!("waiting for {} …", self.profile.token_url.origin.authority()));
             self.endpoint.request(grant, secret, left.max(Duration::from_millis(500))).map(|issued| (issued, now))
         };
         if entry.refresh_in_flight || !self.profile.use_refresh_token || matches!(leave, Leave::Unlocked(_)) {

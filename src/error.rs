@@ -291,6 +291,16 @@ pub(crate) enum Error {
         /// Why.
         source: Cause,
     },
+    /// The cache holds no token that could be shown.
+    #[error("profile `{profile}` has {what} in the cache")]
+    NoToken {
+        /// The profile.
+        profile: String,
+        /// What it has instead, in words.
+        what: &'static str,
+        /// Why, if something is wrong with the cache.
+        source: Option<Cause>,
+    },
     /// The cached token could not be dropped.
     #[error("cannot drop the cached token of profile `{profile}`")]
     Forget {
@@ -333,6 +343,7 @@ impl Error {
             | Self::Untrusted { .. }
             | Self::BadInput { .. }
             | Self::ForeignHost { .. }
+            | Self::NoToken { .. }
             | Self::CurlArgument { .. } => EXIT_CONFIG,
             Self::Unavailable { .. } | Self::Limited { .. } | Self::LockWait { .. } | Self::TooShort { .. } => {
                 EXIT_TEMPORARY
@@ -348,7 +359,7 @@ impl Error {
             Self::RelativePath { name, .. } => format!("set {name} to an absolute path"),
             Self::Elevated => "remove the set-user-ID and set-group-ID bits from the program".to_owned(),
             Self::ConfigUnreadable { .. } => "check the file's permissions, or name another with --config".to_owned(),
-            Self::NoConfig { .. } => "write a profile to that file, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
+            Self::NoConfig { .. } => "run `ws1-token login`, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
                  WS1_TOKEN_CLIENT_SECRET_FILE"
                 .to_owned(),
             Self::NoHome => "name a file with --config, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
@@ -370,6 +381,7 @@ impl Error {
             | Self::Untrusted { hint, .. }
             | Self::Unavailable { hint, .. } => hint.clone(),
             Self::ForeignHost { host, .. } => format!("add `{host}` to `hosts` in the profile if it is yours"),
+            Self::NoToken { .. } => "run `ws1-token get`".to_owned(),
             Self::Limited { retry_in, .. } => format!("wait {retry_in} s"),
             Self::LockWait { .. } => {
                 "rerun; if no other ws1-token is running, check that the cache is not on a network file system"

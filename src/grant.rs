@@ -235,19 +235,9 @@ fn life(expires_in: Option<&Value>, jwt: Option<i64>) -> Result<(i64, bool), Str
     Ok((life.0.min(LONGEST_LIFE), life.1))
 }
 
-/// `exp` − `iat` of a JWT in seconds. It is decoded, never verified: that is the resource server's business.
+/// The life that a JWT states for itself, in seconds. It is decoded, never verified: that is the resource server's business.
 fn jwt_life(token: &str) -> Option<i64> {
-    /// The two claims (RFC 7519 §4.1) that say how long.
-    #[derive(Deserialize)]
-    struct Times {
-        /// Expiry.
-        exp: f64,
-        /// Issue.
-        iat: f64,
-    }
-    let claims = claims::payload(token)?;
-    let times: Times = serde_json::from_slice(&claims).ok()?;
-    Some(whole_seconds(times.exp - times.iat))
+    claims::life(token).map(whole_seconds)
 }
 
 /// Seconds, rounded down; anything below -1 is -1, anything above 400 days is 400 days.

@@ -18,8 +18,9 @@
 //! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy |
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
-//! | `terminal.rs` | which streams are a person's terminal; colours |
-//! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps |
+//! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
+//! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
+//! | `progress.rs` | the line that tells of a long wait, and goes again |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
 //! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool |
@@ -46,7 +47,7 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
+//! As absences: nothing but `main.rs` touches process globals, a waiting line on the terminal apart; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
 //! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
 //! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
 
@@ -72,6 +73,7 @@ mod lock;
 mod log;
 mod origin;
 mod platform;
+mod progress;
 mod protocol;
 mod proxy;
 mod secret;
@@ -109,7 +111,7 @@ pub struct Process<'a> {
 pub fn run(process: Process<'_>) -> u8 {
     let Process { args, env, config_dir, cache_dir, home, working_dir, executable, stdin, stdout, stderr } = process;
     let env = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
-    let log = log::Log::new(stderr);
+    let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(error) => return command::usage::outcome(&error).finish(stdout, &log),

@@ -177,7 +177,7 @@ impl World {
     fn run<T>(&self, call: impl FnOnce(&Broker<'_, Self>) -> T) -> (T, String, String) {
         self.effects.borrow_mut().clear();
         let stderr = Stderr::default();
-        let log = Log::new(Box::new(stderr.clone()));
+        let log = Log::new(Box::new(stderr.clone()), &|_| None);
         let broker =
             Broker { profile: &self.profile, store: self, clock: self, endpoint: self, log: &log, identity: "id" };
         let result = call(&broker);

@@ -19,7 +19,8 @@ use unix as system;
 pub use system::{Stdin, harden};
 
 pub(crate) use system::{
-    PrivateDir, boot_clock, boot_id, hand_over, is_elevated, read_secret_file, replace_process, write_private,
+    PrivateDir, boot_clock, boot_id, columns, hand_over, is_elevated, is_foreground, read_secret_file, replace_process,
+    write_private,
 };
 
 /// Why a secret file is not read.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Distrust, SecretFileError};
 use crate::clock::random;
+use crate::terminal::Stream;
 
 /// Nothing to switch off here.
 pub fn harden() {}
@@ -32,6 +33,16 @@ impl Read for Stdin {
 
 /// There is no set-user-ID here.
 pub(crate) fn is_elevated() -> bool {
+    false
+}
+
+/// How wide a console is cannot be asked with std.
+pub(crate) fn columns(_stream: Stream) -> Option<usize> {
+    None
+}
+
+/// A console may not know how to erase a line, so none is drawn.
+pub(crate) fn is_foreground() -> bool {
     false
 }
 

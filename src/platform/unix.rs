@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 use super::{Distrust, SecretFileError};
 use crate::clock::random;
+use crate::terminal::Stream;
 
 /// Bits of a mode that let anybody but the owner in.
 const OTHERS: u32 = 0o077;
@@ -71,6 +72,23 @@ impl Read for Stdin {
 pub(crate) fn is_elevated() -> bool {
     use rustix::process::{getegid, geteuid, getgid, getuid};
     getuid() != geteuid() || getgid() != getegid()
+}
+
+/// Columns of the terminal behind a standard stream; `None` where it is none, or does not say.
+pub(crate) fn columns(stream: Stream) -> Option<usize> {
+    use rustix::stdio::{stderr, stdin, stdout};
+    let fd = match stream {
+        Stream::Stdin => stdin(),
+        Stream::Stdout => stdout(),
+        Stream::Stderr => stderr(),
+    };
+    rustix::termios::tcgetwinsize(fd).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Whether the terminal behind standard error is ours to draw on: a job in the background would write into the midst of
+/// what its user does, or be stopped for it. A terminal without jobs belongs to everybody.
+pub(crate) fn is_foreground() -> bool {
+    rustix::termios::tcgetpgrp(rustix::stdio::stderr()).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 /// Seconds since the machine started, sleep included.

@@ -7,6 +7,7 @@
 mod bazel;
 #[cfg(unix)]
 mod cache;
+mod colours;
 mod commands;
 mod concurrency;
 #[cfg(target_os = "linux")]
@@ -29,19 +30,25 @@ mod lock;
 mod network;
 #[cfg(target_os = "linux")]
 mod process;
+#[cfg(target_os = "linux")]
+mod progress;
 mod readme;
 mod recipes;
 mod replies;
 mod request;
 mod sandbox;
 mod setup;
+mod status;
 #[cfg(unix)]
 mod stdio;
 #[cfg(target_os = "linux")]
 mod strace;
 mod stub;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod time;
 #[cfg(target_os = "linux")]
 mod warm;
+mod whoami;
