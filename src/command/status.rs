@@ -154,7 +154,7 @@ fn table(lines: &[Line]) -> String {
 }
 
 /// `2 h 13 min`, `5 min 3 s`, `40 s`.
-fn span(seconds: i64) -> String {
+pub(super) fn span(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
