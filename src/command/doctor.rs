@@ -17,6 +17,8 @@ mod finding;
 mod machine;
 mod network;
 mod reply;
+#[cfg(test)]
+mod sample;
 mod setup;
 mod tenant;
 mod tls;
@@ -82,7 +84,8 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
                 findings.extend(skipped(&["clock", "discovery"], why));
             }
             let mut machine = machine::check(context, identity.as_deref(), &time);
-            let secret = ready.and_then(|()| secret.ok_or_else(|| "not tried, no client secret".to_owned()));
+            let missing = if is_complete { "not tried, no client secret" } else { "not tried, no client is named" };
+            let secret = ready.and_then(|()| secret.ok_or_else(|| missing.to_owned()));
             findings.extend(tokens(context, &endpoint, secret, &mut machine, &time));
             machine
         }

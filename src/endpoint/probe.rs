@@ -46,6 +46,20 @@ impl Route {
     }
 }
 
+#[cfg(test)]
+impl Route {
+    /// A way without a proxy.
+    pub(crate) fn direct(host: &str, port: u16) -> Self {
+        Self { host: host.to_owned(), port, proxy: None }
+    }
+
+    /// The way through the proxy of a URL.
+    pub(crate) fn through(url: &str) -> Self {
+        let proxy = Proxy::new(url).unwrap();
+        Self { host: proxy.host().to_owned(), port: proxy.port(), proxy: Some(proxy) }
+    }
+}
+
 /// An open connection, and which addresses had to be passed over.
 pub(crate) struct Connection {
     /// The bytes.
@@ -202,19 +216,24 @@ impl Patient {
 impl Read for Patient {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.arm()?;
-        self.socket.read(buffer)
+        self.socket.read(buffer).map_err(timed_out)
     }
 }
 
 impl Write for Patient {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.arm()?;
-        self.socket.write(bytes)
+        self.socket.write(bytes).map_err(timed_out)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.socket.flush()
     }
+}
+
+/// Unix calls the end of a socket's patience "would block", which the TLS library takes for a reason to come back later.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
 }
 
 /// The header line with a proxy's credentials.
@@ -237,8 +256,8 @@ fn read_status(stream: &mut dyn Read) -> io::Result<Option<u16>> {
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head);
-    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
-    Ok(status.and_then(|status| status.trim_end().parse().ok()))
+    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split_ascii_whitespace().nth(1));
+    Ok(status.and_then(|status| status.parse().ok()))
 }
 
 #[cfg(test)]
@@ -261,10 +280,7 @@ mod tests {
 
     #[test]
     fn a_proxy_is_shown_without_its_password() {
-        let shown = |url: &str| {
-            let proxy = Proxy::new(url).unwrap();
-            Route { host: String::new(), port: 1, proxy: Some(proxy) }.proxy().unwrap()
-        };
+        let shown = |url: &str| Route::through(url).proxy().unwrap();
         assert_eq!(shown("http://user:hunter2@proxy.example.com:3128"), ("http://proxy.example.com:3128".into(), true));
         assert_eq!(shown("https://proxy.example.com"), ("https://proxy.example.com:443".into(), false));
         assert_eq!(shown("proxy.example.com"), ("http://proxy.example.com:80".into(), false));

@@ -120,7 +120,7 @@ pub(super) fn ask(context: &Context<'_>) -> Vec<Asked> {
 pub(super) fn collect(context: &Context<'_>, asked: Vec<Asked>, profile: Option<&Profile>) -> Vec<Finding> {
     if asked.is_empty() {
         let names = CALLERS.map(|(name, _)| name).join(", ");
-        return vec![Finding::skipped("callers", format!("none on PATH of {names}"))];
+        return vec![Finding::skipped("callers", format!("none of {names} is on PATH"))];
     }
     asked
         .into_iter()

@@ -92,10 +92,14 @@ impl Machine {
             Tried::Busy => held(&path, cache.holder(), patience),
             Tried::Unsupported(_, why) => Finding::warning(
                 "lock",
-                format!("there are no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
+                format!(
+                    "there are no locks here ({why}): processes may each fetch a token, the refresh token is not used"
+                ),
                 ELSEWHERE,
             ),
-            Tried::Unusable(why) => Finding::warning("lock", why.clone(), ELSEWHERE),
+            Tried::Unusable(why) => {
+                Finding::warning("lock", format!("{why}: tokens come, but are not kept"), ELSEWHERE)
+            }
         });
         self.is_busy = matches!(tried, Tried::Busy);
         self.guard = match tried {

@@ -79,7 +79,8 @@ fn walk(
             super::tls::check(context, endpoint, connection, findings)
         }
         Err(failure) => {
-            findings.push(no_tunnel(&target, &failure));
+            let has_credentials = route.proxy().is_some_and(|(_, named)| named);
+            findings.push(no_tunnel(&target, has_credentials, &failure));
             Err("not tried, no connection through the proxy".to_owned())
         }
     }
@@ -168,8 +169,13 @@ fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: 
 }
 
 /// A proxy that does not lead to the tenant.
-fn no_tunnel(target: &str, failure: &TunnelFailure) -> Finding {
+fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Finding {
     let (text, fix, status) = match failure {
+        TunnelFailure::Refused(407) if has_credentials => (
+            "the proxy does not accept that user name and password (HTTP 407)".to_owned(),
+            "check both in the proxy's URL; write special characters in them as %40 and the like".to_owned(),
+            EXIT_TEMPORARY,
+        ),
         TunnelFailure::Refused(407) => (
             "the proxy wants a user name and a password (HTTP 407)".to_owned(),
             "write them into the proxy's URL: http://USER:PASSWORD@host:port".to_owned(),

@@ -7,8 +7,8 @@ use crate::error::{EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE};
 use crate::grant::{Answer, Refusal};
 
 /// What to compare when the client is turned away.
-const COMPARE: &str =
-    "compare `client_id` with the tenant's OAuth clients; a lost secret is replaced there by Regenerate Secret";
+const COMPARE: &str = "compare `client_id` with the tenant's OAuth clients; if the secret is lost, Regenerate Secret \
+                       there, then `ws1-token login`";
 
 /// What to look at when something else than a token endpoint answers.
 const WHICH_PAGE: &str = "check `tenant`, `preset` and `token_url` of the profile";
@@ -48,16 +48,16 @@ impl Reply<'_> {
         let say = |meaning: &str, fix: &str| (meaning.to_owned(), fix.to_owned());
         match self.answer.status {
             400 => self.bad_request(),
-            401 if self.is_html() => {
-                let fix = match self.profile.preset {
-                    Preset::Access | Preset::Acs => format!("{COMPARE}; on vCenter and VCF set \"preset\": \"vidb\""),
-                    _ => COMPARE.to_owned(),
-                };
-                ("the client is turned away by a page for people".to_owned(), fix)
-            }
+            401 if self.is_html() && self.is_access() => say(
+                "a page for people turns the client away, as the services of vCenter and VCF do",
+                "set \"preset\": \"vidb\" if this is one of those; else compare client ID and secret with the tenant's",
+            ),
             401 => self.wrong_client("the client ID or the secret is wrong for this tenant"),
-            403 => say("the tenant, or a firewall before it, refuses", "ask whoever runs the tenant to let this client in"),
+            403 => {
+                say("the tenant, or a firewall before it, refuses", "ask whoever runs the tenant to let this client in")
+            }
             404 => self.not_found(),
+            200..=299 if *self.refusal == Refusal::Denied => self.bad_request(),
             405 => say("the page there takes no POST, so it is no token endpoint", WHICH_PAGE),
             429 => self.too_many(),
             444 => self.unnamed(),
@@ -84,7 +84,10 @@ impl Reply<'_> {
     fn bad_request(&self) -> (String, String) {
         let names = |code: &str| self.cause.contains(code);
         if names("invalid_scope") {
-            ("the client has no such scope".to_owned(), "compare `scope` with the client's scopes in the tenant".to_owned())
+            (
+                "the client has no such scope".to_owned(),
+                "compare `scope` with the client's scopes in the tenant".to_owned(),
+            )
         } else if names("unauthorized_client") || names("unsupported_grant_type") {
             let fix = "use the ID of a Service Client Token client: only those may";
             ("the client may not use client_credentials".to_owned(), fix.to_owned())
@@ -110,11 +113,10 @@ impl Reply<'_> {
     /// 404: another service, or another of its hosts.
     fn not_found(&self) -> (String, String) {
         let meaning = format!("there is nothing at {}", self.profile.token_url.path);
-        let fix = match self.profile.preset {
-            Preset::Access => {
-                "check that `tenant` is the Access host itself; on vCenter and VCF set \"preset\": \"vidb\", on other services theirs"
-            }
-            _ => WHICH_PAGE,
+        let fix = if self.is_access() {
+            "check that `tenant` is the Access host itself; another service needs its \"preset\" (vCenter, VCF: \"vidb\")"
+        } else {
+            WHICH_PAGE
         };
         (meaning, fix.to_owned())
     }
@@ -136,7 +138,7 @@ impl Reply<'_> {
                 "credentials are not sent after a redirect".to_owned(),
                 format!("set \"tenant\": \"{origin}\" if that is your Access host"),
             ),
-            _ => ("a login page, which is no token endpoint".to_owned(), WHICH_PAGE.to_owned()),
+            _ => ("this is the path of a page for people".to_owned(), WHICH_PAGE.to_owned()),
         }
     }
 
@@ -144,6 +146,11 @@ impl Reply<'_> {
     fn unnamed(&self) -> (String, String) {
         let (meaning, fix) = NOT_ITS_NAME;
         (meaning.to_owned(), fix.to_owned())
+    }
+
+    /// Whether the profile takes the service for Access.
+    fn is_access(&self) -> bool {
+        matches!(self.profile.preset, Preset::Access | Preset::Acs)
     }
 
     /// Whether the body is a page for people.

@@ -48,7 +48,8 @@ pub(super) fn check(context: &Context<'_>, time: &Time) -> Setup {
     findings.extend(file.map(|file| permissions(&file)));
     let (finding, secret) = match &profile {
         Some(profile) if is_complete => secret(profile, time),
-        _ => (Finding::skipped("secret", "not read, there is no whole profile"), None),
+        Some(_) => (Finding::skipped("secret", "not read, no client is named"), None),
+        None => (Finding::skipped("secret", "not read, no usable profile"), None),
     };
     findings.push(finding);
     Setup { findings, profile, is_complete, secret }
@@ -194,9 +195,24 @@ mod tests {
         for (file, directory, password, found) in [
             (access(0o600), access(0o700), true, "mode 0600, in a directory of mode 0700"),
             (access(0o644), access(0o755), false, "mode 0644, in a directory of mode 0755"),
-            (access(0o644), access(0o755), true, "others can read it (mode 0644), and it holds the password of a proxy"),
-            (access(0o664), access(0o755), false, "`/c/f` is writable by others (mode 0664), who can send the secret elsewhere"),
-            (access(0o600), access(0o777), false, "`/c` is writable by others (mode 0777), who can send the secret elsewhere"),
+            (
+                access(0o644),
+                access(0o755),
+                true,
+                "others can read it (mode 0644), and it holds the password of a proxy",
+            ),
+            (
+                access(0o664),
+                access(0o755),
+                false,
+                "`/c/f` is writable by others (mode 0664), who can send the secret elsewhere",
+            ),
+            (
+                access(0o600),
+                access(0o777),
+                false,
+                "`/c` is writable by others (mode 0777), who can send the secret elsewhere",
+            ),
             (foreign, access(0o755), false, "`/c/f` belongs to another user, who can send the secret elsewhere"),
         ] {
             let finding = judge_permissions((Path::new("/c/f"), file), (Path::new("/c"), directory), password);
@@ -207,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_password_is_seen_in_any_profile() {
-        let with = |proxy: &str| holds_proxy_password(&format!(r#"{{"profiles":{{"a":{{}},"b":{{"proxy":"{proxy}"}}}}}}"#));
+        let with =
+            |proxy: &str| holds_proxy_password(&format!(r#"{{"profiles":{{"a":{{}},"b":{{"proxy":"{proxy}"}}}}}}"#));
         assert!(with("http://user:x@proxy:3128"));
         assert!(!with("http://proxy:3128"));
         assert!(!holds_proxy_password("no JSON, but \"proxy\": \"user@host\""));

@@ -14,7 +14,7 @@ use crate::config::{AuthStyle, Preset, Profile};
 use crate::endpoint::{Discovery, HttpEndpoint};
 use crate::entry::Failure;
 use crate::error::EXIT_SYSTEM;
-use crate::grant::{self, Grant, Issued};
+use crate::grant::{self, Grant, Issued, Refusal};
 use crate::origin::Target;
 use crate::secret::Secret;
 use crate::token::{ASSUMED_LIFE, CLOCK_TOLERANCE};
@@ -92,10 +92,8 @@ fn judge_discovery(profile: &Profile, doors: &[Door]) -> Finding {
     let documents: Vec<(&Door, &Discovery)> =
         doors.iter().filter_map(|door| Some((door, door.found.as_ref().ok()?))).collect();
     let Some((_, first)) = documents.first() else {
-        let seen: Vec<String> = doors
-            .iter()
-            .filter_map(|door| Some(format!("{}: {}", door.base(), door.found.as_ref().err()?)))
-            .collect();
+        let seen: Vec<String> =
+            doors.iter().filter_map(|door| Some(format!("{}: {}", door.base(), door.found.as_ref().err()?))).collect();
         let text = format!("no document ({}); tokens need none", seen.join(", "));
         let fix = "if the token request fails too, check that `tenant` is the Access host itself";
         return if is_access { Finding::warning("discovery", text, fix) } else { Finding::skipped("discovery", text) };
@@ -107,11 +105,9 @@ fn judge_discovery(profile: &Profile, doors: &[Door]) -> Finding {
         text = format!("{text}, issuer {issuer}");
     }
     for (door, document) in &documents {
-        let Some(other) = document.token_endpoint.as_deref().and_then(|url| Target::parse(url).ok()) else { continue };
-        if other != profile.token_url {
-            let same = other.origin == profile.token_url.origin;
-            let place = if same { other.path } else { other.to_string() };
-            text = format!("{text}; {} names the token endpoint {place}", door.base());
+        let other = document.token_endpoint.as_deref().and_then(|url| Target::parse(url).ok());
+        if let Some(other) = other.filter(|other| other.path != profile.token_url.path) {
+            text = format!("{text}; {} names the token endpoint {}", door.base(), other.path);
         }
     }
     match issuer {
@@ -189,23 +185,31 @@ pub(super) fn refresh(
     };
     let grant = Grant::RefreshToken(token);
     context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
-    let (cause, issued) = match endpoint.ask(&grant, secret, limit) {
-        Ok((_, Ok(issued))) => (None, Some(issued)),
-        Ok((_, Err((_, cause)))) => (Some(cause), None),
-        Err(error) => (Some(error.cause().to_string()), None),
+    let renewed = match endpoint.ask(&grant, secret, limit) {
+        Ok((_, Ok(issued))) => Ok(issued),
+        Ok((_, Err((Refusal::Denied, cause)))) => Err((true, cause)),
+        Ok((_, Err((_, cause)))) => Err((false, cause)),
+        Err(error) => Err((false, error.cause().to_string())),
     };
-    (judge_refresh(cause.as_deref(), issued.as_ref()), issued)
+    (judge_refresh(&renewed), renewed.ok())
 }
 
-/// The answer to a refresh token. That it is refused costs a request for each renewal, and no token.
-fn judge_refresh(refused: Option<&str>, issued: Option<&Issued>) -> Finding {
-    if let Some(cause) = refused {
-        let text = format!("{cause}; renewal goes by the client's credentials");
-        return Finding::warning("refresh", text, "set \"use_refresh_token\": false in the profile to spare the attempt");
+/// The answer to a refresh token, or whether it was denied and the cause. A failure costs a request, and no token.
+fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
+    match renewed {
+        Ok(issued) => {
+            let next = if issued.refresh_token.is_some() { "a new" } else { "the same" };
+            Finding::ok("refresh", format!("renewed for {}, {next} refresh token", span(issued.life)))
+        }
+        Err((denied, cause)) => {
+            let fix = if *denied {
+                "set \"use_refresh_token\": false in the profile, which spares the attempt"
+            } else {
+                "retry later"
+            };
+            Finding::warning("refresh", format!("{cause}; renewal goes by the client's credentials"), fix)
+        }
     }
-    let life = issued.map_or(0, |issued| issued.life);
-    let next = if issued.is_some_and(|issued| issued.refresh_token.is_some()) { "a new" } else { "the same" };
-    Finding::ok("refresh", format!("renewed for {}, {next} refresh token", span(life)))
 }
 
 /// Reads from the API that needs the scope Admin, with the newest token.
@@ -253,7 +257,9 @@ fn judge_api(status: u16, scope: Option<&str>) -> Finding {
             "it does not take the token that the tenant issued just now (HTTP 401)",
             "check that `tenant` is the name that tokens carry as `iss` (`ws1-token whoami`), and the tenant's clock",
         ),
-        404 => Finding::warning("api", "there is no SCIM API here (HTTP 404)", "check that `tenant` is the Access host"),
+        404 => {
+            Finding::warning("api", "there is no SCIM API here (HTTP 404)", "check that `tenant` is the Access host")
+        }
         429 => Finding::warning("api", "too many requests (HTTP 429)", "wait a minute"),
         status => Finding::warning("api", format!("HTTP {status}"), "retry later"),
     }

@@ -54,13 +54,13 @@ impl CaSetting {
     fn of(context: &Context<'_>, profile: &Profile) -> Self {
         let configuration = context.sources.file().filter(|file| file.exists());
         let action = match (&profile.ca_file, configuration) {
-            (Some(file), _) => format!("add it to `{}`", file.display()),
+            (Some(file), _) => format!("and add it to `{}`", file.display()),
             (None, Some(file)) => format!(
                 "save it as `{}` and set \"ca_file\": \"corp-ca.pem\" in profile `{}`",
                 file.with_file_name("corp-ca.pem").display(),
                 profile.name
             ),
-            (None, None) => "set WS1_TOKEN_CA_FILE to its file".to_owned(),
+            (None, None) => "and set WS1_TOKEN_CA_FILE to its file".to_owned(),
         };
         Self { action, is_alone: profile.ca_only }
     }
@@ -104,7 +104,7 @@ fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSett
         format!("issued by {}", first.issuer)
     };
     let presented = format!("{host} presents a certificate of {}, {from}", first.subject);
-    let get = |what: &str| format!("get {what} (PEM) from whoever runs the network or the tenant, and {}", ca.action);
+    let get = |what: &str| format!("get {what} (PEM) from whoever runs the network or the tenant, {}", ca.action);
     let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
     let (text, fix) = match distrust {
         Distrust::UnknownIssuer if first.is_self_issued() => {
