@@ -87,7 +87,7 @@ fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, B
         }
         // Half a day more, so that it is nine whole days for as long as a test takes.
         Some(TlsFault::ExpiresSoon) => {
-            params.not_after = OffsetDateTime::from_unix_timestamp(clock::now() + 9 * DAY + DAY / 2)?
+            params.not_after = OffsetDateTime::from_unix_timestamp(clock::now() + 9 * DAY + DAY / 2)?;
         }
         _ => {}
     }

@@ -74,27 +74,24 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     let asked = callers::ask(context);
     let Setup { mut findings, profile, is_complete, secret } = setup::check(context, &time);
     let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
-    let machine = match &profile {
-        Some(profile) => {
-            let endpoint = HttpEndpoint { profile, env: context.env };
-            let (way, reached) = network::check(context, &endpoint, &time);
-            findings.extend(way);
-            let ready = reached.map(|()| findings.extend(tenant::introduce(context, &endpoint, &time)));
-            if let Err(why) = &ready {
-                findings.extend(skipped(&["clock", "discovery"], why));
-            }
-            let mut machine = machine::check(context, identity.as_deref(), &time);
-            let missing = if is_complete { "not tried, no client secret" } else { "not tried, no client is named" };
-            let secret = ready.and_then(|()| secret.ok_or_else(|| missing.to_owned()));
-            findings.extend(tokens(context, &endpoint, secret, &mut machine, &time));
-            machine
+    let machine = if let Some(profile) = &profile {
+        let endpoint = HttpEndpoint { profile, env: context.env };
+        let (way, reached) = network::check(context, &endpoint, &time);
+        findings.extend(way);
+        let ready = reached.map(|()| findings.extend(tenant::introduce(context, &endpoint, &time)));
+        if let Err(why) = &ready {
+            findings.extend(skipped(&["clock", "discovery"], why));
         }
-        None => {
-            let why = "not tried, no usable profile";
-            findings.extend(skipped(&network::NAMES, why));
-            findings.extend(skipped(&["clock", "discovery", "token", "refresh", "api"], why));
-            machine::check(context, None, &time)
-        }
+        let mut machine = machine::check(context, identity.as_deref(), &time);
+        let missing = if is_complete { "not tried, no client secret" } else { "not tried, no client is named" };
+        let secret = ready.and_then(|()| secret.ok_or_else(|| missing.to_owned()));
+        findings.extend(tokens(context, &endpoint, secret, &mut machine, &time));
+        machine
+    } else {
+        let why = "not tried, no usable profile";
+        findings.extend(skipped(&network::NAMES, why));
+        findings.extend(skipped(&["clock", "discovery", "token", "refresh", "api"], why));
+        machine::check(context, None, &time)
     };
     findings.extend(machine.findings);
     findings.extend(callers::collect(context, asked, profile.as_ref()));

@@ -92,19 +92,20 @@ fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     let choice = environment.choose(&profile.token_url.origin);
     let plain = ["http_proxy", "HTTP_PROXY"].into_iter().find(|name| (context.env)(name).is_some());
     let by_profile = profile.proxy.as_ref().map(|_| profile.name.as_str());
-    Finding::ok("proxy", proxy_text(route.proxy(), by_profile, &choice, &profile.token_url.origin.authority(), plain))
+    let target = profile.token_url.origin.authority();
+    Finding::ok("proxy", proxy_text(route.proxy().as_ref(), by_profile, &choice, &target, plain))
 }
 
 /// The words for that. A proxy is shown without its credentials.
 fn proxy_text(
-    proxy: Option<(String, bool)>,
+    proxy: Option<&(String, bool)>,
     profile: Option<&str>,
     choice: &Choice<'_>,
     target: &str,
     plain: Option<&str>,
 ) -> String {
     let through = |source: &str| {
-        let (url, named) = proxy.clone().unwrap_or_default();
+        let (url, named) = proxy.map_or(("", false), |(url, named)| (url.as_str(), *named));
         format!("{url}{} ({source})", if named { " with a user name and a password" } else { "" })
     };
     match (profile, choice) {

@@ -60,7 +60,7 @@ impl Reply<'_> {
             200..=299 if *self.refusal == Refusal::Denied => self.bad_request(),
             405 => say("the page there takes no POST, so it is no token endpoint", WHICH_PAGE),
             429 => self.too_many(),
-            444 => self.unnamed(),
+            444 => say(NOT_ITS_NAME.0, NOT_ITS_NAME.1),
             300..=399 => self.redirected(),
             408 => say("the request took too long to arrive there", "retry"),
             500 => say(
@@ -68,7 +68,7 @@ impl Reply<'_> {
                 "retry; if it stays, check `preset`, and that no proxy or firewall changes requests",
             ),
             501..=599 => say("the tenant, or a load balancer before it, has trouble", LATER),
-            200..=299 if self.answer.body.iter().all(u8::is_ascii_whitespace) => self.unnamed(),
+            200..=299 if self.answer.body.iter().all(u8::is_ascii_whitespace) => say(NOT_ITS_NAME.0, NOT_ITS_NAME.1),
             200..=299 if self.is_html() => say(
                 "a login page, or that of a captive portal",
                 &format!(
@@ -140,12 +140,6 @@ impl Reply<'_> {
             ),
             _ => ("this is the path of a page for people".to_owned(), WHICH_PAGE.to_owned()),
         }
-    }
-
-    /// 444 or nothing.
-    fn unnamed(&self) -> (String, String) {
-        let (meaning, fix) = NOT_ITS_NAME;
-        (meaning.to_owned(), fix.to_owned())
     }
 
     /// Whether the profile takes the service for Access.

@@ -11,7 +11,7 @@ use crate::clock::wall;
 use crate::command::Context;
 use crate::command::status::span;
 use crate::config::{AuthStyle, Preset, Profile};
-use crate::endpoint::{Discovery, HttpEndpoint};
+use crate::endpoint::{Asked, Discovery, HttpEndpoint};
 use crate::entry::Failure;
 use crate::error::EXIT_SYSTEM;
 use crate::grant::{self, Grant, Issued, Refusal};
@@ -135,11 +135,11 @@ pub(super) fn token(
     let grant = Grant::ClientCredentials;
     context.log.step(|| format!("asking {} ({})", profile.token_url, grant.name()));
     match endpoint.ask(&grant, secret, limit) {
-        Ok((_, Ok(issued))) => {
+        Ok(Asked { issued: Ok(issued), .. }) => {
             let left = held_back.map(|failure| (failure.detail.as_str(), failure.until.saturating_sub(wall())));
             (judge_token(&issued, left), Some(issued))
         }
-        Ok((answer, Err((refusal, cause)))) => {
+        Ok(Asked { answer, issued: Err((refusal, cause)) }) => {
             let style = |style| grant::basic(style, &profile.client_id, secret);
             let depends_on_style = style(AuthStyle::Basic) != style(AuthStyle::BasicFormEncoded);
             let reply = Reply { profile, answer: &answer, refusal: &refusal, cause: &cause, depends_on_style };
@@ -186,9 +186,8 @@ pub(super) fn refresh(
     let grant = Grant::RefreshToken(token);
     context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
     let renewed = match endpoint.ask(&grant, secret, limit) {
-        Ok((_, Ok(issued))) => Ok(issued),
-        Ok((_, Err((Refusal::Denied, cause)))) => Err((true, cause)),
-        Ok((_, Err((_, cause)))) => Err((false, cause)),
+        Ok(Asked { issued: Ok(issued), .. }) => Ok(issued),
+        Ok(Asked { issued: Err((refusal, cause)), .. }) => Err((refusal == Refusal::Denied, cause)),
         Err(error) => Err((false, error.cause().to_string())),
     };
     (judge_refresh(&renewed), renewed.ok())

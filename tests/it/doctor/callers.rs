@@ -78,7 +78,7 @@ fn the_real_git_is_content_with_what_setup_writes() {
         crate::sandbox::skipped("this machine's git has no such problem");
         return;
     }
-    assert!(text.contains(&format!("run `git config --global http.https://$TENANT/.postBuffer 52428800`")), "{text}");
+    assert!(text.contains("run `git config --global http.https://$TENANT/.postBuffer 52428800`"), "{text}");
     assert_eq!(sandbox.run(&["setup", "git", &emulator.host(), "--write"]).status, 0);
     let text = lines(&sandbox.run(&["doctor"]), &["git"]);
     assert!(text.starts_with("✓ git"), "{text}");

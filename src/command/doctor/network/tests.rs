@@ -20,7 +20,8 @@ fn attempt(address: &str, cause: &str) -> Attempt {
 
 #[test]
 fn a_proxy_is_named_with_whoever_names_it() {
-    let proxy = || proxied().proxy();
+    let shown = proxied().proxy();
+    let proxy = || shown.as_ref();
     let text =
         |proxy, profile, choice: &Choice<'_>, plain| proxy_text(proxy, profile, choice, "acme.example.com", plain);
     for (found, expected) in [
