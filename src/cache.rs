@@ -176,6 +176,14 @@ pub(crate) fn identities(dir: &Path) -> Vec<String> {
     found
 }
 
+/// Makes a directory that can be used, or says why it cannot; the next write would do the same.
+pub(crate) fn prepare(dir: &Path) -> Result<(), String> {
+    match PrivateDir::create(dir, is_ours) {
+        Ok(_) => Ok(()),
+        Err(Distrust::Replaceable(why) | Distrust::Unusable(why)) => Err(why),
+    }
+}
+
 /// Whether a file name in the cache directory is one that this program makes.
 fn is_ours(name: &str) -> bool {
     let name = name.strip_prefix('.').unwrap_or(name);

@@ -476,8 +476,11 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   ws1-token doctor
   ws1-token --tenant acme.example.com doctor       before there is any configuration
+  ws1-token doctor --json | jq -r '.checks[] | select(.level == \"failed\") | .fix'
 
-The exit status is that of the worst line; a warning (!) leaves it 0.";
+Each line is ✓ well, ! worth a look, ✗ to be mended, or – not tried. The exit status is that of the
+first ✗, the likeliest cause of those after it; a warning (!) leaves it 0. It asks the tenant for a
+token of its own and renews that once; what is cached is neither used nor changed.";
 
 /// End of the page of `setup`.
 const SETUP_EXAMPLES: &str = "\

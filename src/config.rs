@@ -60,7 +60,7 @@ pub(crate) struct Names {
 
 impl Sources<'_> {
     /// The configuration file: flag, environment, or the platform's place.
-    fn file(&self) -> Option<PathBuf> {
+    pub(crate) fn file(&self) -> Option<PathBuf> {
         if let Some(file) = &self.overrides.config {
             return Some(self.absolute(&file.to_string_lossy()));
         }

@@ -8,14 +8,14 @@
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
-//! | `secret.rs` | `Secret`, which cannot be shown, and the places a client secret comes from |
+//! | `secret.rs`, `secret/` | `Secret`, which cannot be shown, and the places a client secret comes from; what people store instead |
 //! | `keychain.rs` | the platform's key store, in builds that have it |
 //! | `origin.rs` | scheme, host, port: who may have a token |
 //! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |
 //! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
 //! | `cache.rs`, `lock.rs` | one self-checking entry per identity; the lock whose guard is leave to write |
 //! | `grant.rs` | what is sent and what an answer means. Pure |
-//! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy |
+//! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy; `doctor`'s way there step by step |
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
 //! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
@@ -23,7 +23,7 @@
 //! | `progress.rs` | the line that tells of a long wait, and goes again |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
-//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool |
+//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks |
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |

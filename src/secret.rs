@@ -10,6 +10,8 @@ use crate::error::Cause;
 use crate::keychain;
 use crate::platform;
 
+mod mistakes;
+
 /// Bytes of a secret that are read at most; the vendor allows 4,096.
 const SECRET_LIMIT: usize = 16 * 1024;
 

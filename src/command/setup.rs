@@ -8,7 +8,7 @@ use crate::cli::{Caller, Setup};
 use crate::config::Profile;
 use crate::error::{Cause, Error};
 
-mod git;
+pub(super) mod git;
 mod kubectl;
 
 /// What every caller's text is made of.

@@ -65,7 +65,7 @@ impl HttpEndpoint<'_> {
     }
 
     /// The proxy, if any: the profile's, or the environment's.
-    fn proxy(&self) -> Result<Option<Proxy>, Error> {
+    pub(super) fn proxy(&self) -> Result<Option<Proxy>, Error> {
         let environment = ProxyEnvironment::read(self.env);
         let (url, name) = match &self.profile.proxy {
             Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),
@@ -82,7 +82,7 @@ impl HttpEndpoint<'_> {
     }
 
     /// The trusted roots: the platform's and the profile's `ca_file`, or the latter alone.
-    fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
+    pub(super) fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
         let mut roots = Vec::new();
         if let Some(file) = &self.profile.ca_file {
             roots = certificates(file).map_err(|cause| Error::Setting {
@@ -181,7 +181,7 @@ fn explain(error: &ureq::Error) -> EndpointError {
 }
 
 /// The same for operating-system errors, which may carry a TLS error.
-fn explain_io(error: &std::io::Error) -> EndpointError {
+pub(super) fn explain_io(error: &std::io::Error) -> EndpointError {
     use std::io::ErrorKind as Kind;
     if let Some(inner) = error.get_ref() {
         let text = inner.to_string();

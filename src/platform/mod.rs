@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+mod inspect;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
@@ -18,6 +19,7 @@ use unix as system;
 
 pub use system::{Stdin, harden};
 
+pub(crate) use inspect::{Access, access, network_file_system};
 pub(crate) use system::{
     PrivateDir, boot_clock, boot_id, columns, hand_over, is_elevated, is_foreground, read_secret_file, replace_process,
     write_private,

@@ -133,6 +133,7 @@ fn failures_tell_no_secret() {
             emulator.play_always(fault.clone());
             assert_ne!(run(&sandbox, &["get"], &place).status, 0, "{place}");
             run(&sandbox, &["status"], &place);
+            assert_clean(&run(&sandbox, &["doctor"], &place).stdout, &[SECRET, ACCESS, REFRESH], &place);
             emulator.play_normally();
             emulator.play(canaries());
             assert_eq!(run(&sandbox, &["get", "--force-refresh"], &place).stdout, format!("{ACCESS}\n"));
@@ -157,6 +158,8 @@ fn mistakes_tell_no_secret() {
         &["exec", "--", "no-such-program"],
         &["forget"],
         &["status", "--json"],
+        &["doctor"],
+        &["doctor", "--json"],
     ] {
         let output = run(&sandbox, args, &args.join(" "));
         assert_clean(&output.stdout, &[SECRET, ACCESS, REFRESH], &args.join(" "));

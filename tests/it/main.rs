@@ -16,6 +16,8 @@ mod curl;
 mod deadlines;
 #[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod errors;
 mod faults;
 mod get;
