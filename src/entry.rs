@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use crate::token::{CLOCK_TOLERANCE, FLOOR, Freshness, Token};
 
 /// Longest back-off in seconds: a longer one on disk was written under another clock and is ignored.
-pub(crate) const LONGEST_BACK_OFF: i64 = 3600;
+const LONGEST_BACK_OFF: i64 = 3600;
 
 /// Seconds for which nothing is renewed after a renewal that brought nothing better.
 pub(crate) const NO_GAIN_PAUSE: i64 = 60;

@@ -115,8 +115,8 @@ fn tokens(
         Err(why) => return skipped(&["token", "refresh", "api"], &why),
     };
     let identity = endpoint.profile.identity();
-    let held_back = machine.held_back(fingerprint(&identity, &secret)).cloned();
-    let (finding, issued) = tenant::token(context, endpoint, &secret, held_back.as_ref(), time);
+    let held_back = machine.held_back(fingerprint(&identity, &secret));
+    let (finding, issued) = tenant::token(context, endpoint, &secret, held_back, time);
     let mut findings = vec![finding];
     let Some(issued) = issued else {
         findings.extend(skipped(&["refresh", "api"], "not tried, no token"));

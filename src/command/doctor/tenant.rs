@@ -7,12 +7,11 @@ use std::time::Duration;
 use super::Time;
 use super::finding::Finding;
 use super::reply::{Reply, unanswered};
+use crate::clock::span;
 use crate::clock::wall;
 use crate::command::Context;
-use crate::clock::span;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::endpoint::{Asked, Discovery, HttpEndpoint};
-use crate::entry::Failure;
 use crate::error::EXIT_SYSTEM;
 use crate::grant::{self, Grant, Issued, Refusal};
 use crate::origin::Target;
@@ -124,7 +123,7 @@ pub(super) fn token(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    held_back: Option<&Failure>,
+    held_back: Option<(String, i64)>,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
@@ -136,7 +135,7 @@ pub(super) fn token(
     context.log.step(|| format!("asking {} ({})", profile.token_url, grant.name()));
     match endpoint.ask(&grant, secret, limit) {
         Ok(Asked { issued: Ok(issued), .. }) => {
-            let left = held_back.map(|failure| (failure.detail.as_str(), failure.until.saturating_sub(wall())));
+            let left = held_back.as_ref().map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
         Ok(Asked { answer, issued: Err((refusal, cause)) }) => {
