@@ -93,7 +93,7 @@ fn explain(failure: &Failure, account: &str, way_out: WayOut) -> SecretError {
         Failure::Broken(what) => return SecretError { cause: Cause::new(what.clone()), hint: None },
         Failure::Unreachable(error) => (
             Cause::new("the key store cannot be reached").because(words(error)),
-            "start a Secret Service, such as gnome-keyring, in this D-Bus session",
+            "run a Secret Service, such as gnome-keyring, in a D-Bus session",
         ),
         Failure::Late(limit) => (
             Cause::new(format!("the key store did not answer within {} s", limit.as_secs())),
