@@ -47,7 +47,12 @@ impl WayOut {
 
 /// Reads the secret of an account, `None` if there is none; the key store may take `limit` at most.
 pub(crate) fn read(account: &str, limit: Duration) -> Result<Option<Secret>, SecretError> {
-    system::read(account, limit)
+    system::read(account, limit, WayOut::Reading)
+}
+
+/// The same where `login` is about to store one in its place: a failure says where else to store it.
+pub(crate) fn read_before_storing(account: &str, limit: Duration) -> Result<Option<Secret>, SecretError> {
+    system::read(account, limit, WayOut::Storing)
 }
 
 /// Stores the secret of an account in place of the one that is there.
@@ -62,5 +67,5 @@ pub(crate) fn remove(account: &str) -> Result<bool, SecretError> {
 
 /// What to do about a secret that the key store does not hold.
 pub(crate) fn hint_for_missing(profile: &str) -> String {
-    WayOut::Reading.hint(&format!("run `ws1-token login {profile} --store keychain`"))
+    WayOut::Reading.hint(&format!("run `ws1-token login {profile}`"))
 }

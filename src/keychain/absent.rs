@@ -7,8 +7,8 @@ use crate::error::Cause;
 use crate::secret::{Secret, SecretError};
 
 /// See [`super::read`].
-pub(super) fn read(_account: &str, _limit: Duration) -> Result<Option<Secret>, SecretError> {
-    Err(unsupported(WayOut::Reading))
+pub(super) fn read(_account: &str, _limit: Duration, way_out: WayOut) -> Result<Option<Secret>, SecretError> {
+    Err(unsupported(way_out))
 }
 
 /// See [`super::store`].

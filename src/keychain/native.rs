@@ -18,8 +18,8 @@ use crate::secret::{Secret, SecretError};
 const SERVICE: &str = "ws1-token";
 
 /// See [`super::read`].
-pub(super) fn read(account: &str, limit: Duration) -> Result<Option<Secret>, SecretError> {
-    ask(account, limit, WayOut::Reading, |entry| if_there(entry.get_password().map(Secret::new)))
+pub(super) fn read(account: &str, limit: Duration, way_out: WayOut) -> Result<Option<Secret>, SecretError> {
+    ask(account, limit, way_out, |entry| if_there(entry.get_password().map(Secret::new)))
 }
 
 /// See [`super::store`].
@@ -184,16 +184,17 @@ mod tests {
     fn a_secret_is_stored_replaced_and_removed() {
         let account = "ws1-token-test@example.com";
         let limit = Duration::from_secs(10);
-        assert_eq!(read(account, limit).unwrap(), None);
+        let read = |account| read(account, limit, WayOut::Reading).unwrap();
+        assert_eq!(read(account), None);
         assert!(!remove(account, limit).unwrap());
         for text in ["a+b%c d", "p:é"] {
             let secret = Secret::new(text.to_owned());
             store(account, &secret, limit).unwrap();
-            assert_eq!(read(account, limit).unwrap(), Some(secret));
-            assert_eq!(read("other@example.com", limit).unwrap(), None);
+            assert_eq!(read(account), Some(secret));
+            assert_eq!(read("other@example.com"), None);
         }
         assert!(remove(account, limit).unwrap());
         assert!(!remove(account, limit).unwrap());
-        assert_eq!(read(account, limit).unwrap(), None);
+        assert_eq!(read(account), None);
     }
 }
