@@ -9,7 +9,7 @@
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown, and the places a client secret comes from; what people store instead |
-//! | `keychain.rs` | the platform's key store, in builds that have it |
+//! | `keychain.rs`, `keychain/` | the platform's key store, in builds that have it, and what the others say |
 //! | `origin.rs` | scheme, host, port: who may have a token |
 //! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |
 //! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
@@ -47,9 +47,10 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals, a waiting line on the terminal apart; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
-//! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
-//! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
+//! As absences: nothing but `main.rs` touches process globals, a waiting line on the terminal apart; nothing but `endpoint.rs` and `endpoint/` opens sockets,
+//! and `keychain/`, whose library does to ask the key store; nothing but `cache.rs` and `lock.rs` touches the cache
+//! directory; standard output is written once, last; no `expose()` outside the request, the cache entry, the key store
+//! and the answers; a broken cache never prevents a token; nothing prompts but `login`, and a key store that is locked.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};

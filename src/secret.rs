@@ -67,6 +67,8 @@ pub(crate) enum SecretSource {
     Keychain {
         /// Under which account, see [`crate::keychain`].
         account: String,
+        /// The profile whose `login` stores it there.
+        profile: String,
     },
 }
 
@@ -82,7 +84,7 @@ pub(crate) struct SecretError {
 impl SecretSource {
     /// Reads the secret, strips one trailing newline, and refuses an empty or multi-line one.
     ///
-    /// A `command` may take `limit` at most; its standard error goes through to ours.
+    /// A `command` or the key store may take `limit` at most; the command's standard error goes through to ours.
     pub(crate) fn read(&self, limit: Duration) -> Result<Secret, SecretError> {
         let (bytes, origin) = match self {
             Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
@@ -91,7 +93,9 @@ impl SecretSource {
             Self::Command(argv) => {
                 (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
             }
-            Self::Keychain { account } => return keychain::read(account, limit),
+            Self::Keychain { account, profile } => {
+                (read_keychain(account, profile, limit)?, format!("the key store's secret for `{account}`"))
+            }
         };
         check(bytes, &origin)
     }
@@ -155,6 +159,15 @@ fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> 
         cause: Cause::new(format!("the environment variable `{name}` is not set")),
         hint: Some(format!("set {name}, or change `client_secret` in the profile")),
     })
+}
+
+/// Reads the secret of an account from the key store.
+fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8>, SecretError> {
+    let secret = keychain::read(account, limit)?.ok_or_else(|| SecretError {
+        cause: Cause::new(format!("the key store holds no secret for `{account}`")),
+        hint: Some(keychain::hint_for_missing(profile)),
+    })?;
+    Ok(secret.0.into_bytes())
 }
 
 /// Runs a secret command: nothing on its stdin, its stderr is ours, its stdout is the secret.

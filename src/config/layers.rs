@@ -136,7 +136,9 @@ impl Layers<'_> {
                 Ok(SecretSource::Command(self.program(argv)))
             }
             (None, None, Some(_), None) => refused("`command` names no program"),
-            (None, None, None, Some(true)) => Ok(SecretSource::Keychain { account: account() }),
+            (None, None, None, Some(true)) => {
+                Ok(SecretSource::Keychain { account: account(), profile: self.name.to_owned() })
+            }
             _ => refused("it names no source, or more than one"),
         }
     }

@@ -17,6 +17,13 @@ use other as system;
 #[cfg(unix)]
 use unix as system;
 
+#[cfg(all(feature = "keychain", target_os = "macos"))]
+pub(crate) use apple_native_keyring_store::keychain::Store as KeyStore;
+#[cfg(all(feature = "keychain", windows))]
+pub(crate) use windows_native_keyring_store::Store as KeyStore;
+#[cfg(all(feature = "keychain", unix, not(target_os = "macos")))]
+pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
+
 pub use system::{Stdin, harden};
 
 pub(crate) use inspect::{Access, access, network_file_system};

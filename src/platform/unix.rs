@@ -127,8 +127,9 @@ pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
 /// The content never touches a disk, an argument list or an environment. `start` gets the name and starts the child;
 /// the pipe is filled only then, so a content larger than the pipe cannot block for ever.
 pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    rustix::io::fcntl_setfd(&read, rustix::io::FdFlags::empty())?;
+    // Not `pipe2`, which macOS lacks; nothing else is started between the two calls.
+    let (read, write) = rustix::pipe::pipe()?;
+    rustix::io::fcntl_setfd(&write, rustix::io::FdFlags::CLOEXEC)?;
     let child = start(&format!("/dev/fd/{}", read.as_raw_fd()))?;
     drop(read);
     match File::from(write).write_all(content) {

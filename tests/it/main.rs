@@ -24,12 +24,16 @@ mod get;
 #[cfg(unix)]
 mod git;
 mod google;
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+mod keychain;
 mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod lock;
 #[cfg(target_os = "linux")]
 mod network;
+#[cfg(not(feature = "keychain"))]
+mod no_keychain;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
@@ -39,6 +43,8 @@ mod recipes;
 mod replies;
 mod request;
 mod sandbox;
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+mod secret_service;
 mod setup;
 mod status;
 #[cfg(unix)]
