@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+mod edit;
 mod file;
 mod invalid;
 mod layers;
