@@ -98,6 +98,19 @@ pub(crate) fn rfc3339(unix: i64) -> String {
     )
 }
 
+/// A number of seconds in words: `2 h 13 min`, `12 min`, `5 min 3 s`, `40 s`. Only as exact as a person cares for.
+pub(crate) fn span(seconds: i64) -> String {
+    let (large, small) = match seconds {
+        ..60 => ((seconds, "s"), (0, "")),
+        60..600 => ((seconds / 60, "min"), (seconds % 60, "s")),
+        600..3600 => ((seconds / 60, "min"), (0, "")),
+        3600..172_800 => ((seconds / 3600, "h"), (seconds % 3600 / 60, "min")),
+        _ => ((seconds / 86_400, "d"), (seconds % 86_400 / 3600, "h")),
+    };
+    let text = |(number, unit): (i64, &str)| format!("{number} {unit}");
+    if small.0 == 0 { text(large) } else { format!("{} {}", text(large), text(small)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

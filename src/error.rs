@@ -175,6 +175,18 @@ pub(crate) enum Error {
         /// What to do.
         hint: String,
     },
+    /// The client secret cannot be stored or removed.
+    #[error("cannot {verb} the client secret of profile `{profile}`")]
+    KeepSecret {
+        /// Which of the two.
+        verb: &'static str,
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: Cause,
+        /// What to do.
+        hint: String,
+    },
     /// The tenant's certificate is not trusted.
     #[error("cannot verify the certificate of `{host}`")]
     Untrusted {
@@ -367,6 +379,7 @@ impl Error {
             | Self::Missing { .. }
             | Self::Setting { .. }
             | Self::Secret { .. }
+            | Self::KeepSecret { .. }
             | Self::Untrusted { .. }
             | Self::BadInput { .. }
             | Self::ForeignHost { .. }
@@ -374,9 +387,10 @@ impl Error {
             | Self::NothingToAsk { .. }
             | Self::NoAnswer => EXIT_CONFIG,
             Self::ConfigBusy { .. }
-            | Self::Unavailable { .. } | Self::Limited { .. } | Self::LockWait { .. } | Self::TooShort { .. } => {
-                EXIT_TEMPORARY
-            }
+            | Self::Unavailable { .. }
+            | Self::Limited { .. }
+            | Self::LockWait { .. }
+            | Self::TooShort { .. } => EXIT_TEMPORARY,
             Self::Denied { .. } => EXIT_DENIED,
             Self::Unusable { .. } => EXIT_UNUSABLE,
         }
@@ -388,7 +402,7 @@ impl Error {
             Self::RelativePath { name, .. } => format!("set {name} to an absolute path"),
             Self::Elevated => "remove the set-user-ID and set-group-ID bits from the program".to_owned(),
             Self::ConfigUnreadable { .. } => "check the file's permissions, or name another with --config".to_owned(),
-            Self::NoConfig { .. } => "write a profile to that file, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
+            Self::NoConfig { .. } => "run `ws1-token login`, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
                  WS1_TOKEN_CLIENT_SECRET_FILE"
                 .to_owned(),
             Self::NoHome => "name a file with --config, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
@@ -410,6 +424,7 @@ impl Error {
             Self::ConfigInvalid { hint, .. }
             | Self::Setting { hint, .. }
             | Self::Secret { hint, .. }
+            | Self::KeepSecret { hint, .. }
             | Self::Untrusted { hint, .. }
             | Self::Unavailable { hint, .. } => hint.clone(),
             Self::ForeignHost { host, .. } => format!("add `{host}` to `hosts` in the profile if it is yours"),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::error::Cause;
 use crate::secret::{Secret, SecretError};
 
-/// Reads the secret of an account; the key store may take `limit` at most.
-pub(crate) fn read(_account: &str, _limit: Duration) -> Result<Secret, SecretError> {
+/// Reads the secret of an account, `None` if there is none; the key store may take `limit` at most.
+pub(crate) fn read(_account: &str, _limit: Duration) -> Result<Option<Secret>, SecretError> {
     Err(unsupported())
 }
 

@@ -7,7 +7,7 @@
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
-//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
+//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services; edits that keep the rest of the file |
 //! | `secret.rs` | `Secret`, which cannot be shown, and the places a client secret comes from |
 //! | `keychain.rs` | the platform's key store, in builds that have it |
 //! | `origin.rs` | scheme, host, port: who may have a token |
@@ -19,6 +19,7 @@
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
 //! | `terminal.rs` | which streams are a person's terminal; colours |
+//! | `prompt.rs` | questions to a person, answers shown or not |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
@@ -46,7 +47,7 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
+//! As absences: nothing but `main.rs` touches process globals, nothing but `prompt.rs` a person's terminal; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
 //! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
 //! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
 
@@ -72,6 +73,7 @@ mod lock;
 mod log;
 mod origin;
 mod platform;
+mod prompt;
 mod protocol;
 mod proxy;
 mod secret;

@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Cause, Error};
 use crate::lock;
 use crate::platform;
+use crate::secret::SecretSource;
 
 /// The variables that are laid over a profile of the file.
 pub(crate) const LAYERS: [&str; 6] = [
@@ -44,15 +45,22 @@ pub(crate) struct Stored {
 impl Stored {
     /// Reads and checks the whole file: all that is in it must be known before any of it is changed.
     pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Error> {
-        Self::read_file(sources.file().ok_or(Error::NoHome)?)
+        Self::open(sources)?.checked()
     }
 
-    /// The same for a file.
-    fn read_file(file: PathBuf) -> Result<Self, Error> {
+    /// Reads the file for somebody who changes nothing of it: other profiles may be wrong.
+    pub(crate) fn open(sources: &Sources<'_>) -> Result<Self, Error> {
+        Self::open_file(sources.file().ok_or(Error::NoHome)?)
+    }
+
+    /// Refuses a file that holds anything unknown or wrong.
+    fn checked(self) -> Result<Self, Error> {
+        invalid::check(&self.file, &self.text).map(|()| self)
+    }
+
+    /// Reads a file; that it is not there, or empty, is fine.
+    fn open_file(file: PathBuf) -> Result<Self, Error> {
         let text = file::read(&file)?.filter(|text| !text.trim().is_empty());
-        if let Some(text) = &text {
-            invalid::check(&file, text)?;
-        }
         Ok(Self { file, exists: text.is_some(), text: text.unwrap_or_else(|| "{}\n".to_owned()) })
     }
 
@@ -68,9 +76,9 @@ impl Stored {
 
     /// The profile that is used when none is named: the one that the file names, or the only one.
     pub(crate) fn default_profile(&self) -> Option<String> {
-        let mut names = self.names();
+        let mut all = self.names();
         let named = self.raw().and_then(|config| config.default_profile);
-        named.or_else(|| if names.len() == 1 { names.pop() } else { None })
+        named.or_else(|| if all.len() == 1 { all.pop() } else { None })
     }
 
     /// Whether the file names a default.
@@ -94,14 +102,22 @@ impl Stored {
         layers::build(&sources, &name, raw, self.file.parent())
     }
 
+    /// The profiles that have their secret from there. One that is not usable has none.
+    pub(crate) fn users_of(&self, sources: &Sources<'_>, source: &SecretSource) -> Vec<String> {
+        let uses = |name: &String| {
+            self.profile(sources, name, &[])
+                .is_ok_and(|profile| profile.client_secret.as_ref().is_some_and(|other| other.is_same_place(source)))
+        };
+        self.names().into_iter().filter(uses).collect()
+    }
+
     /// The same file with changes.
     pub(crate) fn with(&self, changes: &[Change]) -> Result<Self, Error> {
         let text = edit::apply(&self.text, changes).map_err(|_| Error::System {
             what: "cannot edit the configuration file",
             source: Cause::new(format!("`{}` would not say what it should", self.file.display())),
         })?;
-        invalid::check(&self.file, &text)?;
-        Ok(Self { text, ..self.clone() })
+        Self { text, ..self.clone() }.checked()
     }
 
     /// Changes the file while no other process does: `change` gets it as it is now, does what belongs to the change and
@@ -113,7 +129,7 @@ impl Stored {
         let failed = |source: std::io::Error| Error::Output { file: self.file.clone(), source: source.into() };
         platform::create_private_dir(self.dir()).map_err(failed)?;
         let _lock = self.lock()?;
-        let present = Self::read_file(self.file.clone())?;
+        let present = Self::open_file(self.file.clone())?.checked()?;
         let (edited, back) = change(&present)?;
         if present.exists && edited.text == present.text {
             return Ok(edited);

@@ -74,11 +74,7 @@ fn read_line() -> io::Result<Typed> {
     while more_is_there()? {
         rest.extend(read_byte()?);
     }
-    if rest.trim_ascii().is_empty() {
-        Ok(Typed::Line(line.text))
-    } else {
-        Ok(Typed::Lines)
-    }
+    if rest.trim_ascii().is_empty() { Ok(Typed::Line(line.text)) } else { Ok(Typed::Lines) }
 }
 
 /// The next byte; `None` where the terminal is gone.
