@@ -27,10 +27,10 @@ impl<S: Store> Broker<'_, S> {
         let mut entry = self.load();
         let asked = self.clock.now();
         self.log.step(|| format!("asking {} (client_credentials)", self.profile.token_url));
-        let issued = self
-            .endpoint
-            .request(&Grant::ClientCredentials, secret, NETWORK_LIMIT)
-            .map_err(|error| self.endpoint_error(error, 0))?;
+        let issued = self.endpoint.request(&Grant::ClientCredentials, secret, NETWORK_LIMIT).map_err(|error| {
+            let pause = error.class().map_or(0, |class| class.back_off(1, error.retry_after(), 0));
+            self.endpoint_error(error, pause)
+        })?;
         // One that may have been consumed, or belongs to a secret that is no longer the client's: it is not sent again.
         entry.refresh_token = None;
         let rejected = entry.token.as_ref().map(|token| token.access_token.clone());

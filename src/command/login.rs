@@ -108,7 +108,7 @@ fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, E
     }
     Err(Error::BadInput {
         what: "the profile's name",
-        source: "it is empty, starts with `.` or `-`, or holds something else than letters, digits and `._-`".into(),
+        source: "it is empty or too long, starts with `.` or `-`, or holds more than letters, digits and `._-`".into(),
         hint: "choose a name like `prod`",
     })
 }

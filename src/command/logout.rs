@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
+use super::setup::shell_word;
 use super::{Context, Outcome, forget, login};
 use crate::cli::Logout;
 use crate::clock::{Clock, SystemClock, span};
 use crate::config::{Overrides, Profile, Sources, Stored};
 use crate::endpoint::{EndpointError, HttpEndpoint};
 use crate::entry::{Entry, FailureClass};
-use crate::error::{EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error, line};
+use crate::error::{Cause, EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error, line};
 use crate::keychain;
 use crate::secret::{COMMAND_LIMIT, Secret, SecretError, SecretSource};
 
@@ -31,16 +32,30 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     let removed = remove_secret(&sources, &profile);
     let revoked = secret.map(|secret| revoke(context, &profile, &entry, secret)).transpose();
     let (removed, revoked) = (removed?, revoked?);
-    let mut text = line(&format!("logged out of {} (profile `{}`)", profile.tenant, profile.name));
-    text.push_str(&line(&format!(
-        "token     {}",
-        if entry == Entry::default() { "none was cached" } else { "dropped" }
-    )));
-    if let Some(revoked) = revoked {
-        text.push_str(&line(&format!("tenant    {revoked}")));
+    let cached = if entry == Entry::default() { "none was cached" } else { "dropped" };
+    let mut lines =
+        vec![format!("logged out of {} (profile `{}`)", profile.tenant, profile.name), format!("token     {cached}")];
+    lines.extend(revoked.map(|revoked| format!("tenant    {revoked}")));
+    lines.push(format!("secret    {}", removed.told));
+    if removed.is_gone {
+        lines.push(format!("next      ws1-token login {}", shell_word(&profile.name)));
     }
-    text.push_str(&line(&format!("secret    {removed}")));
-    Ok(Outcome::answer(text))
+    Ok(Outcome::answer(lines.iter().map(|text| line(text)).collect::<String>()))
+}
+
+/// What became of the client secret.
+struct Removed {
+    /// In words.
+    told: String,
+    /// Whether the profile has none now until the next login.
+    is_gone: bool,
+}
+
+impl Removed {
+    /// One that stays where it is.
+    fn kept(told: String) -> Self {
+        Self { told, is_gone: false }
+    }
 }
 
 /// The client secret, with which tokens are revoked.
@@ -56,20 +71,20 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
 }
 
 /// Removes the secret if `login` stored it, and tells what became of it.
-fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<String, Error> {
+fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<Removed, Error> {
     // There is none where the environment is the profile and the user has no home.
     let stored = Stored::open(sources).ok();
     let in_file = stored.as_ref().and_then(|stored| stored.profile(sources, &profile.name, &[]).ok()?.client_secret);
     let Some(source) = in_file.or_else(|| profile.client_secret.clone()) else {
-        return Ok("none is configured".to_owned());
+        return Ok(Removed { told: "none is configured".to_owned(), is_gone: true });
     };
     let Some(stored) = stored.filter(|stored| login::is_own_store(&source, stored, &profile.name)) else {
-        return Ok(format!("left alone: {} was not stored by login", source.describe()));
+        return Ok(Removed::kept(format!("left alone: {} was not stored by login", source.describe())));
     };
     let mut others = stored.users_of(sources, &source);
     others.retain(|name| *name != profile.name);
     if let Some(other) = others.first() {
-        return Ok(format!("left alone: profile `{other}` uses {} too", source.describe()));
+        return Ok(Removed::kept(format!("left alone: profile `{other}` uses {} too", source.describe())));
     }
     let failed = |SecretError { cause, hint }| Error::KeepSecret {
         verb: "remove",
@@ -89,7 +104,8 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<String, Err
         },
         SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => false,
     };
-    Ok(if was_there { format!("removed from {}", source.describe()) } else { "none was stored".to_owned() })
+    let told = if was_there { format!("removed from {}", source.describe()) } else { "none was stored".to_owned() };
+    Ok(Removed { told, is_gone: true })
 }
 
 /// Takes the dropped tokens back at the tenant, and tells what became of that.
@@ -103,7 +119,7 @@ fn revoke(
     if tokens.is_empty() {
         return Ok("nothing to revoke".to_owned());
     }
-    let secret = secret?;
+    let secret = secret.map_err(|error| unread(profile, &error))?;
     let clock = SystemClock::start();
     let left = || NETWORK_LIMIT.saturating_sub(clock.elapsed()).max(Duration::from_millis(500));
     let endpoint = HttpEndpoint { profile, env: context.env };
@@ -136,6 +152,17 @@ fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
         .into_iter()
         .chain(access.map(|token| (token, "access_token")))
         .collect()
+}
+
+/// The error of a secret without which the tenant cannot be asked.
+fn unread(profile: &Profile, error: &Error) -> Error {
+    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Error::Revoke {
+        tenant: profile.tenant.authority(),
+        profile: profile.name.clone(),
+        status: error.exit_code(),
+        source: Cause::new("it was not asked, for the client secret cannot be read").because(why),
+    }
 }
 
 /// The error of a tenant that did not revoke.

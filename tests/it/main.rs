@@ -25,6 +25,8 @@ mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod lock;
+mod login;
+mod logout;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]

@@ -45,7 +45,7 @@ impl Login<'_> {
             None => self.ask_client_id(old("client_id").as_deref())?,
         };
         let token_url = self.kept_token_url(preset, &tenant);
-        let ca_file = self.given_ca_file();
+        let ca_file = self.given_ca_file()?;
         let mut draft = Draft { preset, tenant, token_url, client_id, secret: Choice::Stay, scope: None, ca_file };
         draft.secret = self.secret(&draft)?;
         draft.scope = match self.given("--scope", self.args.scope.as_ref(), "WS1_TOKEN_SCOPE") {
@@ -73,7 +73,7 @@ impl Login<'_> {
             client_id: imported.client_id,
             secret: Choice::Store(imported.secret),
             scope: old_scope,
-            ca_file: self.given_ca_file(),
+            ca_file: self.given_ca_file()?,
         };
         if let Some((setting, given)) = self.given("--scope", self.args.scope.as_ref(), "WS1_TOKEN_SCOPE") {
             config::check_scope(&given, setting)?;
@@ -125,7 +125,7 @@ impl Login<'_> {
         if let (None, Some(offered)) = (&self.person, offered) {
             return self.read_tenant(preset, offered, &format!("`tenant` of profile `{}`", self.name));
         }
-        let person = self.person("the tenant", "pass --tenant")?;
+        let person = self.person("the tenant", "pass --tenant, or set WS1_TOKEN_TENANT")?;
         let question = if offered.is_some() { "Tenant" } else { "Tenant (its host, or a URL of it from the browser)" };
         loop {
             let answer = person.ask(question, offered)?;
@@ -141,7 +141,7 @@ impl Login<'_> {
         if let (None, Some(offered)) = (&self.person, offered) {
             return Ok(offered.to_owned());
         }
-        let person = self.person("the client ID", "pass --client-id")?;
+        let person = self.person("the client ID", "pass --client-id, or set WS1_TOKEN_CLIENT_ID")?;
         loop {
             let answer = person.ask("Client ID", offered)?;
             match config::check_client_id(&answer, "the client ID".to_owned()) {
@@ -313,11 +313,21 @@ impl Login<'_> {
         old.is_some_and(|old| config::token_url(preset, old, None).ok() == config::token_url(preset, tenant, None).ok())
     }
 
-    /// The file of trusted roots that a flag or a variable names.
-    fn given_ca_file(&self) -> Option<PathBuf> {
+    /// The file of trusted roots that a flag or a variable names; it is there, or no call would ever succeed.
+    fn given_ca_file(&self) -> Result<Option<PathBuf>, Error> {
         let flag = self.args.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let path = flag.or_else(|| (self.context.env)("WS1_TOKEN_CA_FILE"))?;
-        Some(self.context.sources.absolute(&path))
+        let Some((setting, path)) = self.given("--ca-file", flag.as_ref(), "WS1_TOKEN_CA_FILE") else {
+            return Ok(None);
+        };
+        let file = self.context.sources.absolute(&path);
+        match std::fs::metadata(&file) {
+            Ok(_) => Ok(Some(file)),
+            Err(error) => Err(Error::Setting {
+                setting,
+                source: format!("`{}`: {error}", file.display()).into(),
+                hint: "name a PEM file that holds your CA's certificate".to_owned(),
+            }),
+        }
     }
 }
 
