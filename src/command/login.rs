@@ -169,8 +169,8 @@ impl Login<'_> {
             Error::Secret { .. } if matches!(draft.secret, Choice::Stay) => Some(Again::Client),
             Error::Unavailable { source, .. } if !source.to_string().starts_with("HTTP ") => Some(Again::Tenant),
             Error::Unusable { .. } => Some(Again::Tenant),
-            Error::Untrusted { source, .. } if source.to_string().contains("UnknownIssuer") => Some(Again::CaFile),
-            Error::Untrusted { source, .. } if source.to_string().contains("valid for name") => Some(Again::Tenant),
+            Error::Untrusted { hint, .. } if hint.contains("--ca-file") => Some(Again::CaFile),
+            Error::Untrusted { hint, .. } if hint.contains("another host") => Some(Again::Tenant),
             Error::Setting { setting, .. } if setting.contains("ca_file") => Some(Again::CaFile),
             _ => None,
         }
@@ -208,7 +208,7 @@ fn read(profile: &Profile) -> Result<Secret, Error> {
 /// Says what `login` itself can do about a failure.
 fn for_login(error: Error) -> Error {
     match error {
-        Error::Untrusted { host, source, .. } if source.to_string().contains("UnknownIssuer") => Error::Untrusted {
+        Error::Untrusted { host, source, hint } if hint.contains("`ca_file`") => Error::Untrusted {
             host,
             source,
             hint: "pass --ca-file with your organisation's CA in PEM, or add it to the system's store".to_owned(),

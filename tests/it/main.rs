@@ -14,6 +14,8 @@ mod crash;
 mod curl;
 mod deadlines;
 #[cfg(target_os = "linux")]
+mod dialogue;
+#[cfg(target_os = "linux")]
 mod disk;
 mod errors;
 mod faults;
