@@ -14,7 +14,7 @@ mod profile;
 mod stored;
 
 use file::{RawConfig, RawProfile};
-pub(crate) use layers::{check_client_id, check_proxy, check_scope};
+pub(crate) use layers::{check_client_id, check_proxy, check_scope, keychain_account};
 pub(crate) use preset::Preset;
 pub(crate) use preset::token_url;
 pub(crate) use profile::{AuthStyle, Profile};

@@ -113,7 +113,7 @@ pub(crate) struct HttpEndpoint<'a> {
 impl Endpoint for HttpEndpoint<'_> {
     fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<Issued, EndpointError> {
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
-        let answer = self.exchange(limit, |agent| self.send(agent, grant, basic.as_ref(), secret))?;
+        let answer = self.exchange(limit, &|agent| self.send(agent, grant, basic.as_ref(), secret))?;
         let mut secrets = vec![secret];
         secrets.extend(&basic);
         if let Grant::RefreshToken(token) = grant {

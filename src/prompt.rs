@@ -1,6 +1,6 @@
 //! Questions to a person at the terminal: asked on standard error, answered on standard input. Nothing asks but `login`.
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 
 use crate::error::{Cause, Error, line};
 use crate::log::Log;
@@ -35,7 +35,7 @@ impl<'a> Person<'a> {
         let brackets = offered.map_or_else(String::new, |offered| format!(" [{offered}]"));
         self.log.write(&unended(&format!("{question}{brackets}: ")));
         let mut answer = String::new();
-        let read = std::io::stdin().lock().take(64 * 1024).read_line(&mut answer);
+        let read = std::io::stdin().read_line(&mut answer);
         let failed = |error: std::io::Error| Error::System { what: "cannot read the answer", source: error.into() };
         if read.map_err(failed)? == 0 {
             self.log.write("\n");
@@ -43,6 +43,17 @@ impl<'a> Person<'a> {
         }
         let answer = answer.trim();
         Ok(if answer.is_empty() { offered.unwrap_or_default().to_owned() } else { answer.to_owned() })
+    }
+
+    /// The same until there is an answer.
+    pub(crate) fn insist(&self, question: &str, offered: Option<&str>) -> Result<String, Error> {
+        loop {
+            let answer = self.ask(question, offered)?;
+            if !answer.is_empty() {
+                return Ok(answer);
+            }
+            self.say("it cannot be empty; once more");
+        }
     }
 
     /// Asks for a secret, which is not shown; `None` is Enter alone.

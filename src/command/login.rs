@@ -41,7 +41,6 @@ struct Login<'a> {
 }
 
 /// What the profile is to say.
-#[derive(Clone)]
 struct Draft {
     /// Which service.
     preset: Preset,
@@ -60,7 +59,6 @@ struct Draft {
 }
 
 /// The client secret, and what becomes of it.
-#[derive(Clone)]
 enum Choice {
     /// It is stored where `login` stores secrets.
     Store(Secret),

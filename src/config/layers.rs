@@ -38,7 +38,7 @@ pub(super) fn build(
 }
 
 /// Under which account a client's secret is in the key store.
-fn keychain_account(client_id: &str, tenant: &Origin) -> String {
+pub(crate) fn keychain_account(client_id: &str, tenant: &Origin) -> String {
     format!("{client_id}@{}", tenant.authority())
 }
 

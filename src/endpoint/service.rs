@@ -85,12 +85,12 @@ impl HttpEndpoint<'_> {
         if basic.is_none() {
             form.extend([("client_id", self.profile.client_id.as_str()), ("client_secret", secret.expose())]);
         }
-        let answer = self.exchange(limit, |agent| {
+        let answer = self.exchange(limit, &|agent| {
             let mut request = agent.post(url.to_string()).header("Accept", "application/json");
             if let Some(basic) = &basic {
                 request = request.header("Authorization", basic.expose());
             }
-            request.send_form(form)
+            request.send_form(form.clone())
         })?;
         let mut secrets = vec![secret, token];
         secrets.extend(&basic);
@@ -100,7 +100,7 @@ impl HttpEndpoint<'_> {
     /// Reads a page of the token endpoint's own origin, with a token if one is given.
     pub(crate) fn get(&self, path: &Target, bearer: Option<&Secret>, limit: Duration) -> Result<Answer, EndpointError> {
         let url = Target { origin: self.profile.token_url.origin.clone(), ..path.clone() };
-        self.exchange(limit, |agent| {
+        self.exchange(limit, &|agent| {
             let mut request = agent.get(url.to_string()).header("Accept", "application/json");
             if let Some(token) = bearer {
                 request = request.header("Authorization", format!("Bearer {}", token.expose()));

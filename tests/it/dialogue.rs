@@ -248,12 +248,13 @@ fn answers_that_cannot_be_are_asked_for_again() {
     let emulator = Emulator::start();
     let sandbox = empty(&emulator);
     let mut terminal = login(&sandbox, &[]);
-    for tenant in ["", "https://ana:hunter2@acme.example.com", "http://acme.example.com"] {
+    terminal.expect("Tenant").expect(": ").type_line("").expect("once more");
+    for tenant in ["https://ana:hunter2@acme.example.com", "http://acme.example.com"] {
         terminal.expect("Tenant").expect(": ").type_line(tenant).expect("error: ");
     }
     terminal.expect("Tenant").expect(": ").type_line(&emulator.url());
     terminal.expect("Client ID: ").type_line("ci:bot").expect("error: ");
-    terminal.expect("Client ID: ").type_line("").expect("error: ");
+    terminal.expect("Client ID: ").type_line("").expect("once more");
     terminal.expect("Client ID: ").type_line("ci-bot");
     terminal.expect("(not shown): ").type_line(SECRET);
     terminal.expect("Scopes").expect(": ").type_line("ü").expect("error: ");

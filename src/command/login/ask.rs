@@ -128,7 +128,7 @@ impl Login<'_> {
         let person = self.person("the tenant", "pass --tenant, or set WS1_TOKEN_TENANT")?;
         let question = if offered.is_some() { "Tenant" } else { "Tenant (its host, or a URL of it from the browser)" };
         loop {
-            let answer = person.ask(question, offered)?;
+            let answer = person.insist(question, offered)?;
             match self.read_tenant(preset, &answer, "the tenant") {
                 Ok(tenant) => return Ok(tenant),
                 Err(error) => person.show(&error),
@@ -143,7 +143,7 @@ impl Login<'_> {
         }
         let person = self.person("the client ID", "pass --client-id, or set WS1_TOKEN_CLIENT_ID")?;
         loop {
-            let answer = person.ask("Client ID", offered)?;
+            let answer = person.insist("Client ID", offered)?;
             match config::check_client_id(&answer, "the client ID".to_owned()) {
                 Ok(()) => return Ok(answer),
                 Err(error) => person.show(&error),
@@ -229,7 +229,7 @@ impl Login<'_> {
             match (person.ask_secret(&question)?, present) {
                 (Some(secret), _) => return Ok(Choice::Store(secret)),
                 (None, Some(source)) => return self.keep(source),
-                (None, None) => person.say("the client secret is empty; once more"),
+                (None, None) => person.say("it cannot be empty; once more"),
             }
         }
     }
@@ -271,10 +271,9 @@ impl Login<'_> {
                 hint: "keep the secret in a file of yours and name that with --client-secret-file",
             }),
             SecretStore::Keychain => {
-                let probe = Draft { secret: Choice::Store(Secret::new(String::new())), ..draft.clone() };
-                let edited = self.stored.with(&self.changes(&probe, &self.stored))?;
-                let source = edited.profile(self.context.sources, &self.name, &[])?.client_secret;
-                let Some(SecretSource::Keychain { account, .. }) = source else { return Ok(()) };
+                // A tenant that is none is told of by whoever reads it next.
+                let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None) else { return Ok(()) };
+                let account = config::keychain_account(&draft.client_id, &tenant);
                 keychain::read(&account, KEY_STORE_LIMIT).map(|_| ()).map_err(|error| self.store_error(error))
             }
         }

@@ -1,7 +1,6 @@
 //! The JSON file that the Intelligence console downloads: `tokenEndpoint`, `clientId` and `clientSecret`. Pure, but for
 //! the reading of the file.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -39,28 +38,28 @@ pub(super) fn read(file: &Path) -> Result<Imported, Error> {
         source: Cause::new(format!("`{}`: {cause}", file.display())),
         hint: "name the JSON file that the Intelligence console downloads for a service account",
     };
-    let mut text = Vec::new();
-    let read = std::fs::File::open(file).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut text));
-    read.map_err(|error| failed(error.into()))?;
-    if text.len() as u64 > LIMIT {
+    let size = std::fs::metadata(file).map_err(|error| failed(error.into()))?.len();
+    if size > LIMIT {
         return Err(failed("larger than 64 KiB".into()));
     }
+    let text = std::fs::read(file).map_err(|error| failed(error.into()))?;
     parse(&text).map_err(failed)
 }
 
 /// Reads the text; a refusal repeats no value, which may be the secret.
 fn parse(text: &[u8]) -> Result<Imported, Cause> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    let Ok(Value::Object(mut file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
-    let mut take = |key: &str| match file.remove(key) {
-        Some(Value::String(value)) if !value.is_empty() => Ok(value),
+    let Ok(Value::Object(file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
+    let take = |key: &str| match file.get(key) {
+        Some(Value::String(value)) if !value.is_empty() => Ok(value.clone()),
         Some(_) => Err(Cause::new(format!("`{key}` is not a text"))),
         None => Err(missing(key, &file)),
     };
     let [endpoint, client_id, secret] = [take(KEYS[0])?, take(KEYS[1])?, take(KEYS[2])?];
     let (tenant, token_url) = split(&endpoint).map_err(|cause| Cause::new(format!("`tokenEndpoint`: {cause}")))?;
     let secret = Secret::from_line(secret.into_bytes(), "`clientSecret`").map_err(|error| error.cause)?;
-    Ok(Imported { tenant, token_url, client_id, secret, unknown: file.keys().cloned().collect() })
+    let unknown = file.keys().filter(|key| !KEYS.contains(&key.as_str())).cloned().collect();
+    Ok(Imported { tenant, token_url, client_id, secret, unknown })
 }
 
 /// What is said of a key that is not there.
