@@ -23,8 +23,10 @@ use crate::error::{Cause, Error};
 use crate::grant::{Grant, Issued, Refusal};
 use crate::lock::Tried;
 use crate::log::{Log, RENEWING};
-use crate::secret::{COMMAND_LIMIT, Secret, SecretError, fingerprint};
+use crate::secret::{COMMAND_LIMIT, Secret, fingerprint};
 use crate::token::{ASSUMED_LIFE, FLOOR, Freshness, Token};
+
+mod login;
 
 /// How long another process's renewal is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
@@ -268,10 +270,7 @@ impl<S: Store> Broker<'_, S> {
         })?;
         let left = RUN_LIMIT.saturating_sub(self.clock.elapsed().saturating_sub(started));
         self.log.step(|| format!("reading the client secret ({})", source.describe()));
-        source.read(left.min(COMMAND_LIMIT)).map_err(|SecretError { cause, hint }| match hint {
-            Some(hint) => Error::Secret { profile: self.profile.name.clone(), source: cause, hint },
-            None => Error::System { what: "cannot read the client secret", source: cause },
-        })
+        source.read_for(&self.profile.name, left.min(COMMAND_LIMIT))
     }
 
     /// Asks the tenant: by the refresh token where that is possible and safe, else by the client's credentials.
@@ -400,11 +399,7 @@ impl<S: Store> Broker<'_, S> {
             });
         }
         self.save(leave, &entry);
-        let error = match (class, error) {
-            (Some(class), error) => self.failure_error(class, error.into_cause(), pause),
-            (None, error) => error.into_error(self.profile),
-        };
-        self.old_token_or(&entry, ask, error)
+        self.old_token_or(&entry, ask, self.endpoint_error(error, pause))
     }
 
     /// Stores the entry as far as there is leave to; a cache that cannot be written never prevents a token.
@@ -438,6 +433,14 @@ impl<S: Store> Broker<'_, S> {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(" ({cause})"));
         self.log.warn(&format!("{error}{cause}; using the cached token, {} s left", served.remaining));
         Ok(served)
+    }
+
+    /// The error of a request that brought no token; the next attempt is `pause` seconds away.
+    fn endpoint_error(&self, error: EndpointError, pause: i64) -> Error {
+        match error.class() {
+            Some(class) => self.failure_error(class, error.into_cause(), pause),
+            None => error.into_error(self.profile),
+        }
     }
 
     /// The error of a failure class.

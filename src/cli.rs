@@ -257,7 +257,7 @@ pub(crate) struct Logout {
     /// The profile; without it the default one
     #[arg(value_name = "NAME", conflicts_with = "profile")]
     pub(crate) name: Option<String>,
-    /// Revoke the tokens at the tenant first, where it offers that
+    /// Revoke the tokens at the tenant too, where it offers that
     #[arg(long)]
     pub(crate) revoke: bool,
 }

@@ -142,6 +142,15 @@ pub(crate) fn read(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Refu
     reply.issued().map_err(|cause| unusable(format!("HTTP {}: {cause}", answer.status)))
 }
 
+/// Reads the answer to a revocation (RFC 7009 §2.2): any success will do, also without a body.
+pub(crate) fn read_revocation(answer: &Answer, secrets: &[&Secret]) -> Result<(), (Refusal, String)> {
+    match read(answer, secrets) {
+        Err((Refusal::Denied, cause)) => Err((Refusal::Denied, cause)),
+        Err(refused) if !(200..=299).contains(&answer.status) => Err(refused),
+        _ => Ok(()),
+    }
+}
+
 /// The fields of a token or error reply (RFC 6749 §5.1, §5.2). Unknown fields are none of our business; a field given
 /// twice makes the reply unreadable.
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
-//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
+//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services; edits that keep the rest of the file |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown, and the places a client secret comes from; what people store instead |
 //! | `keychain.rs`, `keychain/` | the platform's key store, in builds that have it, and what the others say |
 //! | `origin.rs` | scheme, host, port: who may have a token |
@@ -19,6 +19,7 @@
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
 //! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
+//! | `prompt.rs` | questions to a person, answers shown or not |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
 //! | `progress.rs` | the line that tells of a long wait, and goes again |
 //! | `platform/` | the one place that knows the operating system |
@@ -47,10 +48,11 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals, a waiting line on the terminal apart; nothing but `endpoint.rs` and `endpoint/` opens sockets,
-//! and `keychain/`, whose library does to ask the key store; nothing but `cache.rs` and `lock.rs` touches the cache
-//! directory; standard output is written once, last; no `expose()` outside the request, the cache entry, the key store
-//! and the answers; a broken cache never prevents a token; nothing prompts but `login`, and a key store that is locked.
+//! As absences: nothing but `main.rs` touches process globals, nothing but `prompt.rs` and `progress.rs` a person's
+//! terminal; nothing but `endpoint.rs` and `endpoint/` opens sockets, and `keychain/`, whose library does to ask the key
+//! store; nothing but `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no
+//! `expose()` outside the request, the cache entry, the places where `login` stores a secret, and the answers; a broken
+//! cache never prevents a token; nothing prompts but `login`, and a key store that is locked.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -75,6 +77,7 @@ mod log;
 mod origin;
 mod platform;
 mod progress;
+mod prompt;
 mod protocol;
 mod proxy;
 mod secret;

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::error::Cause;
+use crate::error::{Cause, Error};
 use crate::keychain;
 use crate::platform;
 
 mod mistakes;
 
 /// Bytes of a secret that are read at most; the vendor allows 4,096.
-const SECRET_LIMIT: usize = 16 * 1024;
+pub(crate) const SECRET_LIMIT: usize = 16 * 1024;
 
 /// How long a secret command may run unless the run's own deadline is nearer.
 pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(10);
@@ -28,6 +28,11 @@ impl Secret {
     /// Wraps a text as a secret.
     pub(crate) fn new(text: String) -> Self {
         Self(text)
+    }
+
+    /// One line of text as a secret, its one trailing newline removed; `origin` is what a refusal calls it.
+    pub(crate) fn from_line(bytes: Vec<u8>, origin: &str) -> Result<Self, SecretError> {
+        check(bytes, origin)
     }
 
     /// The secret itself: for the request, the cache entry and the answer to the caller, and for nothing else.
@@ -100,6 +105,35 @@ impl SecretSource {
         check(bytes, &origin)
     }
 
+    /// The same for a profile, whose failure names it; `login` is the cure where the file that it stored is gone.
+    pub(crate) fn read_for(&self, profile: &str, limit: Duration) -> Result<Secret, Error> {
+        self.read(limit).map_err(|SecretError { cause, hint }| match hint {
+            Some(_) if self.is_gone(profile) => Error::Secret {
+                profile: profile.to_owned(),
+                source: cause,
+                hint: format!("run `ws1-token login {profile}`"),
+            },
+            Some(hint) => Error::Secret { profile: profile.to_owned(), source: cause, hint },
+            None => Error::System { what: "cannot read the client secret", source: cause },
+        })
+    }
+
+    /// Whether it is the file that `login` stores the secret of a profile in, and `logout` removed it.
+    pub(crate) fn is_gone(&self, profile: &str) -> bool {
+        let Self::File { path, .. } = self else { return false };
+        let own = path.file_name().is_some_and(|name| name.to_string_lossy() == stored_as(profile));
+        own && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Whether both name one file, or one account of the key store.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File { path, .. }, Self::File { path: other, .. }) => path == other,
+            (Self::Keychain { account, .. }, Self::Keychain { account: other, .. }) => account == other,
+            _ => false,
+        }
+    }
+
     /// A number that changes when the secret changes; `None` for sources that are not cheap to read.
     ///
     /// Thirty-two bits of a salted SHA-256: enough to see a change, useless for guessing.
@@ -120,6 +154,11 @@ impl SecretSource {
             Self::Keychain { .. } => "keychain".to_owned(),
         }
     }
+}
+
+/// Name of the file, beside the configuration, that `login` stores the secret of a profile in.
+pub(crate) fn stored_as(profile: &str) -> String {
+    format!("{profile}.secret")
 }
 
 /// The change detector of a secret, see [`SecretSource::fingerprint`].

@@ -28,11 +28,11 @@ const HEADER_LIMIT: usize = 16 * 1024;
 const BODY_LIMIT: u64 = 256 * 1024;
 
 impl HttpEndpoint<'_> {
-    /// One request and its whole answer, within `limit`.
+    /// One request and its whole answer, within `limit`. Not generic: each kind of request would cost 10 KB more.
     pub(super) fn exchange(
         &self,
         limit: Duration,
-        send: impl FnOnce(&Agent) -> Result<Response<Body>, ureq::Error>,
+        send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
     ) -> Result<Answer, EndpointError> {
         let agent = self.agent(limit)?;
         look_for_a_thread()?;

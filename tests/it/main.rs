@@ -15,6 +15,8 @@ mod crash;
 mod curl;
 mod deadlines;
 #[cfg(target_os = "linux")]
+mod dialogue;
+#[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
 mod doctor;
@@ -30,6 +32,8 @@ mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod lock;
+mod login;
+mod logout;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(not(feature = "keychain"))]

@@ -79,6 +79,7 @@ impl World {
         let world = Self { sandbox, emulator };
         world.sandbox.write_config_text(&world.with_hosts(&blocks("json")[0]));
         write(&world.sandbox.path("home/.config/ws1-token/prod.secret"), SECRET.as_bytes());
+        write(&world.sandbox.path("secret.txt"), SECRET.as_bytes());
         write(&world.sandbox.path("kubeconfig"), world.kubeconfig().as_bytes());
         world
     }
