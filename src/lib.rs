@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
-//! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
+//! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the argument list; the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
 //! | `secret.rs` | `Secret`, which cannot be shown, and the places a client secret comes from |
 //! | `keychain.rs` | the platform's key store, in builds that have it |
