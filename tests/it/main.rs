@@ -40,6 +40,8 @@ mod stdio;
 #[cfg(target_os = "linux")]
 mod strace;
 mod stub;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod time;
