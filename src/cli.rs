@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::{Overrides, Preset};
 
@@ -40,7 +40,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Keep tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Ask this tenant: a host, host:port or URL [env: WS1_TOKEN_TENANT]
     #[arg(long, global = true, value_name = "URL")]
@@ -115,13 +115,13 @@ pub(crate) struct Get {
     /// How to print it; `token` if this is not given
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
-    /// Write to this file instead, atomically and with mode 0600; the bare token without a newline unless --format is given
+    /// Write to this file, atomically, mode 0600; without --format the bare token, no newline
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Renew unless the token lives at least this long: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "0", hide_default_value = true)]
     pub(crate) min_ttl: i64,
-    /// Renew even if the cached token is fresh; if that fails, a cached token that is still valid is printed with a warning
+    /// Renew even if the cached token is fresh; if that fails, a valid one is printed with a warning
     #[arg(long)]
     pub(crate) force_refresh: bool,
 }
@@ -335,7 +335,28 @@ pub(crate) enum Caller {
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
+    pub(crate) shell: Shell,
+    /// Asked by the scripts: what can stand in the place of this word
+    #[arg(long, value_name = "WORD", hide = true)]
+    pub(crate) word: Option<OsString>,
+    /// The words before it
+    #[arg(value_name = "WORDS", last = true, hide = true, requires = "word")]
+    pub(crate) before: Vec<OsString>,
+}
+
+/// A shell that there is a completion script for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// `ws1-token` in ~/.local/share/bash-completion/completions; bash 3.2 or later
+    Bash,
+    /// `_ws1-token` in a directory of `fpath`
+    Zsh,
+    /// `ws1-token.fish` in ~/.config/fish/completions
+    Fish,
+    /// Lines of $PROFILE
+    Powershell,
+    /// In rc.elv: eval (ws1-token completions elvish | slurp)
+    Elvish,
 }
 
 impl Globals {

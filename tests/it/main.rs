@@ -8,6 +8,7 @@ mod bazel;
 #[cfg(unix)]
 mod cache;
 mod commands;
+mod completions;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
