@@ -232,7 +232,7 @@ place() {
 
 # Says what to do next.
 describe() {
-    say "ws1-token $("$prefix/$BINARY" --version | sed 's/.* //') is installed."
+    say "ws1-token $("$prefix/$BINARY" -V | sed 's/.* //') is installed."
     case :$PATH: in
         *":$prefix/bin:"*) ;;
         *) advise_path ;;

@@ -15,11 +15,15 @@ mod quick;
 
 pub(crate) use arguments::parse;
 
+/// The version and what else there is to say of a build, as `build.rs` writes it down.
+const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
+
 /// Hands a Workspace ONE Access (Omnissa Access) API token to whatever asks for one.
 ///
 /// It serves the token from a cache, renews it near expiry, and speaks the caller's own protocol.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "ws1-token", version, max_term_width = 100, after_help = examples::MAIN, after_long_help = examples::MAIN)]
+#[command(name = "ws1-token", version, long_version = BUILD, max_term_width = 100)]
+#[command(after_help = examples::MAIN, after_long_help = examples::MAIN)]
 pub(crate) struct Cli {
     /// Options that every command takes.
     #[command(flatten)]

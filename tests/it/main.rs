@@ -46,5 +46,6 @@ mod terminal;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod time;
+mod version;
 #[cfg(target_os = "linux")]
 mod warm;
