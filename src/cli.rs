@@ -11,9 +11,11 @@ use crate::config::{Overrides, Preset};
 
 mod arguments;
 mod examples;
+#[cfg(test)]
+mod man;
 mod quick;
 
-pub(crate) use arguments::parse;
+pub(crate) use arguments::{Mistake, parse};
 
 /// The version and what else there is to say of a build, as `build.rs` writes it down.
 const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
@@ -23,7 +25,7 @@ const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 /// It serves the token from a cache, renews it near expiry, and speaks the caller's own protocol.
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(name = "ws1-token", version, long_version = BUILD, max_term_width = 100)]
-#[command(after_help = examples::MAIN, after_long_help = examples::MAIN)]
+#[command(after_help = examples::MAIN, after_long_help = examples::MAIN_LONG)]
 pub(crate) struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
