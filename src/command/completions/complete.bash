@@ -1,7 +1,8 @@
 # Completion of ws1-token for bash; made by `ws1-token completions bash`.
 
 _ws1_token() {
-    local line=${COMP_LINE:0:COMP_POINT} before=${COMP_LINE:0:COMP_POINT}
+    local before=${COMP_LINE:0:COMP_POINT}
+    local line=$before
     local words=() starts=() offsets=() last=-1 i
     # Bash cuts words at `=` and `:` too: here they end at blanks, and at the cursor.
     for ((i = 0; i <= COMP_CWORD; i++)); do
