@@ -267,7 +267,7 @@ place() {
 
 # Says what to do next.
 describe() {
-    say "ws1-token $("$prefix/$BINARY" --version | sed 's/^[^ ]* //; s/ .*//; q')${keychain:+ with key store support} is installed."
+    say "ws1-token $("$prefix/$BINARY" -V | sed 's/.* //')${keychain:+ with key store support} is installed."
     case :$PATH: in
         *":$prefix/bin:"*) ;;
         *) advise_path ;;

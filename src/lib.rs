@@ -4,9 +4,10 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `build.rs` | what `--version` tells of the build |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
-//! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
+//! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the manual pages in `man/`; the argument list; the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services; edits that keep the rest of the file |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown, and the places a client secret comes from; what people store instead |
 //! | `keychain.rs`, `keychain/` | the platform's key store, in builds that have it, and what the others say |
@@ -24,7 +25,7 @@
 //! | `progress.rs` | the line that tells of a long wait, and goes again |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
-//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks |
+//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks, `completions/` with the shells' scripts |
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
@@ -118,7 +119,7 @@ pub fn run(process: Process<'_>) -> u8 {
     let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return command::usage::outcome(&error).finish(stdout, &log),
+        Err(mistake) => return command::usage::outcome(&mistake).finish(stdout, &log),
     };
     log.set_verbose(cli.globals.verbose || env("WS1_TOKEN_VERBOSE").is_some_and(|on| on != "0"));
     let overrides = cli.globals.overrides();

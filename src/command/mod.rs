@@ -171,7 +171,7 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
         Command::Whoami(args) => whoami::run(context, args).into(),
         Command::Doctor(args) => doctor::run(context, args),
         Command::Setup(args) => setup::run(context, args).into(),
-        Command::Completions(args) => completions::run(args),
+        Command::Completions(args) => completions::run(context, args),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The other commands: `forget`, `exec`, `completions`, and the help pages.
+//! The other commands: `forget`, `exec`, and the help pages.
 
 use ws1_emulator::Emulator;
 
@@ -98,40 +98,13 @@ fn exec_says_what_it_cannot_run() {
 }
 
 #[test]
-fn completions_exist_for_every_shell() {
-    let sandbox = Sandbox::new();
-    for (shell, first) in [
-        ("bash", "_ws1__token() {"),
-        ("elvish", ""),
-        ("fish", "# Print an optspec for argparse to handle cmd's options that are independent of any subcommand."),
-        ("powershell", ""),
-        ("zsh", "#compdef ws1-token"),
-    ] {
-        let output = sandbox.run(&["completions", shell]);
-        assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{shell}");
-        assert_eq!(output.stdout.lines().next(), Some(first), "{shell}");
-        for word in ["force-refresh", "completions", "client-secret-file"] {
-            assert!(output.stdout.contains(word), "{shell} {word}");
-        }
-    }
-}
-
-#[test]
-fn the_version_is_the_packages() {
-    let sandbox = Sandbox::new();
-    for flag in ["--version", "-V"] {
-        assert_eq!(sandbox.run(&[flag]).to_string(), format!("ws1-token {}\n", env!("CARGO_PKG_VERSION")));
-    }
-}
-
-#[test]
 fn every_help_page() {
     let sandbox = Sandbox::new();
     let main = sandbox.run(&["--help"]);
     let commands = main.stdout.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
     let commands: Vec<&str> = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     assert!(commands.contains(&"get") && commands.contains(&"help"), "{commands:?}");
-    let mut all = format!("# ws1-token --help\n{main}");
+    let mut all = format!("# ws1-token -h\n{}\n# ws1-token --help\n{main}", sandbox.run(&["-h"]));
     for command in commands.iter().filter(|command| !command.is_empty() && **command != "help") {
         let page = sandbox.run(&[command, "--help"]);
         assert_eq!(sandbox.run(&["help", command]).to_string(), page.to_string(), "{command}");

@@ -9,6 +9,7 @@ mod bazel;
 mod cache;
 mod colours;
 mod commands;
+mod completions;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
@@ -61,6 +62,7 @@ mod terminal;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod time;
+mod version;
 #[cfg(target_os = "linux")]
 mod warm;
 mod whoami;
