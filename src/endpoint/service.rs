@@ -14,7 +14,7 @@ use crate::secret::Secret;
 /// Time that a request has at least, however late it is.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// A discovery document (OpenID Connect Discovery 1.0 §3), as far as it is used. Its URLs are the tenant's words: they
+/// A discovery document (`OpenID` Connect Discovery 1.0 §3), as far as it is used. Its URLs are the tenant's words: they
 /// are compared with the configured origin before anything is sent there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Discovery {

@@ -166,10 +166,10 @@ mod tests {
 
     #[test]
     fn a_key_store_that_hangs_or_panics_is_given_up() {
-        let (held, hold) = mpsc::channel::<()>();
-        let late = within(Duration::from_millis(10), move || hold.recv().map_err(|_| Failure::Late(Duration::ZERO)));
+        let (end, ended) = mpsc::channel::<()>();
+        let late = within(Duration::from_millis(10), move || ended.recv().map_err(|_| Failure::Late(Duration::ZERO)));
         assert!(matches!(late, Err(Failure::Late(limit)) if limit == Duration::from_millis(10)));
-        drop(held);
+        drop(end);
 
         // Unlike `panic!`, this prints nothing.
         let broken = within::<()>(Duration::from_secs(60), || std::panic::resume_unwind(Box::new(())));

@@ -115,11 +115,6 @@ impl Terminal {
         tcgetattr(&self.keyboard).unwrap().local_modes.contains(usual)
     }
 
-    /// The program's process: `setsid` and `env` became it.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits for the program's end, and for the terminal to be as it was. Gives what it wrote into its pipe, what the
     /// screen showed as standard error, and the exit status.
     pub(crate) fn finish(self, sandbox: &Sandbox) -> Output {

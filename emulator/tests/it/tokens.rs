@@ -146,7 +146,7 @@ fn every_door_leads_to_a_token() {
 fn discovery_can_be_switched_off() {
     let emulator = Emulator::builder().discovery(false).start().unwrap();
     for door in ["/SAAS/auth", "/SAAS/t/X/auth", "/acs"] {
-        assert_eq!(get(&emulator, &format!("{door}/.well-known/openid-configuration"), "").status, 404);
+        assert_eq!(get(&emulator, &format!("{door}/.well-known/openid-configuration"), "").status(), 404);
     }
 }
 

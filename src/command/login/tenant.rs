@@ -17,8 +17,9 @@ pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String,
         hint: hint.to_owned(),
     };
     let host_hint = "give the tenant's host, like `acme.example.com`, or a URL of it from the browser";
-    let given =
-        given.trim_matches(|c: char| c.is_whitespace() || "<>\"'`".contains(c)).trim_end_matches(['.', ',', ';']);
+    // As it was copied out of a text.
+    let around = |c: char| c.is_whitespace() || "<>\"'`".contains(c);
+    let given = given.trim_start_matches(around).trim_end_matches(|c: char| around(c) || ".,;".contains(c));
     // Behind the path may stand anything, also what no URL may hold.
     let given = given.split(['?', '#']).next().unwrap_or_default();
     let url = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
