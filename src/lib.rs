@@ -73,7 +73,7 @@ mod proxy;
 mod secret;
 mod token;
 
-pub use platform::{Stdin, harden};
+pub use platform::{Stdin, Stdout, harden};
 
 /// Everything of the process that the program works with; `main.rs` fills it in.
 pub struct Process<'a> {

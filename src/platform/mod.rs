@@ -16,10 +16,11 @@ use other as system;
 #[cfg(unix)]
 use unix as system;
 
-pub use system::{Stdin, harden};
+pub use system::{Stdin, Stdout, harden};
 
 pub(crate) use system::{
-    PrivateDir, boot_clock, boot_id, hand_over, is_elevated, read_secret_file, replace_process, write_private,
+    PrivateDir, boot_clock, boot_id, hand_over, is_elevated, read_regular, read_secret_file, replace_process,
+    write_private,
 };
 
 /// Why a secret file is not read.
