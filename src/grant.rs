@@ -108,8 +108,7 @@ const B64TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = u8::MIN;
     loop {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
         if byte == u8::MAX {
             break table;
         }

@@ -56,12 +56,17 @@ pub(crate) fn is_elevated() -> bool {
 }
 
 /// Seconds since the machine started, sleep included.
-#[allow(clippy::unnecessary_wraps, clippy::useless_conversion, reason = "only Linux has this clock, of differing width")]
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::useless_conversion,
+    reason = "only Linux has this clock, of differing width"
+)]
 pub(crate) fn boot_clock() -> Option<i64> {
     #[cfg(target_os = "linux")]
     {
-        // The same reading as that of the clock itself, rounded up, without looking for that clock's fast way first.
-        Some(i64::from(rustix::system::sysinfo().uptime))
+        // The same clock as CLOCK_BOOTTIME, but rounded up to a whole second. Asking for that one by name would first
+        // look for the fast way to it, which takes another system call and on older kernels four.
+        Some(i64::from(rustix::system::sysinfo().uptime) - 1)
     }
     #[cfg(not(target_os = "linux"))]
     {
