@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Overrides;
+use crate::config::{Overrides, Preset};
 
 mod arguments;
 mod quick;
@@ -82,10 +82,24 @@ pub(crate) enum Command {
     /// Run a command with the token in its environment
     #[command(after_help = EXEC_EXAMPLES)]
     Exec(Exec),
-    /// Show every profile and the state of its token, without asking the tenant
-    Status(Status),
+    /// Create or update a profile: ask for what is missing, get a token to prove it, store it
+    #[command(after_help = LOGIN_EXAMPLES)]
+    Login(Login),
+    /// Drop the cached token and the stored client secret
+    #[command(after_help = LOGOUT_EXAMPLES)]
+    Logout(Logout),
     /// Drop the cached token
+    #[command(after_help = FORGET_EXAMPLES)]
     Forget(Forget),
+    /// Show every profile and the state of its token, without asking the tenant
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Status),
+    /// Show whose token is cached and what it is good for, without asking the tenant
+    #[command(after_help = WHOAMI_EXAMPLES)]
+    Whoami(Whoami),
+    /// Check everything that a token depends on, in order, with a fix for what is wrong
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Print the exact configuration for a caller, or apply it through the caller's own tool
     #[command(after_help = SETUP_EXAMPLES)]
     Setup(Setup),
@@ -198,6 +212,72 @@ pub(crate) struct Exec {
     pub(crate) command: Vec<OsString>,
 }
 
+/// Arguments of `login`.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct Login {
+    /// The profile; without it the default one, or a first one named `default`
+    #[arg(value_name = "NAME", conflicts_with = "profile")]
+    pub(crate) name: Option<String>,
+    /// Ask for these scopes, separated by spaces
+    #[arg(long, value_name = "SCOPES")]
+    pub(crate) scope: Option<String>,
+    /// Read the client secret from standard input, for scripts
+    #[arg(long, conflicts_with = "client_secret_file")]
+    pub(crate) secret_stdin: bool,
+    /// Keep the client secret there; `file` if this is not given
+    #[arg(long, value_enum, value_name = "STORE", conflicts_with = "client_secret_file")]
+    pub(crate) store: Option<SecretStore>,
+    /// Trust the certificates of this PEM file too; the profile keeps it as `ca_file`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Which service the profile talks to
+    #[arg(long, value_enum, value_name = "PRESET")]
+    pub(crate) preset: Option<Preset>,
+    /// Take the client from the JSON file that the Intelligence console downloads
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tenant", "client_id", "client_secret_file", "secret_stdin", "preset"])]
+    pub(crate) import: Option<PathBuf>,
+    /// Store the profile without asking the tenant for a token
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+/// Where `login` keeps a client secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SecretStore {
+    /// A file beside the configuration that only you can read
+    #[default]
+    File,
+    /// The platform's key store, where the build supports it
+    Keychain,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Logout {
+    /// The profile; without it the default one
+    #[arg(value_name = "NAME", conflicts_with = "profile")]
+    pub(crate) name: Option<String>,
+    /// Revoke the tokens at the tenant first, where it offers that
+    #[arg(long)]
+    pub(crate) revoke: bool,
+}
+
+/// Arguments of `whoami`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Whoami {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `status`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Status {
@@ -273,10 +353,11 @@ impl Globals {
 /// End of the main help page.
 const EXAMPLES: &str = "\
 Examples:
+  ws1-token login                                  make a profile
   ws1-token get                                    print the token of the default profile
   ws1-token curl /SAAS/jersey/manager/api/scim/Users
   ws1-token --profile prod exec -- ./report.sh     with the token in WS1_ACCESS_TOKEN
-  ws1-token status
+  ws1-token doctor                                 when something is wrong
 
 There is no option that takes a secret: it comes from a file, the environment or a command, as the
 profile says. Configuration: ws1-token/config.json in your configuration directory.
@@ -348,6 +429,55 @@ Examples:
 
 The exit status is the command's. The token stays valid for as long as `ws1-token get` says; a
 command that runs for hours should ask again.";
+
+/// End of the page of `login`.
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  ws1-token login                                  asks for tenant, client ID, secret and scopes
+  ws1-token login prod --tenant acme.example.com --client-id ci-bot
+  pass show ci-bot | ws1-token login prod --tenant acme.example.com --client-id ci-bot --secret-stdin
+  ws1-token login insights --import ~/Downloads/service-account.json
+
+The tenant may be pasted from the browser. Nothing is stored before the tenant has issued a token;
+other profiles and the order of the file stay as they are.";
+
+/// End of the page of `logout`.
+const LOGOUT_EXAMPLES: &str = "\
+Examples:
+  ws1-token logout
+  ws1-token logout prod --revoke
+
+The profile stays, so that `ws1-token login prod` asks for the secret alone. A secret that login did
+not store (another file, a variable, a command) is left alone.";
+
+/// End of the page of `forget`.
+const FORGET_EXAMPLES: &str = "\
+Examples:
+  ws1-token forget                                 the next call gets a new token
+  ws1-token forget --all";
+
+/// End of the page of `status`.
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  ws1-token status
+  ws1-token status --json | jq -r '.[] | select(.token != \"fresh\") | .profile'";
+
+/// End of the page of `whoami`.
+const WHOAMI_EXAMPLES: &str = "\
+Examples:
+  ws1-token whoami
+  ws1-token --profile prod whoami --json
+
+The claims are read from the cached token. Nothing is verified: that is the business of whoever
+accepts the token.";
+
+/// End of the page of `doctor`.
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  ws1-token doctor
+  ws1-token --tenant acme.example.com doctor       before there is any configuration
+
+The exit status is that of the worst line; a warning (!) leaves it 0.";
 
 /// End of the page of `setup`.
 const SETUP_EXAMPLES: &str = "\

@@ -1,10 +1,11 @@
 //! The two grants of RFC 6749 that a service client uses: what is sent, and what an answer means. Pure.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::claims;
 use crate::config::AuthStyle;
 use crate::secret::Secret;
 use crate::token::{ASSUMED_LIFE, FLOOR, LONGEST_LIFE};
@@ -59,6 +60,8 @@ pub(crate) struct Answer {
     pub(crate) location: Option<String>,
     /// `Retry-After`, in seconds.
     pub(crate) retry_after: Option<i64>,
+    /// `Date`: the server's clock, Unix seconds.
+    pub(crate) date: Option<i64>,
     /// The body, whole.
     pub(crate) body: Vec<u8>,
 }
@@ -255,11 +258,7 @@ fn jwt_life(token: &str) -> Option<i64> {
         /// Issue.
         iat: f64,
     }
-    let mut parts = token.split('.');
-    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return None;
-    };
-    let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+    let claims = claims::payload(token)?;
     let times: Times = serde_json::from_slice(&claims).ok()?;
     Some(whole_seconds(times.exp - times.iat))
 }
@@ -289,9 +288,13 @@ pub(crate) fn retry_after(value: &str, now: i64) -> Option<i64> {
     if let Ok(seconds) = value.parse::<i64>() {
         return Some(seconds);
     }
-    let date = httpdate::parse_http_date(value).ok()?;
-    let date = date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    Some(i64::try_from(date).ok()?.saturating_sub(now))
+    Some(http_date(value)?.saturating_sub(now))
+}
+
+/// Unix seconds of an HTTP date (RFC 9110 §5.6.7).
+pub(crate) fn http_date(value: &str) -> Option<i64> {
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
+    i64::try_from(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
 #[cfg(any(test, fuzzing))]

@@ -9,13 +9,16 @@
 //! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
 //! | `secret.rs` | `Secret`, which cannot be shown, and the places a client secret comes from |
+//! | `keychain.rs` | the platform's key store, in builds that have it |
 //! | `origin.rs` | scheme, host, port: who may have a token |
 //! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |
 //! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
 //! | `cache.rs`, `lock.rs` | one self-checking entry per identity; the lock whose guard is leave to write |
 //! | `grant.rs` | what is sent and what an answer means. Pure |
-//! | `endpoint.rs`, `proxy.rs` | HTTP, TLS roots; which proxy |
+//! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy |
+//! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
+//! | `terminal.rs` | which streams are a person's terminal; colours |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
@@ -23,7 +26,6 @@
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
-//! | `fuzzing.rs`, `*/properties.rs` | what holds for any input, for the fuzzer (`fuzz/`) and for random tests |
 //!
 //! # Invariants
 //!
@@ -44,9 +46,9 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` opens sockets; nothing but
+//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
 //! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
-//! the request, the cache entry and the answers; a broken cache never prevents a token; nothing ever prompts.
+//! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -54,6 +56,7 @@ use std::path::PathBuf;
 
 mod broker;
 mod cache;
+mod claims;
 mod cli;
 mod clock;
 mod command;
@@ -64,6 +67,7 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grant;
+mod keychain;
 mod lock;
 mod log;
 mod origin;
@@ -71,6 +75,7 @@ mod platform;
 mod protocol;
 mod proxy;
 mod secret;
+mod terminal;
 mod token;
 
 pub use platform::{Stdin, Stdout, harden};

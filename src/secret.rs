@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::Cause;
+use crate::keychain;
 use crate::platform;
 
 /// Bytes of a secret that are read at most; the vendor allows 4,096.
@@ -61,7 +62,10 @@ pub(crate) enum SecretSource {
     /// The standard output of a command.
     Command(Vec<String>),
     /// The platform's key store.
-    Keychain,
+    Keychain {
+        /// Under which account, see [`crate::keychain`].
+        account: String,
+    },
 }
 
 /// Why a secret could not be read, and what to do about it.
@@ -85,7 +89,7 @@ impl SecretSource {
             Self::Command(argv) => {
                 (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
             }
-            Self::Keychain => return Err(no_keychain()),
+            Self::Keychain { account } => return keychain::read(account, limit),
         };
         check(bytes, &origin)
     }
@@ -95,7 +99,7 @@ impl SecretSource {
     /// Thirty-two bits of a salted SHA-256: enough to see a change, useless for guessing.
     pub(crate) fn fingerprint(&self, salt: &str) -> Option<u32> {
         match self {
-            Self::Command(_) | Self::Keychain => None,
+            Self::Command(_) | Self::Keychain { .. } => None,
             _ => Some(self.read(Duration::ZERO).map_or(0, |secret| fingerprint(salt, &secret))),
         }
     }
@@ -107,7 +111,7 @@ impl SecretSource {
             Self::File { path, .. } => format!("file {}", path.display()),
             Self::Env { name, .. } => format!("environment {name}"),
             Self::Command(argv) => format!("command {}", argv.first().map_or("", String::as_str)),
-            Self::Keychain => "keychain".to_owned(),
+            Self::Keychain { .. } => "keychain".to_owned(),
         }
     }
 }
@@ -236,14 +240,6 @@ fn check(bytes: Vec<u8>, origin: &str) -> Result<Secret, SecretError> {
         return Err(failed("holds a line break or a control character"));
     }
     Ok(Secret(text))
-}
-
-/// The answer to `{"keychain": true}` in a build without key store support.
-fn no_keychain() -> SecretError {
-    SecretError {
-        cause: Cause::new("this build of ws1-token has no keychain support"),
-        hint: Some("use {\"file\": PATH} or {\"command\": [ARGV…]} as `client_secret`".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1118,7 +1118,7 @@ fn a_changed_secret_is_tried_at_once() {
 #[test]
 fn a_secret_that_is_dear_to_read_waits_for_the_back_off() {
     let mut world = World::new(10, Entry { failure: Some(failed(FailureClass::Denied, 0, 60)), ..Entry::default() });
-    world.profile.client_secret = Some(SecretSource::Keychain);
+    world.profile.client_secret = Some(SecretSource::Keychain { account: "ci-bot@acme.example.com".to_owned() });
     assert_eq!(world.get().effects, "load");
     world.profile.client_secret = None;
     assert_eq!(world.get().effects, "load");

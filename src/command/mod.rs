@@ -15,11 +15,15 @@ use crate::protocol;
 
 mod completions;
 mod curl;
+mod doctor;
 mod exec;
 pub(crate) mod forget;
+mod login;
+mod logout;
 mod setup;
 mod status;
 pub(crate) mod usage;
+mod whoami;
 
 /// What every command works with.
 pub(crate) struct Context<'a> {
@@ -148,8 +152,12 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
         Command::Google => protocol::google::run(context),
         Command::Curl(args) => curl::run(context, args).into(),
         Command::Exec(args) => exec::run(context, args).into(),
-        Command::Status(args) => status::run(context, args).into(),
+        Command::Login(args) => login::run(context, args).into(),
+        Command::Logout(args) => logout::run(context, args).into(),
         Command::Forget(args) => forget::run(context, args).into(),
+        Command::Status(args) => status::run(context, args).into(),
+        Command::Whoami(args) => whoami::run(context, args).into(),
+        Command::Doctor(args) => doctor::run(context, args),
         Command::Setup(args) => setup::run(context, args).into(),
         Command::Completions(args) => completions::run(args),
     }

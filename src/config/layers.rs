@@ -18,12 +18,13 @@ pub(super) fn build(
     let layers = Layers { sources, name, config_dir };
     let (tenant, token_url) = layers.tenant(&raw)?;
     let ca_file = layers.ca_file(&raw)?;
+    let client_id = layers.client_id(raw.client_id)?;
     Ok(Profile {
+        client_secret: layers.secret(raw.client_secret, &|| keychain_account(&client_id, &tenant))?,
         tenant,
         token_url,
         preset: raw.preset,
-        client_id: layers.client_id(raw.client_id)?,
-        client_secret: layers.secret(raw.client_secret)?,
+        client_id,
         scope: layers.scope(raw.scope)?,
         auth_style: raw.auth_style,
         use_refresh_token: raw.use_refresh_token.unwrap_or(raw.preset.issues_refresh_tokens()),
@@ -34,6 +35,11 @@ pub(super) fn build(
         git_username: layers.git_username(raw.git_username)?,
         name: name.to_owned(),
     })
+}
+
+/// Under which account a client's secret is in the key store.
+fn keychain_account(client_id: &str, tenant: &Origin) -> String {
+    format!("{client_id}@{}", tenant.authority())
 }
 
 /// A proxy is an http or https URL; it may hold credentials, so it is never repeated.
@@ -98,7 +104,7 @@ impl Layers<'_> {
     }
 
     /// The secret's source: flag, environment (file before value), file.
-    fn secret(&self, raw: Option<RawSecret>) -> Result<Option<SecretSource>, Error> {
+    fn secret(&self, raw: Option<RawSecret>, account: &dyn Fn() -> String) -> Result<Option<SecretSource>, Error> {
         let Sources { overrides, env, .. } = self.sources;
         let file = overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
         if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE")) {
@@ -107,11 +113,11 @@ impl Layers<'_> {
         if let Some(value) = env("WS1_TOKEN_CLIENT_SECRET") {
             return Ok(Some(SecretSource::Given(Secret::new(value))));
         }
-        raw.map(|raw| self.secret_of_file(raw)).transpose()
+        raw.map(|raw| self.secret_of_file(raw, account)).transpose()
     }
 
     /// The secret's source as the file names it: exactly one.
-    fn secret_of_file(&self, raw: RawSecret) -> Result<SecretSource, Error> {
+    fn secret_of_file(&self, raw: RawSecret, account: &dyn Fn() -> String) -> Result<SecretSource, Error> {
         let refused = |cause| {
             let hint = "write one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}";
             Err(wrong(self.key("client_secret"), cause, hint))
@@ -130,7 +136,7 @@ impl Layers<'_> {
                 Ok(SecretSource::Command(self.program(argv)))
             }
             (None, None, Some(_), None) => refused("`command` names no program"),
-            (None, None, None, Some(true)) => Ok(SecretSource::Keychain),
+            (None, None, None, Some(true)) => Ok(SecretSource::Keychain { account: account() }),
             _ => refused("it names no source, or more than one"),
         }
     }

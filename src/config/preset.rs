@@ -1,11 +1,12 @@
 //! The sibling services: the same exchange, with another URL and another place for the grant.
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::origin::{Origin, Target};
 
 /// Which service a profile talks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Preset {
     /// Workspace ONE Access / Omnissa Access.

@@ -60,7 +60,9 @@ pub(crate) fn check_retry_after(value: &str, now: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{URL_SAFE_NO_PAD, is_b64token, jwt_life};
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::super::{is_b64token, jwt_life};
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};

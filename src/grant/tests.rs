@@ -2,6 +2,7 @@
 
 use super::*;
 use AuthStyle::{Basic, BasicFormEncoded, Post};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
