@@ -14,7 +14,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::cache::{Loaded, Store};
+use crate::cache::{Loaded, Store, checksum};
 use crate::clock::{Clock, Now};
 use crate::config::Profile;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -88,7 +88,7 @@ impl Served {
         self.now.saturating_add(self.remaining)
     }
 
-    /// A short name for the token that tells it from another and gives nothing of it away.
+    /// A short name for the token that tells it from another: 32 bits, useless for guessing a token of hundreds.
     pub(crate) fn mark(&self) -> String {
         mark(&self.access_token)
     }
@@ -96,7 +96,7 @@ impl Served {
 
 /// See [`Served::mark`].
 fn mark(access_token: &Secret) -> String {
-    format!("{:08x}", fingerprint("mark", access_token))
+    format!("{:08x}", checksum(access_token.expose().as_bytes()))
 }
 
 /// Leave to write the entry, as far as it can be had.

@@ -85,7 +85,7 @@ mod secret;
 mod terminal;
 mod token;
 
-pub use platform::{Stdin, harden};
+pub use platform::{Stdin, Stdout, harden};
 
 /// Everything of the process that the program works with; `main.rs` fills it in.
 pub struct Process<'a> {

@@ -163,11 +163,10 @@ pub(crate) fn stored_as(profile: &str) -> String {
 
 /// The change detector of a secret, see [`SecretSource::fingerprint`].
 pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    hash.update(salt.as_bytes());
+    let mut hash = hmac_sha256::Hash::new();
+    hash.update(salt);
     hash.update([0]);
-    hash.update(secret.expose().as_bytes());
+    hash.update(secret.expose());
     let digest = hash.finalize();
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }

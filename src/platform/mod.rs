@@ -24,12 +24,12 @@ pub(crate) use windows_native_keyring_store::Store as KeyStore;
 #[cfg(all(feature = "keychain", unix, not(target_os = "macos")))]
 pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
 
-pub use system::{Stdin, harden};
+pub use system::{Stdin, Stdout, harden};
 
 pub(crate) use inspect::{Access, access, network_file_system};
 pub(crate) use system::{
     PrivateDir, boot_clock, boot_id, columns, create_private_dir, hand_over, is_elevated, is_foreground, open_lock,
-    read_hidden, read_secret_file, replace_process, rewrite, write_private,
+    read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
 };
 
 /// What came of a line that was typed without being shown.

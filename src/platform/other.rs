@@ -31,6 +31,20 @@ impl Read for Stdin {
     }
 }
 
+/// Standard output.
+#[derive(Debug, Default)]
+pub struct Stdout(());
+
+impl Write for Stdout {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        io::stdout().write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
 /// There is no set-user-ID here.
 pub(crate) fn is_elevated() -> bool {
     false
@@ -64,6 +78,17 @@ pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
 /// There is no pipe that a child could open by name.
 pub(crate) fn hand_over<T>(_content: &[u8], _start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Reads a regular file. One larger than `limit` is cut, but not to `limit` or less.
+pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a regular file of at most `limit` bytes; who else can read it is up to its access list.

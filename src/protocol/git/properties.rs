@@ -59,7 +59,7 @@ pub(crate) fn check(input: &[u8]) -> Option<String> {
     for from_cache in [false, true] {
         let access_token = Secret::new("T.o-k_e~n+/==".to_owned());
         let served = Served { access_token, life: 3600, remaining: 3000, now: 1_800_000_000, from_cache };
-        check_answer(&request, &answer(&request, &served, &profile));
+        check_answer(&request, &answer(&request, &served, &profile, &profile.identity()));
     }
     Some(target.to_string())
 }
