@@ -17,6 +17,7 @@ use other as system;
 #[cfg(unix)]
 use unix as system;
 
+// Which of the keyring crates' stores `crate::keychain` asks.
 #[cfg(all(feature = "keychain", target_os = "macos"))]
 pub(crate) use apple_native_keyring_store::keychain::Store as KeyStore;
 #[cfg(all(feature = "keychain", windows))]
