@@ -155,6 +155,22 @@ fn half_a_secret_can_be_left_too() {
 }
 
 #[test]
+fn what_is_left_of_a_secret_does_not_go_to_the_shell() {
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    let mut shell = sandbox.program("sh");
+    shell.args([
+        "-c",
+        "\"$0\" login; echo \"status $?\"; read -r next; echo \"next: $next\"",
+        crate::sandbox::binary(),
+    ]);
+    let mut terminal = Terminal::start(&shell);
+    up_to_the_secret(&mut terminal, &emulator.url());
+    terminal.type_text("wrong\u{3}-secret\rwrong-secret\r").expect("status 130").type_line("ls").expect("next: ls");
+    assert_eq!(finish(terminal, &sandbox).status, 0);
+}
+
+#[test]
 fn enter_keeps_what_is_there() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);

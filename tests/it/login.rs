@@ -170,7 +170,7 @@ const BY_HAND: &str = r#"{
         "prod": {
             "hosts": [ "git.example.com",
                        "127.0.0.1:9000" ],
-            "tenant": "$URL", "client_id": "old-bot",
+            "tenant": "$URL/SAAS", "client_id": "old-bot",
             "use_refresh_token": false
         }
     }
