@@ -255,7 +255,7 @@ mod tests {
                     quote = Some(letter);
                     word.get_or_insert_default();
                 }
-                (None, '\n' | '|' | ')' | '>' | ';' | '&') => break,
+                (None, '\n' | '|' | ')' | '<' | '>' | ';' | '&') => break,
                 (None, ' ') if line[at..].starts_with("   ") => break,
                 (None, ' ') => words.extend(word.take()),
                 _ => word.get_or_insert_default().push(letter),

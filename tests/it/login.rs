@@ -561,6 +561,7 @@ fn without_proof_nobody_is_asked() {
     assert_snapshot!("login-no-verify", output);
 }
 
+#[cfg(not(feature = "keychain"))]
 #[test]
 fn a_store_that_is_not_there_is_refused_before_a_request() {
     let emulator = Emulator::start();

@@ -29,6 +29,8 @@ mod git;
 mod google;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod keychain;
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+mod keychain_login;
 mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]

@@ -274,7 +274,9 @@ impl Login<'_> {
                 // A tenant that is none is told of by whoever reads it next.
                 let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None) else { return Ok(()) };
                 let account = config::keychain_account(&draft.client_id, &tenant);
-                keychain::read(&account, KEY_STORE_LIMIT).map(|_| ()).map_err(|error| self.store_error(error))
+                keychain::read_before_storing(&account, KEY_STORE_LIMIT)
+                    .map(|_| ())
+                    .map_err(|error| self.store_error(error))
             }
         }
     }

@@ -63,7 +63,8 @@ impl Login<'_> {
                 Ok(before)
             }
             SecretSource::Keychain { account, .. } => {
-                let before = keychain::read(account, COMMAND_LIMIT).map_err(|error| self.store_error(error))?;
+                let before =
+                    keychain::read_before_storing(account, COMMAND_LIMIT).map_err(|error| self.store_error(error))?;
                 keychain::store(account, secret).map_err(|error| self.store_error(error))?;
                 Ok(Before::Keychain(account.clone(), before))
             }
