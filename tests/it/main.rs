@@ -33,6 +33,8 @@ mod readme;
 mod recipes;
 mod replies;
 mod request;
+#[cfg(target_os = "linux")]
+mod roots;
 mod sandbox;
 mod setup;
 #[cfg(unix)]
