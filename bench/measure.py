@@ -106,3 +106,11 @@ def peak_memory(command):
             peak = int(found[2])
         time.sleep(0.002)
     return peak
+
+
+# What is counted, by which function, with which tool.
+COUNTS = {
+    "instructions": (instructions, "valgrind"),
+    "system calls": (system_calls, "strace"),
+    "peak memory": (peak_memory, "strace"),
+}
