@@ -80,7 +80,7 @@ def instructions(command):
 
 
 def system_calls(command):
-    """Lines of `strace -f`, which are the system calls, and one at the end."""
+    """Lines of `strace -f`: the system calls, and one for the end of the process."""
     with tempfile.NamedTemporaryFile("r") as log:
         command.under(["strace", "-f", "-o", log.name])
         return sum(1 for _ in log)

@@ -1,4 +1,4 @@
-"""What is measured, and where: the program as install.sh builds it, an emulated tenant, homes with profiles and tokens."""
+"""Where it is measured: the program as install.sh builds it, an emulated tenant, homes with profiles and tokens."""
 
 import json
 import os
