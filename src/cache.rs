@@ -103,6 +103,16 @@ impl Cache {
         self.dir.as_ref().map(|dir| dir.join(self.entry_name()))
     }
 
+    /// What a person should know about an entry that is no entry to [`Store::load`]; `None` if there is none at all.
+    pub(crate) fn why_missed(&self) -> Option<String> {
+        let path = self.dir.as_ref()?;
+        match PrivateDir::open(path).ok()? {
+            Some(dir) if dir.modified(&self.entry_name()).is_some() => Some("the cache entry is damaged".to_owned()),
+            None if path.is_dir() => Some(format!("`{}` is writable by others", path.display())),
+            _ => None,
+        }
+    }
+
     /// Removes the entry. The lock file stays: it may be held.
     pub(crate) fn remove(&self, guard: &Guard) -> Result<(), String> {
         guard.dir.remove(&self.entry_name()).map_err(|error| error.to_string())
@@ -169,6 +179,14 @@ pub(crate) fn identities(dir: &Path) -> Vec<String> {
         .collect();
     found.sort();
     found
+}
+
+/// Makes a directory that can be used, or says why it cannot; the next write would do the same.
+pub(crate) fn prepare(dir: &Path) -> Result<(), String> {
+    match PrivateDir::create(dir, is_ours) {
+        Ok(_) => Ok(()),
+        Err(Distrust::Replaceable(why) | Distrust::Unusable(why)) => Err(why),
+    }
 }
 
 /// Whether a file name in the cache directory is one that this program makes.

@@ -10,7 +10,10 @@ use crate::error::{Cause, Error};
 use crate::grant::{self, Answer, Grant, Issued, Refusal};
 use crate::secret::Secret;
 
+pub(crate) mod certificate;
 mod client;
+pub(crate) mod handshake;
+pub(crate) mod probe;
 mod service;
 
 pub(crate) use service::Discovery;
@@ -102,6 +105,14 @@ impl EndpointError {
     }
 }
 
+/// The answer to a token request.
+pub(crate) struct Asked {
+    /// As it came.
+    pub(crate) answer: Answer,
+    /// The token in it, or what it means instead, with the cause in words that repeat no secret.
+    pub(crate) issued: Result<Issued, (Refusal, String)>,
+}
+
 /// A profile's token endpoint.
 pub(crate) struct HttpEndpoint<'a> {
     /// Whose.
@@ -112,18 +123,25 @@ pub(crate) struct HttpEndpoint<'a> {
 
 impl Endpoint for HttpEndpoint<'_> {
     fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<Issued, EndpointError> {
+        let Asked { issued, .. } = self.ask(grant, secret, limit)?;
+        issued.map_err(|(refusal, cause)| EndpointError::Refused(refusal, cause))
+    }
+}
+
+impl HttpEndpoint<'_> {
+    /// Sends one request, once; gives the answer as it came and what it means.
+    pub(crate) fn ask(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<Asked, EndpointError> {
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
-        let answer = self.exchange(limit, |agent| self.send(agent, grant, basic.as_ref(), secret))?;
+        let answer = self.exchange(limit, &|agent| self.send(agent, grant, basic.as_ref(), secret))?;
         let mut secrets = vec![secret];
         secrets.extend(&basic);
         if let Grant::RefreshToken(token) = grant {
             secrets.push(token);
         }
-        grant::read(&answer, &secrets).map_err(|(refusal, cause)| EndpointError::Refused(refusal, cause))
+        let issued = grant::read(&answer, &secrets);
+        Ok(Asked { answer, issued })
     }
-}
 
-impl HttpEndpoint<'_> {
     /// Sends the request.
     fn send(
         &self,

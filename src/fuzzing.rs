@@ -3,7 +3,7 @@
 
 use crate::grant::Answer;
 use crate::secret::Secret;
-use crate::{cache, config, grant, origin, protocol};
+use crate::{cache, config, endpoint, grant, origin, protocol};
 
 /// The answer of a token endpoint: two bytes of status, then the body.
 pub fn token_reply(data: &[u8]) {
@@ -23,6 +23,11 @@ pub fn cache_entry(data: &[u8]) {
 /// A request of git.
 pub fn git_request(data: &[u8]) {
     let _ = protocol::git::properties::check(data);
+}
+
+/// A certificate, as anybody on the way can present one.
+pub fn certificate(data: &[u8]) {
+    endpoint::certificate::check(data);
 }
 
 /// `KUBERNETES_EXEC_INFO`.

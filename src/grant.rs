@@ -155,6 +155,15 @@ pub(crate) fn read(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Refu
     reply.issued().map_err(|cause| unusable(format!("HTTP {}: {cause}", answer.status)))
 }
 
+/// Reads the answer to a revocation (RFC 7009 §2.2): any success will do, also without a body.
+pub(crate) fn read_revocation(answer: &Answer, secrets: &[&Secret]) -> Result<(), (Refusal, String)> {
+    match read(answer, secrets) {
+        Err((Refusal::Denied, cause)) => Err((Refusal::Denied, cause)),
+        Err(refused) if !(200..=299).contains(&answer.status) => Err(refused),
+        _ => Ok(()),
+    }
+}
+
 /// The fields of a token or error reply (RFC 6749 §5.1, §5.2). Unknown fields are none of our business; a field given
 /// twice makes the reply unreadable.
 #[derive(Deserialize)]
@@ -248,19 +257,9 @@ fn life(expires_in: Option<&Value>, jwt: Option<i64>) -> Result<(i64, bool), Str
     Ok((life.0.min(LONGEST_LIFE), life.1))
 }
 
-/// `exp` − `iat` of a JWT in seconds. It is decoded, never verified: that is the resource server's business.
+/// The life that a JWT states for itself, in seconds. It is decoded, never verified: that is the resource server's business.
 fn jwt_life(token: &str) -> Option<i64> {
-    /// The two claims (RFC 7519 §4.1) that say how long.
-    #[derive(Deserialize)]
-    struct Times {
-        /// Expiry.
-        exp: f64,
-        /// Issue.
-        iat: f64,
-    }
-    let claims = claims::payload(token)?;
-    let times: Times = serde_json::from_slice(&claims).ok()?;
-    Some(whole_seconds(times.exp - times.iat))
+    claims::life(token).map(whole_seconds)
 }
 
 /// Seconds, rounded down; anything below -1 is -1, anything above 400 days is 400 days.

@@ -4,31 +4,58 @@ use std::net::Ipv6Addr;
 
 use crate::origin::Origin;
 
-/// The proxy settings of the environment. Not to be shown: a proxy's URL may hold a password.
+/// The proxy settings of the environment, each with the variable that it stands in. Not to be shown: a proxy's URL may
+/// hold a password.
 #[derive(Clone, Default)]
 pub(crate) struct ProxyEnvironment {
     /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`: the first that is set and not empty.
-    pub(crate) proxy: Option<String>,
+    proxy: Option<(&'static str, String)>,
     /// `no_proxy` or `NO_PROXY`.
-    pub(crate) no_proxy: Option<String>,
+    no_proxy: Option<(&'static str, String)>,
+}
+
+/// What the environment says about a target.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Choice<'a> {
+    /// No variable names a proxy.
+    None,
+    /// This variable names one, but this machine is reached directly.
+    ThisMachine(&'static str),
+    /// The first variable names one, but the second excludes the target.
+    Excluded(&'static str, &'static str),
+    /// This variable names this one.
+    Through(&'static str, &'a str),
 }
 
 impl ProxyEnvironment {
     /// Reads the variables in curl's order; `HTTP_PROXY` never counts, the token endpoint is https.
     pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Self {
-        let first = |names: &[&str]| names.iter().filter_map(|name| env(name)).find(|value| !value.is_empty());
+        let first = |names: &[&'static str]| {
+            let mut values = names.iter().filter_map(|name| Some((*name, env(name)?)));
+            values.find(|(_, value)| !value.is_empty())
+        };
         Self {
             proxy: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
             no_proxy: first(&["no_proxy", "NO_PROXY"]),
         }
     }
 
-    /// The proxy for a target: none for this machine, none for what `no_proxy` names.
-    pub(crate) fn proxy_for(&self, target: &Origin) -> Option<&str> {
-        if target.is_loopback() || self.no_proxy.as_deref().is_some_and(|list| excludes(list, target)) {
-            return None;
+    /// The choice for a target: no proxy for this machine, none for what `no_proxy` names.
+    pub(crate) fn choose(&self, target: &Origin) -> Choice<'_> {
+        match (&self.proxy, &self.no_proxy) {
+            (None, _) => Choice::None,
+            (Some((variable, _)), _) if target.is_loopback() => Choice::ThisMachine(variable),
+            (Some((variable, _)), Some((by, list))) if excludes(list, target) => Choice::Excluded(variable, by),
+            (Some((variable, url)), _) => Choice::Through(variable, url),
         }
-        self.proxy.as_deref()
+    }
+
+    /// The proxy for a target, if any.
+    pub(crate) fn proxy_for(&self, target: &Origin) -> Option<&str> {
+        match self.choose(target) {
+            Choice::Through(_, url) => Some(url),
+            _ => None,
+        }
     }
 }
 
@@ -69,6 +96,21 @@ mod tests {
         assert_eq!(chosen(&[("ALL_PROXY", "http://all")], "h"), Some("http://all".to_owned()));
         assert_eq!(chosen(&[("HTTP_PROXY", "http://http"), ("HTTPS_PROXY", "")], "h"), None);
         assert_eq!(chosen(&[("https_proxy", "a"), ("HTTPS_PROXY", "b")], "h"), Some("a".to_owned()));
+    }
+
+    #[test]
+    fn the_choice_names_its_variables() {
+        let vars = [("ALL_PROXY", "http://all"), ("no_proxy", "b.example.com")];
+        let environment = ProxyEnvironment::read(&|name| {
+            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        });
+        for (host, choice) in [
+            ("a.example.com", Choice::Through("ALL_PROXY", "http://all")),
+            ("b.example.com", Choice::Excluded("ALL_PROXY", "no_proxy")),
+            ("localhost", Choice::ThisMachine("ALL_PROXY")),
+        ] {
+            assert_eq!(environment.choose(&Origin::parse(host, true).unwrap()), choice, "{host}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// Now, in Unix seconds.
     pub(crate) fn now(&self) -> i64 {
-        lock(&self.fixed).unwrap_or_else(system_now)
+        lock(&self.fixed).unwrap_or_else(now)
     }
 
     /// Stops the clock at `time`, or lets it follow the system again.
@@ -41,7 +41,7 @@ fn http_date(seconds: i64) -> String {
 
 /// The system's time; before 1970 it counts as 1970.
 #[expect(clippy::disallowed_methods, reason = "the one place where the emulator reads the system's time")]
-fn system_now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 

@@ -1,5 +1,6 @@
 //! Certificates: right ones, and ones that are wrong on purpose.
 
+use crate::clock;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -12,6 +13,10 @@ use std::error::Error;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// One way for TLS to go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +25,8 @@ use std::sync::Arc;
 pub enum TlsFault {
     /// The certificate has expired.
     Expired,
+    /// The certificate is good for nine more days.
+    ExpiresSoon,
     /// The certificate is for another host.
     WrongHost,
     /// The certificate is signed by itself, not by the CA.
@@ -64,7 +71,7 @@ fn authority() -> CertificateParams {
 }
 
 /// The server's certificate.
-fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, rcgen::Error> {
+fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, Box<dyn Error + Send + Sync>> {
     let names = match fault {
         Some(TlsFault::WrongHost) => vec!["another-host.example.com".to_owned()],
         _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned(), address.to_string()],
@@ -73,9 +80,16 @@ fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, r
     params.distinguished_name.push(DnType::CommonName, "ws1-emulator");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    if fault == Some(TlsFault::Expired) {
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2020, 12, 31);
+    match fault {
+        Some(TlsFault::Expired) => {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2020, 12, 31);
+        }
+        // Half a day more, so that it is nine whole days for as long as a test takes.
+        Some(TlsFault::ExpiresSoon) => {
+            params.not_after = OffsetDateTime::from_unix_timestamp(clock::now() + 9 * DAY + DAY / 2)?;
+        }
+        _ => {}
     }
     Ok(params)
 }
@@ -101,6 +115,7 @@ mod tests {
         for fault in [
             None,
             Some(TlsFault::Expired),
+            Some(TlsFault::ExpiresSoon),
             Some(TlsFault::WrongHost),
             Some(TlsFault::SelfSigned),
             Some(TlsFault::HandshakeDrip),

@@ -1,9 +1,135 @@
 //! `doctor`: everything that a token depends on, checked in order, one line each with a fix.
+//!
+//! The order is here; each group of checks is a file of `doctor/`, where pure functions judge what others gathered. A
+//! failed check keeps only those from being tried that depend on it.
+
+use std::time::{Duration, Instant};
 
 use super::{Context, Outcome};
 use crate::cli::Doctor;
+use crate::config::Profile;
+use crate::endpoint::HttpEndpoint;
+use crate::secret::{Secret, fingerprint};
+use crate::terminal::{Palette, Stream};
+
+mod callers;
+mod finding;
+mod machine;
+mod network;
+mod reply;
+#[cfg(test)]
+mod sample;
+mod setup;
+mod tenant;
+mod tls;
+
+use finding::Finding;
+use machine::Machine;
+use setup::Setup;
+
+/// How long a person waits at most for what others do: secret command, network, lock.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Time below which nothing more is begun.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs all checks; a failed one never keeps the others from being run that do not depend on it.
-pub(crate) fn run(_context: &Context<'_>, _args: &Doctor) -> Outcome {
-    Outcome::answer("")
+pub(crate) fn run(context: &Context<'_>, args: &Doctor) -> Outcome {
+    let findings = examine(context);
+    let page = if args.json {
+        finding::json(&findings)
+    } else {
+        finding::page(&findings, Palette::of(Stream::Stdout, context.env))
+    };
+    Outcome { stdout: page.into_bytes(), report: String::new(), status: finding::exit_status(&findings) }
+}
+
+/// The time of an examination.
+struct Time {
+    /// When patience ends.
+    deadline: Instant,
+}
+
+impl Time {
+    /// Begins now.
+    fn start() -> Self {
+        Self { deadline: Instant::now() + PATIENCE }
+    }
+
+    /// When something that begins now and may take `limit` must be over.
+    fn end(&self, limit: Duration) -> Instant {
+        self.deadline.min(Instant::now() + limit)
+    }
+
+    /// What is left for a step that may take `limit`; the error says that it is not begun any more.
+    fn left(&self, limit: Duration) -> Result<Duration, String> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left < LAST_MOMENT { Err("not tried, out of time".to_owned()) } else { Ok(left.min(limit)) }
+    }
+}
+
+/// The findings, in the order of the page.
+fn examine(context: &Context<'_>) -> Vec<Finding> {
+    let time = Time::start();
+    let asked = callers::ask(context);
+    let Setup { mut findings, profile, is_complete, secret } = setup::check(context, &time);
+    let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
+    let machine = if let Some(profile) = &profile {
+        let endpoint = HttpEndpoint { profile, env: context.env };
+        let (way, reached) = network::check(context, &endpoint, &time);
+        findings.extend(way);
+        let ready = reached.map(|()| findings.extend(tenant::introduce(context, &endpoint, &time)));
+        if let Err(why) = &ready {
+            findings.extend(skipped(&["clock", "discovery"], why));
+        }
+        let mut machine = machine::check(context, identity.as_deref(), &time);
+        let missing = if is_complete { "not tried, no client secret" } else { "not tried, no client is named" };
+        let secret = ready.and_then(|()| secret.ok_or_else(|| missing.to_owned()));
+        findings.extend(tokens(context, &endpoint, secret, &mut machine, &time));
+        machine
+    } else {
+        let why = "not tried, no usable profile";
+        findings.extend(skipped(&network::NAMES, why));
+        findings.extend(skipped(&["clock", "discovery", "token", "refresh", "api"], why));
+        machine::check(context, None, &time)
+    };
+    findings.extend(machine.findings);
+    findings.extend(callers::collect(context, asked, profile.as_ref()));
+    findings
+}
+
+/// Asks for tokens and uses one. The lock is held meanwhile, so that no other process asks at the same time.
+fn tokens(
+    context: &Context<'_>,
+    endpoint: &HttpEndpoint<'_>,
+    secret: Result<Secret, String>,
+    machine: &mut Machine,
+    time: &Time,
+) -> Vec<Finding> {
+    let secret = match secret {
+        Ok(_) if machine.is_busy => Err("not tried, another ws1-token has the lock".to_owned()),
+        secret => secret,
+    };
+    let secret = match secret {
+        Ok(secret) => secret,
+        Err(why) => return skipped(&["token", "refresh", "api"], &why),
+    };
+    let identity = endpoint.profile.identity();
+    let held_back = machine.held_back(fingerprint(&identity, &secret));
+    let (finding, issued) = tenant::token(context, endpoint, &secret, held_back, time);
+    let mut findings = vec![finding];
+    let Some(issued) = issued else {
+        findings.extend(skipped(&["refresh", "api"], "not tried, no token"));
+        return findings;
+    };
+    let (finding, renewed) = tenant::refresh(context, endpoint, &secret, &issued, time);
+    findings.push(finding);
+    machine.release();
+    findings.push(tenant::api(context, endpoint, &renewed.unwrap_or(issued).access_token, time));
+    findings
+}
+
+/// The lines of checks that are not tried, for one reason.
+fn skipped(names: &[&'static str], why: &str) -> Vec<Finding> {
+    names.iter().map(|name| Finding::skipped(name, why)).collect()
 }

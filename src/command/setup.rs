@@ -8,7 +8,7 @@ use crate::cli::{Caller, Setup};
 use crate::config::Profile;
 use crate::error::{Cause, Error};
 
-mod git;
+pub(super) mod git;
 mod kubectl;
 
 /// What every caller's text is made of.
@@ -130,7 +130,7 @@ impl Words<'_> {
 }
 
 /// A text as one word of a shell.
-fn shell_word(text: &str) -> String {
+pub(super) fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%=".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()

@@ -34,11 +34,11 @@ const OUTPUT_BUFFER: usize = 64 * 1024;
 const BODY_LIMIT: u64 = 256 * 1024;
 
 impl HttpEndpoint<'_> {
-    /// One request and its whole answer, within `limit`.
+    /// One request and its whole answer, within `limit`. Not generic: each kind of request would cost 10 KB more.
     pub(super) fn exchange(
         &self,
         limit: Duration,
-        send: impl FnOnce(&Agent) -> Result<Response<Body>, ureq::Error>,
+        send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
     ) -> Result<Answer, EndpointError> {
         let agent = self.agent(limit)?;
         look_for_a_thread()?;
@@ -77,7 +77,7 @@ impl HttpEndpoint<'_> {
     }
 
     /// The proxy, if any: the profile's, or the environment's.
-    fn proxy(&self) -> Result<Option<Proxy>, Error> {
+    pub(super) fn proxy(&self) -> Result<Option<Proxy>, Error> {
         let environment = ProxyEnvironment::read(self.env);
         let (url, name) = match &self.profile.proxy {
             Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),
@@ -94,7 +94,7 @@ impl HttpEndpoint<'_> {
     }
 
     /// The trusted roots: the platform's and the profile's `ca_file`, or the latter alone.
-    fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
+    pub(super) fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
         let mut roots = Vec::new();
         if let Some(file) = &self.profile.ca_file {
             roots = certificates(file).map_err(|cause| Error::Setting {
@@ -193,7 +193,7 @@ fn explain(error: &ureq::Error) -> EndpointError {
 }
 
 /// The same for operating-system errors, which may carry a TLS error.
-fn explain_io(error: &std::io::Error) -> EndpointError {
+pub(super) fn explain_io(error: &std::io::Error) -> EndpointError {
     use std::io::ErrorKind as Kind;
     if let Some(inner) = error.get_ref() {
         let text = inner.to_string();

@@ -13,10 +13,15 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 use super::Distrust;
 use crate::clock::random;
+use crate::terminal::Stream;
 
+mod hidden;
+mod paths;
 mod read;
 mod stdio;
 
+pub(crate) use hidden::read_hidden;
+pub(crate) use paths::{create_private_dir, open_lock, rewrite, write_private};
 pub(crate) use read::{read_regular, read_secret_file};
 pub use stdio::{Stdin, Stdout};
 
@@ -24,6 +29,8 @@ pub use stdio::{Stdin, Stdout};
 const OTHERS: u32 = 0o077;
 /// Bits of a mode that let anybody but the owner write.
 const OTHERS_WRITE: u32 = 0o022;
+/// The mode of every file that is ours alone: 0600.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Keeps the process's memory out of core dumps and away from other processes of the same user.
 ///
@@ -53,6 +60,23 @@ fn me() -> u32 {
 pub(crate) fn is_elevated() -> bool {
     use rustix::process::{getegid, getgid, getuid};
     getuid().as_raw() != me() || getgid() != getegid()
+}
+
+/// Columns of the terminal behind a standard stream; `None` where it is none, or does not say.
+pub(crate) fn columns(stream: Stream) -> Option<usize> {
+    use rustix::stdio::{stderr, stdin, stdout};
+    let fd = match stream {
+        Stream::Stdin => stdin(),
+        Stream::Stdout => stdout(),
+        Stream::Stderr => stderr(),
+    };
+    rustix::termios::tcgetwinsize(fd).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Whether the terminal behind standard error is ours to draw on: a job in the background would write into the midst of
+/// what its user does, or be stopped for it. A terminal without jobs belongs to everybody.
+pub(crate) fn is_foreground() -> bool {
+    rustix::termios::tcgetpgrp(rustix::stdio::stderr()).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 /// Seconds since the machine started, sleep included.
@@ -97,8 +121,9 @@ pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
 /// The content never touches a disk, an argument list or an environment. `start` gets the name and starts the child;
 /// the pipe is filled only then, so a content larger than the pipe cannot block for ever.
 pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    rustix::io::fcntl_setfd(&read, rustix::io::FdFlags::empty())?;
+    // Not `pipe2`, which macOS lacks; nothing else is started between the two calls.
+    let (read, write) = rustix::pipe::pipe()?;
+    rustix::io::fcntl_setfd(&write, rustix::io::FdFlags::CLOEXEC)?;
     let child = start(&format!("/dev/fd/{}", read.as_raw_fd()))?;
     drop(read);
     match File::from(write).write_all(content) {
@@ -106,14 +131,6 @@ pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Resul
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(child),
     }
-}
-
-/// Writes a file atomically with mode 0600, for `get --output`. A link in its place is replaced, not followed.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    replace_at(&dir, name, bytes)
 }
 
 /// A directory that is ours alone, held open so that nobody can swap it between a check and a use.
@@ -141,7 +158,7 @@ impl PrivateDir {
     /// A directory that others could write to is closed to them and emptied of our files; the text tells so.
     pub(crate) fn create(path: &Path, ours: fn(&str) -> bool) -> Result<(Self, Option<String>), Distrust> {
         if let Some(parent) = path.parent() {
-            make_parents(parent).map_err(|error| unusable(parent, &error))?;
+            create_private_dir(parent).map_err(|error| unusable(parent, &error))?;
             check_parents(parent)?;
         }
         let opened = if let Some(opened) = open_dir(path)? {
@@ -208,23 +225,12 @@ impl PrivateDir {
 
     /// Replaces a file atomically: a new file with mode 0600, flushed to disk, then renamed over the old one.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        replace_at(&self.fd, OsStr::new(name), bytes)
+        replace_at(&self.fd, OsStr::new(name), bytes, PRIVATE)
     }
 
     /// Opens a lock file, creating it empty with mode 0600; links are not followed.
     pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let private = Mode::RUSR | Mode::WUSR;
-        let file = rustix::fs::openat(&self.fd, name, flags, private)?;
-        let stat = rustix::fs::fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::other("not a regular file"));
-        }
-        if mode_of(&stat) & 0o777 != 0o600 {
-            // A umask that takes the owner's own rights would leave a lock that nobody can open a second time.
-            let _ = rustix::fs::fchmod(&file, private);
-        }
-        Ok(File::from(file))
+        open_lock_at(&self.fd, OsStr::new(name))
     }
 
     /// Whether an open file is still the one that has this name.
@@ -294,10 +300,19 @@ fn open_dir(path: &Path) -> Result<Option<(OwnedFd, Stat)>, Distrust> {
     Ok(Some((fd, stat)))
 }
 
-/// Creates the parents of our directory, as private as the user's umask makes them or more.
-fn make_parents(parent: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)
+/// Opens a lock file of a directory, creating it if need be.
+fn open_lock_at(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, PRIVATE)?;
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if mode_of(&stat) & 0o777 != 0o600 {
+        // A umask that takes the owner's own rights would leave a lock that nobody can open a second time.
+        let _ = rustix::fs::fchmod(&file, PRIVATE);
+    }
+    Ok(File::from(file))
 }
 
 /// Whether nobody but root and us can rename our directory away: the walk that OpenSSH makes before it trusts a file.
@@ -323,11 +338,10 @@ fn check_parents(parent: &Path) -> Result<(), Distrust> {
 }
 
 /// Writes beside and renames: after any crash the name holds the whole old content or the whole new one.
-fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let temporary = format!(".{}.{}.{:016x}.tmp", name.to_string_lossy(), std::process::id(), random());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let mut file = File::from(rustix::fs::openat(dir, temporary.as_str(), flags, mode)?);
+    let mut file = File::from(rustix::fs::openat(dir, temporary.as_str(), flags, PRIVATE)?);
     let written = rustix::fs::fchmod(&file, mode)
         .map_err(io::Error::from)
         .and_then(|()| file.write_all(bytes))

@@ -195,7 +195,7 @@ fn what_the_configuration_forbids_is_not_even_connected_to() {
 }
 
 /// A proxy that answers every request with this status and no tunnel.
-fn refusing(status: &'static str) -> Stub {
+pub(crate) fn refusing(status: &'static str) -> Stub {
     Stub::start(move |_| response(status, "", ""))
 }
 
@@ -300,16 +300,16 @@ fn a_proxy_that_refuses_is_told_from_a_tenant_and_its_password_is_not_told() {
 }
 
 /// A proxy that does its work: it makes a tunnel to whatever it is asked for, on this machine.
-struct Tunnel {
+pub(crate) struct Tunnel {
     /// Where it listens.
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The heads of all requests.
-    heads: Arc<Mutex<Vec<String>>>,
+    pub(crate) heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Tunnel {
     /// Starts one. Its thread waits for connections until the tests end.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));

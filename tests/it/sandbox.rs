@@ -309,7 +309,7 @@ impl fmt::Display for Output {
 macro_rules! assert_snapshot {
     ($name:expr, $value:expr $(, $filter:expr)*) => {
         insta::with_settings!({
-            snapshot_path => "../../snapshots",
+            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
             prepend_module_to_snapshot => false,
             omit_expression => true,
             filters => vec![

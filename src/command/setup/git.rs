@@ -8,7 +8,7 @@ use crate::error::{Cause, Error};
 use crate::origin::Origin;
 
 /// Bytes of a push that git 2.46 to 2.53 can still send with the token: more than its default of 1 MiB.
-const POST_BUFFER: &str = "52428800";
+pub(crate) const POST_BUFFER: &str = "52428800";
 
 /// One setting: its key and all its values, in order.
 struct Setting {

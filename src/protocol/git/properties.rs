@@ -164,7 +164,7 @@ mod tests {
         };
         let overrides = Overrides::default();
         let sources = Sources { overrides: &overrides, env: &env, config_dir: None, home: None, working_dir: &|| None };
-        let log = Log::new(Box::new(std::io::sink()));
+        let log = Log::new(Box::new(std::io::sink()), &|_| None);
         let context = Context {
             sources: &sources,
             cache_dir_flag: None,

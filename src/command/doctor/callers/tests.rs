@@ -1,0 +1,77 @@
+//! What is known of which version.
+
+use super::*;
+use crate::command::doctor::finding::Level;
+
+#[test]
+fn versions_are_found_in_what_programs_say() {
+    for (text, expected) in [
+        ("git version 2.47.3\n", Some((2, 47, 3))),
+        ("git version 2.39.5 (Apple Git-154)", Some((2, 39, 5))),
+        ("curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1", Some((7, 88, 1))),
+        ("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0", Some((1, 32, 4))),
+        ("Client Version: version.Info{Major:\"1\", Minor:\"27\", GitVersion:\"v1.27.3\"}", Some((1, 27, 3))),
+        ("Terraform v1.11.4\non linux_amd64", Some((1, 11, 4))),
+        ("bazel 7.1.0", Some((7, 1, 0))),
+        ("cargo 1.95 (nightly)", Some((1, 95, 0))),
+        ("rclone v1.60.1-DEV", Some((1, 60, 1))),
+        ("99999999999.1 then 1.2.3", Some((1, 2, 3))),
+        ("1..2", None),
+        ("no version", None),
+        ("", None),
+    ] {
+        assert_eq!(version(text), expected, "{text}");
+    }
+}
+
+/// The finding of a version, with git set up for large pushes to some URLs.
+fn found(name: &'static str, version: Version, with_room: &[&str]) -> Finding {
+    let urls = vec!["https://a.example.com".to_owned(), "https://b.example.com".to_owned()];
+    judge(name, version, Path::new("/bin/x"), &GitHosts { urls, has_room: &|url| with_room.contains(&url) })
+}
+
+#[test]
+fn known_problems_begin_and_end_with_a_version() {
+    for (name, version, level) in [
+        ("kubectl", (1, 29, 9), Level::Warning),
+        ("kubectl", (1, 30, 0), Level::Ok),
+        ("git", (2, 45, 9), Level::Warning),
+        ("git", (2, 46, 0), Level::Warning),
+        ("git", (2, 53, 9), Level::Warning),
+        ("git", (2, 54, 0), Level::Ok),
+        ("curl", (7, 82, 0), Level::Warning),
+        ("curl", (7, 83, 0), Level::Ok),
+        ("curl", (8, 0, 0), Level::Ok),
+        ("bazel", (5, 3, 9), Level::Warning),
+        ("bazel", (5, 4, 0), Level::Ok),
+        ("cargo", (1, 73, 0), Level::Warning),
+        ("cargo", (1, 74, 0), Level::Ok),
+        ("terraform", (0, 1, 0), Level::Ok),
+        ("rclone", (0, 1, 0), Level::Ok),
+    ] {
+        assert_eq!(found(name, version, &[]).level, level, "{name} {version:?}");
+    }
+}
+
+#[test]
+fn git_is_warned_about_until_every_host_has_room() {
+    for (with_room, host) in [
+        (&[][..], Some("https://a.example.com")),
+        (&["https://a.example.com"][..], Some("https://b.example.com")),
+        (&["https://a.example.com", "https://b.example.com"][..], None),
+    ] {
+        let found = found("git", (2, 47, 3), with_room);
+        let fix = host.map(|host| format!("run `git config --global http.{host}/.postBuffer 52428800`"));
+        assert_eq!(found.fix, fix);
+    }
+    assert!(found("git", (2, 39, 5), &[]).text.contains("as a password"));
+}
+
+#[test]
+fn output_is_read_until_it_says_enough() {
+    let wanted = |text: &str| version(text).is_some();
+    assert_eq!(read(Some(&b"noise\ngit version 2.4"[..]), wanted), "noise\ngit version 2.4");
+    assert_eq!(read(None::<&[u8]>, wanted), "");
+    let endless = std::io::repeat(b'x');
+    assert!(read(Some(endless), wanted).len() <= OUTPUT_LIMIT + 1024);
+}

@@ -1,0 +1,177 @@
+//! The cache on this machine: its directory, what is in it, and the lock that serialises renewal.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::Time;
+use super::finding::Finding;
+use crate::cache::{self, Cache, Loaded, Store};
+use crate::clock::{Clock, SystemClock, wall};
+use crate::command::Context;
+use crate::entry::Entry;
+use crate::error::EXIT_TEMPORARY;
+use crate::lock::{Guard, Tried};
+use crate::platform::{self, Access};
+
+/// How long another process's renewal is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to do where the directory is no good.
+const ELSEWHERE: &str = "set WS1_TOKEN_CACHE_DIR to a directory of your own on a local disk";
+
+/// What is known of the cache, and leave to ask for a token.
+pub(super) struct Machine {
+    /// The findings.
+    pub(super) findings: Vec<Finding>,
+    /// The entry, as far as it can be read.
+    pub(super) entry: Entry,
+    /// The lock, held until this is dropped; none where there is none to be had.
+    guard: Option<Guard>,
+    /// Another process has the lock: the tenant must not be asked now.
+    pub(super) is_busy: bool,
+}
+
+/// Examines the cache; takes the lock of the identity, if there is one to ask for.
+pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &Time) -> Machine {
+    let mut machine = Machine { findings: Vec::new(), entry: Entry::default(), guard: None, is_busy: false };
+    let directory = match context.cache_dir() {
+        Ok(Some(directory)) => directory,
+        Ok(None) => {
+            let text = "none: this user has no home directory, so every call asks the tenant";
+            machine.findings.push(Finding::warning("cache", text, ELSEWHERE));
+            return machine.without_lock("not tried, no cache");
+        }
+        Err(error) => {
+            machine.findings.push(Finding::of("cache", &error));
+            return machine.without_lock("not tried, no cache");
+        }
+    };
+    let cache = identity.map(|identity| Cache::new(Some(&directory), identity));
+    let (finding, is_usable) = examine(&directory, cache.as_ref(), &mut machine.entry);
+    machine.findings.push(finding);
+    match cache {
+        _ if !is_usable => machine.without_lock("not tried, the cache is not used"),
+        None => machine.without_lock("not tried, no client"),
+        Some(cache) => machine.lock(context, &cache, time),
+    }
+}
+
+impl Machine {
+    /// The failure that holds other calls back now, if it was this secret's: what it was, and for how many seconds still.
+    pub(super) fn held_back(&self, fingerprint: u32) -> Option<(String, i64)> {
+        let failure = self.entry.failure.as_ref()?;
+        let pause = failure.pause(wall())?;
+        failure.secret.is_none_or(|used| used == fingerprint).then(|| (failure.detail.clone(), pause))
+    }
+
+    /// Lets the lock go.
+    pub(super) fn release(&mut self) {
+        self.guard = None;
+    }
+
+    /// The line of a lock that was not tried.
+    fn without_lock(mut self, why: &str) -> Self {
+        self.findings.push(Finding::skipped("lock", why));
+        self
+    }
+
+    /// Takes the lock, waiting a little for a renewal in progress.
+    fn lock(mut self, context: &Context<'_>, cache: &Cache, time: &Time) -> Self {
+        let clock = SystemClock::start();
+        let patience = time.left(PATIENCE).unwrap_or_default();
+        context.log.step(|| format!("taking the lock {}", cache.lock_path()));
+        let tried = loop {
+            match cache.try_lock() {
+                Tried::Busy if clock.elapsed() < patience => clock.sleep(Duration::from_millis(20)),
+                tried => break tried,
+            }
+        };
+        let path = cache.lock_path();
+        self.findings.push(match &tried {
+            Tried::Held(_) => Finding::ok("lock", "taken and released"),
+            Tried::Busy => held(&path, cache.holder(), patience),
+            Tried::Unsupported(_, why) => Finding::warning(
+                "lock",
+                format!(
+                    "there are no locks here ({why}): processes may each fetch a token, the refresh token is not used"
+                ),
+                ELSEWHERE,
+            ),
+            Tried::Unusable(why) => {
+                Finding::warning("lock", format!("{why}: tokens come, but are not kept"), ELSEWHERE)
+            }
+        });
+        self.is_busy = matches!(tried, Tried::Busy);
+        self.guard = match tried {
+            Tried::Held(guard) | Tried::Unsupported(guard, _) => Some(guard),
+            Tried::Busy | Tried::Unusable(_) => None,
+        };
+        self
+    }
+}
+
+/// A lock that somebody else does not let go.
+fn held(path: &str, holder: Option<u32>, patience: Duration) -> Finding {
+    let (by, fix) = match holder {
+        Some(pid) => (format!(" by process {pid}"), format!("wait for process {pid}, or end it if it hangs")),
+        None => (String::new(), "wait for the process that has it open, or end it if it hangs".to_owned()),
+    };
+    let text = format!("{path} is held{by} for more than {} s", patience.as_secs());
+    Finding::failed("lock", text, fix, EXIT_TEMPORARY)
+}
+
+/// Examines directory and entry. One that is open to others is left as it is: the next call would empty it.
+fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Finding, bool) {
+    if let Some(finding) = platform::access(directory).and_then(|access| judge_access(directory, access)) {
+        return (finding, false);
+    }
+    if let Err(why) = cache::prepare(directory) {
+        return (Finding::warning("cache", format!("not used: {why}"), ELSEWHERE), false);
+    }
+    if let Some(cache) = cache {
+        match cache.load() {
+            Loaded::Entry(found) => *entry = found,
+            Loaded::Miss => {}
+            Loaded::Distrusted(why) | Loaded::Unusable(why) => {
+                return (Finding::warning("cache", format!("not used: {why}"), "run `ws1-token forget`"), true);
+            }
+        }
+    }
+    let mode = platform::access(directory).map(|access| access.mode);
+    let count = cache::identities(directory).len();
+    (judge_directory(directory, mode, count, platform::network_file_system(directory)), true)
+}
+
+/// What is wrong with the directory's owner or mode, if anything.
+fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
+    let shown = directory.display();
+    if access.is_foreign {
+        let text = format!("not used: `{shown}` belongs to another user");
+        return Some(Finding::warning("cache", text, ELSEWHERE));
+    }
+    if access.mode & 0o022 != 0 {
+        let text = format!(
+            "not used: `{shown}` is writable by others (mode {:04o}); the next call empties it and closes it to them",
+            access.mode
+        );
+        return Some(Finding::warning("cache", text, format!("run `chmod 700 {shown}`")));
+    }
+    None
+}
+
+/// A directory that is used.
+fn judge_directory(directory: &Path, mode: Option<u32>, count: usize, network: Option<&str>) -> Finding {
+    let mode = mode.map_or_else(String::new, |mode| format!(", mode {mode:04o}"));
+    let entries = if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
+    let text = format!("{}{mode}, {entries}", directory.display());
+    match network {
+        Some(kind) => {
+            let text = format!("{text}, on a network file system ({kind}), where locks may not reach other machines");
+            Finding::warning("cache", text, ELSEWHERE)
+        }
+        None => Finding::ok("cache", text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The judgements on directory, lock and back-off.
+
+use super::*;
+use crate::command::doctor::finding::Level;
+use crate::entry::{Failure, FailureClass};
+
+#[test]
+fn a_directory_that_others_have_a_hand_in_is_not_used() {
+    let judge = |mode, is_foreign| {
+        let access = Access { mode, is_foreign, is_own_group: true };
+        judge_access(Path::new("/c"), access).map(|found| (found.level, found.text))
+    };
+    assert_eq!(judge(0o700, false), None);
+    assert_eq!(judge(0o755, false), None, "the program closes it by itself");
+    assert!(judge(0o770, false).is_some_and(|(level, _)| level == Level::Warning), "an own group counts here");
+    assert!(judge(0o700, true).is_some_and(|(_, text)| text.contains("belongs to another user")));
+}
+
+#[test]
+fn a_network_file_system_is_worth_a_warning() {
+    let judge = |mode, count, network| {
+        let found = judge_directory(Path::new("/c"), mode, count, network);
+        (found.level, found.text, found.fix)
+    };
+    assert_eq!(judge(Some(0o700), 1, None), (Level::Ok, "/c, mode 0700, 1 entry".to_owned(), None));
+    assert_eq!(judge(None, 0, None), (Level::Ok, "/c, 0 entries".to_owned(), None));
+    let (level, text, fix) = judge(Some(0o700), 2, Some("NFS"));
+    assert_eq!(level, Level::Warning);
+    assert_eq!(
+        text,
+        "/c, mode 0700, 2 entries, on a network file system (NFS), where locks may not reach other machines"
+    );
+    assert!(fix.unwrap().contains("WS1_TOKEN_CACHE_DIR"));
+}
+
+#[test]
+fn whoever_holds_the_lock_is_named() {
+    let text = |holder| {
+        let found = held("/c/x.lock", holder, Duration::from_secs(5));
+        assert_eq!((found.level, found.status), (Level::Failed, EXIT_TEMPORARY));
+        format!("{} | {}", found.text, found.fix.unwrap())
+    };
+    assert_eq!(
+        text(Some(42)),
+        "/c/x.lock is held by process 42 for more than 5 s | wait for process 42, or end it if it hangs"
+    );
+    assert!(text(None).starts_with("/c/x.lock is held for more than 5 s | wait for the process"));
+}
+
+#[test]
+fn a_back_off_counts_for_its_own_secret_and_its_own_time() {
+    let held = |until: i64, used: Option<u32>| {
+        let failure = Failure {
+            class: FailureClass::Denied,
+            detail: "HTTP 401".to_owned(),
+            at: wall(),
+            until: wall() + until,
+            count: 1,
+            secret: used,
+        };
+        let entry = Entry { failure: Some(failure), ..Entry::default() };
+        Machine { findings: Vec::new(), entry, guard: None, is_busy: false }.held_back(7).is_some()
+    };
+    assert!(held(60, Some(7)) && held(60, None));
+    assert!(!held(60, Some(8)), "a changed secret is tried at once");
+    assert!(!held(-1, Some(7)) && !held(90_000, Some(7)));
+}

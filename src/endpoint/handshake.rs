@@ -1,0 +1,211 @@
+//! A TLS handshake that remembers which certificates were presented, so that an unknown issuer can be named.
+//!
+//! The certificates are verified as for every request; that they are remembered makes none of them trusted. The
+//! library's own client gives them away only after a success.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore,
+    SignatureScheme, StreamOwned,
+};
+
+use super::HttpEndpoint;
+use super::certificate::Certificate;
+use super::client::explain_io;
+use super::probe::Duplex;
+use crate::error::{Cause, Error};
+
+/// What came of a handshake.
+pub(crate) struct Handshake {
+    /// The certificates that were presented, the server's own first; empty if it did not get that far.
+    pub(crate) chain: Vec<Certificate>,
+    /// Success, or why not.
+    pub(crate) outcome: Result<Secured, TlsFailure>,
+}
+
+/// A connection over which something could be sent.
+pub(crate) struct Secured {
+    /// The protocol's name.
+    pub(crate) version: &'static str,
+    /// The connection.
+    pub(super) stream: StreamOwned<ClientConnection, Box<dyn Duplex>>,
+}
+
+/// Why there is no secure connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TlsFailure {
+    /// Because of the certificate.
+    Untrusted(Distrust),
+    /// Because of anything else.
+    Broken(String),
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Distrust {
+    /// Nobody trusts its issuer.
+    UnknownIssuer,
+    /// A trusted authority has its issuer's name, but another key.
+    OtherKey,
+    /// It is for these names only.
+    WrongName(Vec<String>),
+    /// It ended at this Unix second.
+    Expired(i64),
+    /// It begins at this Unix second.
+    NotYet(i64),
+    /// Anything else, in the library's words.
+    Other(String),
+}
+
+/// Asks the real verifier, and remembers what it was asked about.
+#[derive(Debug)]
+struct Recorder {
+    /// The real verifier.
+    verifier: Arc<WebPkiServerVerifier>,
+    /// What was presented, in the order of the chain.
+    presented: Mutex<Vec<Certificate>>,
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let chain = std::iter::once(end_entity).chain(intermediates).map(|der| Certificate::read(der)).collect();
+        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+impl HttpEndpoint<'_> {
+    /// Makes the handshake with a host; an error says why none could even be begun.
+    pub(super) fn handshake_with(&self, mut stream: Box<dyn Duplex>, host: &str) -> Result<Handshake, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::System {
+            what: "cannot verify any certificate",
+            source: Cause::new(error.to_string()),
+        };
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let verifier = verifier.build().map_err(|error| failed(&error))?;
+        let recorder = Arc::new(Recorder { verifier, presented: Mutex::default() });
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>)
+            .with_no_client_auth();
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(&error))?;
+        let mut tls = ClientConnection::new(Arc::new(config), name).map_err(|error| failed(&error))?;
+        let outcome = match tls.complete_io(&mut stream) {
+            Err(error) => Err(explain(&error)),
+            Ok(_) if tls.is_handshaking() => Err(TlsFailure::Broken("the connection ended".to_owned())),
+            Ok(_) => {
+                let version = match tls.protocol_version() {
+                    Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+                    _ => "TLS 1.3",
+                };
+                Ok(Secured { version, stream: StreamOwned::new(tls, stream) })
+            }
+        };
+        let chain = std::mem::take(&mut *recorder.presented.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Handshake { chain, outcome })
+    }
+}
+
+/// Sorts the failures of a handshake.
+fn explain(error: &io::Error) -> TlsFailure {
+    let broken = |words: &str| TlsFailure::Broken(words.to_owned());
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(error)) => TlsFailure::Untrusted(distrust(error)),
+        Some(rustls::Error::InvalidMessage(_)) => broken("what answers does not speak TLS"),
+        Some(rustls::Error::AlertReceived(alert)) => TlsFailure::Broken(format!("the server refuses: {alert:?}")),
+        Some(rustls::Error::PeerIncompatible(_)) => broken("the server offers neither TLS 1.2 nor 1.3 as it is safe"),
+        Some(error) => TlsFailure::Broken(error.to_string()),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => broken("the connection ended during the handshake"),
+        None => TlsFailure::Broken(explain_io(error).cause().to_string()),
+    }
+}
+
+/// Sorts what can be wrong with a certificate.
+fn distrust(error: &CertificateError) -> Distrust {
+    let seconds = |time: &UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match error {
+        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        CertificateError::BadSignature => Distrust::OtherKey,
+        CertificateError::ExpiredContext { not_after, .. } => Distrust::Expired(seconds(not_after)),
+        CertificateError::NotValidYetContext { not_before, .. } => Distrust::NotYet(seconds(not_before)),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            Distrust::WrongName(presented.iter().map(|name| bare(name)).collect())
+        }
+        other => Distrust::Other(other.to_string()),
+    }
+}
+
+/// The name in `DnsName("acme.example.com")`, the library's way to write one.
+fn bare(presented: &str) -> String {
+    let name = presented.split_once('(').map_or(presented, |(_, name)| name);
+    name.trim_end_matches(')').trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bare() {
+        for (presented, name) in [
+            ("DnsName(\"*.acme.example.com\")", "*.acme.example.com"),
+            ("IpAddress(127.0.0.1)", "127.0.0.1"),
+            ("DirectoryName", "DirectoryName"),
+        ] {
+            assert_eq!(bare(presented), name);
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificates_fault_is_told_apart() {
+        let io = |error: rustls::Error| explain(&io::Error::new(io::ErrorKind::InvalidData, error));
+        let incompatible = rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13);
+        assert_eq!(
+            io(incompatible),
+            TlsFailure::Broken("the server offers neither TLS 1.2 nor 1.3 as it is safe".to_owned())
+        );
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
+        assert_eq!(io(alert), TlsFailure::Broken("the server refuses: HandshakeFailure".to_owned()));
+        let expired = rustls::Error::InvalidCertificate(CertificateError::Revoked);
+        assert!(matches!(io(expired), TlsFailure::Untrusted(Distrust::Other(_))));
+    }
+}
