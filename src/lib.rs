@@ -28,6 +28,7 @@
 //! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks, `completions/` with the shells' scripts |
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
+//! | `bench/` | what a call costs, against what; the budgets and their guard |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
 //!
 //! # Invariants

@@ -24,6 +24,12 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Bytes of response headers that are read at most.
 const HEADER_LIMIT: usize = 16 * 1024;
 
+/// Bytes of what is received that are held at once: the headers have to fit.
+const INPUT_BUFFER: usize = 2 * HEADER_LIMIT;
+
+/// Bytes of what is sent that are held at once: the headers have to fit, among them a client secret of 16 KiB in base64.
+const OUTPUT_BUFFER: usize = 64 * 1024;
+
 /// Bytes of a response body that are read at most.
 const BODY_LIMIT: u64 = 256 * 1024;
 
@@ -59,6 +65,8 @@ impl HttpEndpoint<'_> {
             .timeout_resolve(Some(CONNECT_LIMIT.min(limit)))
             .timeout_connect(Some(CONNECT_LIMIT.min(limit)))
             .max_response_header_size(HEADER_LIMIT)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
             .max_idle_connections(0)
             .accept_encoding("identity")
             .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
