@@ -116,7 +116,7 @@ fn tokens(
     };
     let identity = endpoint.profile.identity();
     let held_back = machine.held_back(fingerprint(&identity, &secret));
-    let (finding, issued) = tenant::token(context, endpoint, &secret, held_back, time);
+    let (finding, issued) = tenant::token(context, endpoint, &secret, held_back.as_ref(), time);
     let mut findings = vec![finding];
     let Some(issued) = issued else {
         findings.extend(skipped(&["refresh", "api"], "not tried, no token"));

@@ -123,7 +123,7 @@ pub(super) fn token(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    held_back: Option<(String, i64)>,
+    held_back: Option<&(String, i64)>,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
@@ -135,7 +135,7 @@ pub(super) fn token(
     context.log.step(|| format!("asking {} ({})", profile.token_url, grant.name()));
     match endpoint.ask(&grant, secret, limit) {
         Ok(Asked { issued: Ok(issued), .. }) => {
-            let left = held_back.as_ref().map(|(failure, pause)| (failure.as_str(), *pause));
+            let left = held_back.map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
         Ok(Asked { answer, issued: Err((refusal, cause)) }) => {
