@@ -5,11 +5,14 @@ set -eu
 
 usage() {
     cat <<'END'
-Usage: ./install.sh [--prefix DIR] [--try] [--uninstall] [--help]
+Usage: ./install.sh [--prefix DIR] [--keychain] [--try] [--uninstall] [--help]
 
-Builds ws1-token and installs it, with shell completions, for the user who runs this. Needs cargo, not root.
+Builds ws1-token and installs it, with manual pages and shell completions, for the user who runs this. Needs cargo,
+not root.
 
   --prefix DIR   install below DIR instead of ~/.local
+  --keychain     build it so that it can keep client secrets in this system's key store: the Keychain on
+                 macOS, elsewhere a Secret Service such as gnome-keyring; also with --try
   --try          install into a temporary place, show the program at work against an emulated tenant
                  on this machine, and remove everything again
   --uninstall    remove what an installation put below the prefix
@@ -24,12 +27,15 @@ BASH_COMPLETION=share/bash-completion/completions/ws1-token
 ZSH_COMPLETION=share/zsh/site-functions/_ws1-token
 FISH_COMPLETION=share/fish/vendor_completions.d/ws1-token.fish
 SCHEMA=share/ws1-token/config.schema.json
+# And the manual pages ws1-token.1 and ws1-token-COMMAND.1, as many as there are.
+MANUAL=share/man/man1
 # Lists the directories that did not exist before, so that `--uninstall` removes those and no others.
 RECORD=share/ws1-token/created-directories
 
 main() {
     action=install
     prefix=
+    keychain=
     while [ $# -gt 0 ]; do
         case $1 in
             --prefix)
@@ -37,6 +43,7 @@ main() {
                 shift
                 ;;
             --prefix=*) take_prefix "${1#--prefix=}" ;;
+            --keychain) keychain=yes ;;
             --try) choose try ;;
             --uninstall) choose uninstall ;;
             --help | -h)
@@ -47,6 +54,7 @@ main() {
         esac
         shift
     done
+    [ -z "$keychain" ] || [ "$action" != uninstall ] || misuse "--keychain is about building: leave it out"
     unset CDPATH
     source=$(cd -- "$(dirname -- "$0")" && pwd)
     scratch=
@@ -160,16 +168,27 @@ has_target() {
     libraries=$(cd "$source" && rustc --print target-libdir --target "$1" 2>/dev/null) && [ -d "$libraries" ]
 }
 
-# Builds one package; the binary is in `$target_dir/$target/release` then.
+# Builds the program, with the key store's library if it was asked for.
+build_program() {
+    if [ -n "$keychain" ]; then
+        build ws1-token "$target, with key store support" --features keychain
+    else
+        build ws1-token "$target"
+    fi
+}
+
+# build PACKAGE TITLE OPTIONS...: builds one package; the binary is in `$target_dir/$target/release` then.
 build() {
-    say "Building $1 for $target"
+    package=$1
+    say "Building $package for $2"
+    shift 2
     (
         cd "$source"
         if [ "$target" != "$host" ]; then
             # ring has C in it, which must be compiled for the same C library.
             export "CC_$(printf %s "$target" | tr - _)=musl-gcc"
         fi
-        cargo build --quiet --release --locked --package "$1" --target "$target" --target-dir "$target_dir"
+        cargo build --quiet --release --locked --package "$package" --target "$target" --target-dir "$target_dir" "$@"
     ) || die "the build failed"
 }
 
@@ -177,7 +196,7 @@ build() {
 
 install() {
     prepare_build
-    build ws1-token
+    build_program
     put_in_place
     describe
 }
@@ -192,16 +211,32 @@ put_in_place() {
     place "$ZSH_COMPLETION" 644 "$prefix/$BINARY" completions zsh
     place "$FISH_COMPLETION" 644 "$prefix/$BINARY" completions fish
     say "Installed completions for bash, zsh and fish in $prefix/share"
+    place_manual
     if [ -f "$source/src/config/config.schema.json" ]; then
         place "$SCHEMA" 644 cat "$source/src/config/config.schema.json"
         say "Installed $prefix/$SCHEMA, for editors"
     fi
 }
 
+# Puts the manual pages in place, and removes those that an older version had and this one has not.
+place_manual() {
+    pages=0
+    for page in "$source/man/ws1-token.1" "$source/man"/ws1-token-*.1; do
+        # Without any, a pattern stands for itself.
+        [ -f "$page" ] || continue
+        place "$MANUAL/${page##*/}" 644 cat "$page"
+        pages=$((pages + 1))
+    done
+    for page in "$prefix/$MANUAL"/ws1-token-*.1; do
+        [ ! -f "$page" ] || [ -f "$source/man/${page##*/}" ] || rm -f "$page"
+    done
+    [ "$pages" -eq 0 ] || say "Installed $pages manual pages in $prefix/$MANUAL: man ws1-token"
+}
+
 # Makes the directories, and adds those it had to make to the record.
 make_directories() {
     created=
-    for file in "$RECORD" "$BINARY" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION"; do
+    for file in "$RECORD" "$BINARY" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MANUAL/ws1-token.1"; do
         make_directory "$(dirname "$prefix/$file")"
     done
     [ ! -f "$prefix/$RECORD" ] || created=$created$(cat "$prefix/$RECORD")
@@ -232,7 +267,7 @@ place() {
 
 # Says what to do next.
 describe() {
-    say "ws1-token $("$prefix/$BINARY" --version | sed 's/.* //') is installed."
+    say "ws1-token $("$prefix/$BINARY" -V | sed 's/.* //')${keychain:+ with key store support} is installed."
     case :$PATH: in
         *":$prefix/bin:"*) ;;
         *) advise_path ;;
@@ -260,15 +295,23 @@ quoted() {
 uninstall() {
     removed=0
     for file in "$BINARY" "$GIT_HELPER" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$SCHEMA"; do
-        if [ -e "$prefix/$file" ] || [ -L "$prefix/$file" ]; then
-            rm -f "$prefix/$file"
-            say "Removed $prefix/$file"
-            removed=$((removed + 1))
-        fi
+        remove "$prefix/$file"
+    done
+    for page in "$prefix/$MANUAL/ws1-token.1" "$prefix/$MANUAL"/ws1-token-*.1; do
+        remove "$page"
     done
     remove_directories
     [ "$removed" -gt 0 ] || say "Nothing of ws1-token is installed in $prefix."
     tell_what_stays
+}
+
+# Removes a file if it is there, and counts it.
+remove() {
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        rm -f "$1"
+        say "Removed $1"
+        removed=$((removed + 1))
+    fi
 }
 
 # Removes the directories of the record, unless something else is in them by now.
@@ -294,7 +337,7 @@ tell_what_stays() {
             cache=${XDG_CACHE_HOME:-$home/.cache}
             ;;
     esac
-    say "Left alone: profiles in $config/ws1-token, cached tokens in $cache/ws1-token."
+    say "Left alone: profiles in $config/ws1-token, cached tokens in $cache/ws1-token, and secrets in the key store."
 }
 
 # --- trying --------------------------------------------------------------------------------------
@@ -305,8 +348,8 @@ try() {
     scratch=$(cd "$scratch" && pwd)
     world=$scratch/home
     prefix=$scratch/prefix
-    build ws1-token
-    build ws1-emulator
+    build_program
+    build ws1-emulator "$target"
     say "Installing into a temporary place"
     put_in_place >/dev/null
     mkdir "$world" "$world/tmp"

@@ -14,7 +14,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::cache::{Loaded, Store};
+use crate::cache::{Loaded, Store, checksum};
 use crate::clock::{Clock, Now};
 use crate::config::Profile;
 use crate::endpoint::{Endpoint, EndpointError};
@@ -22,9 +22,11 @@ use crate::entry::{Ask, Entry, Failure, FailureClass, NO_GAIN_PAUSE, Verdict};
 use crate::error::{Cause, Error};
 use crate::grant::{Grant, Issued, Refusal};
 use crate::lock::Tried;
-use crate::log::Log;
-use crate::secret::{COMMAND_LIMIT, Secret, SecretError, fingerprint};
+use crate::log::{Log, RENEWING};
+use crate::secret::{COMMAND_LIMIT, Secret, fingerprint};
 use crate::token::{ASSUMED_LIFE, FLOOR, Freshness, Token};
+
+mod login;
 
 /// How long another process's renewal is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
@@ -86,7 +88,7 @@ impl Served {
         self.now.saturating_add(self.remaining)
     }
 
-    /// A short name for the token that tells it from another and gives nothing of it away.
+    /// A short name for the token that tells it from another: 32 bits, useless for guessing a token of hundreds.
     pub(crate) fn mark(&self) -> String {
         mark(&self.access_token)
     }
@@ -94,7 +96,7 @@ impl Served {
 
 /// See [`Served::mark`].
 fn mark(access_token: &Secret) -> String {
-    format!("{:08x}", fingerprint("mark", access_token))
+    format!("{:08x}", checksum(access_token.expose().as_bytes()))
 }
 
 /// Leave to write the entry, as far as it can be had.
@@ -118,7 +120,7 @@ pub(crate) struct Broker<'a, S> {
     /// Who issues it.
     pub(crate) endpoint: &'a dyn Endpoint,
     /// Where warnings go.
-    pub(crate) log: &'a Log,
+    pub(crate) log: &'a Log<'a>,
     /// The identity's hash, the salt of fingerprints.
     pub(crate) identity: &'a str,
 }
@@ -129,12 +131,18 @@ impl<S: Store> Broker<'_, S> {
         let started = self.clock.elapsed();
         let mut entry = self.load();
         let ask = insist(want, &entry);
+        let mut waiting = None;
         loop {
             let freshness = match self.settle(&entry, &ask) {
                 ControlFlow::Continue(freshness) => freshness,
                 ControlFlow::Break(answer) => return answer,
             };
-            match self.store.try_lock() {
+            let tried = self.store.try_lock();
+            if !matches!(tried, Tried::Busy) {
+                // What follows may start a secret command, which has the terminal to itself.
+                waiting = None;
+            }
+            match tried {
                 Tried::Held(guard) => return self.renew(&Leave::Locked(guard), &ask, started),
                 Tried::Unsupported(guard, why) if freshness == Freshness::Expired => {
                     self.log.warn(&format!("the cache cannot be locked, tokens may be fetched twice ({why})"));
@@ -152,6 +160,7 @@ impl<S: Store> Broker<'_, S> {
             if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT {
                 return self.old_token_or(&entry, &ask, self.lock_error(started));
             }
+            waiting.get_or_insert_with(|| self.log.waiting(|| RENEWING.to_owned()));
             self.clock.sleep(Duration::from_millis(5) + self.clock.jitter(Duration::from_millis(45)));
             entry = self.load();
         }
@@ -261,10 +270,7 @@ impl<S: Store> Broker<'_, S> {
         })?;
         let left = RUN_LIMIT.saturating_sub(self.clock.elapsed().saturating_sub(started));
         self.log.step(|| format!("reading the client secret ({})", source.describe()));
-        source.read(left.min(COMMAND_LIMIT)).map_err(|SecretError { cause, hint }| match hint {
-            Some(hint) => Error::Secret { profile: self.profile.name.clone(), source: cause, hint },
-            None => Error::System { what: "cannot read the client secret", source: cause },
-        })
+        source.read_for(&self.profile.name, left.min(COMMAND_LIMIT))
     }
 
     /// Asks the tenant: by the refresh token where that is possible and safe, else by the client's credentials.
@@ -285,6 +291,7 @@ impl<S: Store> Broker<'_, S> {
             let left = limit.saturating_sub(self.clock.elapsed().saturating_sub(begun));
             let now = self.clock.now();
             self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
+            let _waiting = self.log.waiting(|| format!("waiting for {} …", self.profile.token_url.origin.authority()));
             self.endpoint.request(grant, secret, left.max(Duration::from_millis(500))).map(|issued| (issued, now))
         };
         if entry.refresh_in_flight || !self.profile.use_refresh_token || matches!(leave, Leave::Unlocked(_)) {
@@ -392,11 +399,7 @@ impl<S: Store> Broker<'_, S> {
             });
         }
         self.save(leave, &entry);
-        let error = match (class, error) {
-            (Some(class), error) => self.failure_error(class, error.into_cause(), pause),
-            (None, error) => error.into_error(self.profile),
-        };
-        self.old_token_or(&entry, ask, error)
+        self.old_token_or(&entry, ask, self.endpoint_error(error, pause))
     }
 
     /// Stores the entry as far as there is leave to; a cache that cannot be written never prevents a token.
@@ -430,6 +433,14 @@ impl<S: Store> Broker<'_, S> {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(" ({cause})"));
         self.log.warn(&format!("{error}{cause}; using the cached token, {} s left", served.remaining));
         Ok(served)
+    }
+
+    /// The error of a request that brought no token; the next attempt is `pause` seconds away.
+    fn endpoint_error(&self, error: EndpointError, pause: i64) -> Error {
+        match error.class() {
+            Some(class) => self.failure_error(class, error.into_cause(), pause),
+            None => error.into_error(self.profile),
+        }
     }
 
     /// The error of a failure class.

@@ -24,8 +24,13 @@ const ENTRY_LIMIT: usize = 64 * 1024;
 /// Age in seconds after which somebody's left temporary file is removed.
 const STALE: i64 = 3600;
 
-/// The checksum of entries.
-const CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISO_HDLC);
+/// The checksum with its smallest table: the larger ones save instructions, but take as long to be fetched, and 15 KB.
+const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// The checksum of entries: tells two texts apart, and hides neither.
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
 
 /// Text before the checksum, and between the checksum and the entry.
 const FRAME: (&str, &str, &str) = ("{\"checksum\":\"", "\",\"entry\":", "}\n");
@@ -96,6 +101,16 @@ impl Cache {
     /// Path of the entry file, for messages.
     pub(crate) fn entry_path(&self) -> Option<PathBuf> {
         self.dir.as_ref().map(|dir| dir.join(self.entry_name()))
+    }
+
+    /// What a person should know about an entry that is no entry to [`Store::load`]; `None` if there is none at all.
+    pub(crate) fn why_missed(&self) -> Option<String> {
+        let path = self.dir.as_ref()?;
+        match PrivateDir::open(path).ok()? {
+            Some(dir) if dir.modified(&self.entry_name()).is_some() => Some("the cache entry is damaged".to_owned()),
+            None if path.is_dir() => Some(format!("`{}` is writable by others", path.display())),
+            _ => None,
+        }
     }
 
     /// Removes the entry. The lock file stays: it may be held.
@@ -299,7 +314,7 @@ fn encode(entry: &Entry, identity: &str) -> Vec<u8> {
 
 /// Puts an entry's text behind its checksum.
 fn seal(body: &str) -> Vec<u8> {
-    let checksum = CRC.checksum(body.as_bytes());
+    let checksum = checksum(body.as_bytes());
     format!("{}{checksum:08x}{}{body}{}", FRAME.0, FRAME.1, FRAME.2).into_bytes()
 }
 
@@ -308,7 +323,7 @@ fn decode(bytes: &[u8], identity: &str) -> Option<Entry> {
     let rest = bytes.strip_prefix(FRAME.0.as_bytes())?;
     let (checksum, rest) = rest.split_at_checked(8)?;
     let body = rest.strip_prefix(FRAME.1.as_bytes())?.strip_suffix(FRAME.2.as_bytes())?;
-    if format!("{:08x}", CRC.checksum(body)).as_bytes() != checksum {
+    if format!("{:08x}", self::checksum(body)).as_bytes() != checksum {
         return None;
     }
     let wire: Wire = serde_json::from_slice(body).ok()?;

@@ -5,20 +5,27 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::{Overrides, Preset};
 
 mod arguments;
+mod examples;
+#[cfg(test)]
+mod man;
 mod quick;
 
-pub(crate) use arguments::parse;
+pub(crate) use arguments::{Mistake, parse};
+
+/// The version and what else there is to say of a build, as `build.rs` writes it down.
+const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 
 /// Hands a Workspace ONE Access (Omnissa Access) API token to whatever asks for one.
 ///
 /// It serves the token from a cache, renews it near expiry, and speaks the caller's own protocol.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "ws1-token", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+#[command(name = "ws1-token", version, long_version = BUILD, max_term_width = 100)]
+#[command(after_help = examples::MAIN, after_long_help = examples::MAIN_LONG)]
 pub(crate) struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
@@ -39,7 +46,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Keep tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Ask this tenant: a host, host:port or URL [env: WS1_TOKEN_TENANT]
     #[arg(long, global = true, value_name = "URL")]
@@ -59,52 +66,52 @@ pub(crate) struct Globals {
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub(crate) enum Command {
     /// Print the token
-    #[command(after_help = GET_EXAMPLES)]
+    #[command(after_help = examples::GET)]
     Get(Get),
     /// Answer kubectl as an exec credential plugin
-    #[command(after_help = KUBECTL_EXAMPLES)]
+    #[command(after_help = examples::KUBECTL)]
     Kubectl,
     /// Answer git as a credential helper
-    #[command(after_help = GIT_EXAMPLES)]
+    #[command(after_help = examples::GIT)]
     Git(Git),
     /// Answer Bazel, and every tool that asks for a URL's headers, as a credential helper
-    #[command(after_help = BAZEL_EXAMPLES)]
+    #[command(after_help = examples::BAZEL)]
     Bazel(Bazel),
     /// Answer Terraform as a credentials helper
-    #[command(after_help = TERRAFORM_EXAMPLES)]
+    #[command(after_help = examples::TERRAFORM)]
     Terraform(Terraform),
     /// Answer Google's client libraries as an executable credential source
-    #[command(after_help = GOOGLE_EXAMPLES)]
+    #[command(after_help = examples::GOOGLE)]
     Google,
     /// Run curl against the tenant or an allowed host, with the token handed over through a pipe
-    #[command(after_help = CURL_EXAMPLES, override_usage = "ws1-token curl [OPTIONS] <PATH|URL> [CURL ARGS]...")]
+    #[command(after_help = examples::CURL, override_usage = "ws1-token curl [OPTIONS] <PATH|URL> [CURL ARGS]...")]
     Curl(Curl),
     /// Run a command with the token in its environment
-    #[command(after_help = EXEC_EXAMPLES)]
+    #[command(after_help = examples::EXEC)]
     Exec(Exec),
     /// Create or update a profile: ask for what is missing, get a token to prove it, store it
-    #[command(after_help = LOGIN_EXAMPLES)]
+    #[command(after_help = examples::LOGIN)]
     Login(Login),
     /// Drop the cached token and the stored client secret
-    #[command(after_help = LOGOUT_EXAMPLES)]
+    #[command(after_help = examples::LOGOUT)]
     Logout(Logout),
     /// Drop the cached token
-    #[command(after_help = FORGET_EXAMPLES)]
+    #[command(after_help = examples::FORGET)]
     Forget(Forget),
     /// Show every profile and the state of its token, without asking the tenant
-    #[command(after_help = STATUS_EXAMPLES)]
+    #[command(after_help = examples::STATUS)]
     Status(Status),
     /// Show whose token is cached and what it is good for, without asking the tenant
-    #[command(after_help = WHOAMI_EXAMPLES)]
+    #[command(after_help = examples::WHOAMI)]
     Whoami(Whoami),
     /// Check everything that a token depends on, in order, with a fix for what is wrong
-    #[command(after_help = DOCTOR_EXAMPLES)]
+    #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
     /// Print the exact configuration for a caller, or apply it through the caller's own tool
-    #[command(after_help = SETUP_EXAMPLES)]
+    #[command(after_help = examples::SETUP)]
     Setup(Setup),
     /// Print a completion script for a shell
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),
 }
 
@@ -114,13 +121,13 @@ pub(crate) struct Get {
     /// How to print it; `token` if this is not given
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
-    /// Write to this file instead, atomically and with mode 0600; the bare token without a newline unless --format is given
+    /// Write to this file, atomically, mode 0600; without --format the bare token, no newline
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Renew unless the token lives at least this long: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "0", hide_default_value = true)]
     pub(crate) min_ttl: i64,
-    /// Renew even if the cached token is fresh; if that fails, a cached token that is still valid is printed with a warning
+    /// Renew even if the cached token is fresh; if that fails, a valid one is printed with a warning
     #[arg(long)]
     pub(crate) force_refresh: bool,
 }
@@ -257,7 +264,7 @@ pub(crate) struct Logout {
     /// The profile; without it the default one
     #[arg(value_name = "NAME", conflicts_with = "profile")]
     pub(crate) name: Option<String>,
-    /// Revoke the tokens at the tenant first, where it offers that
+    /// Revoke the tokens at the tenant too, where it offers that
     #[arg(long)]
     pub(crate) revoke: bool,
 }
@@ -334,7 +341,28 @@ pub(crate) enum Caller {
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
+    pub(crate) shell: Shell,
+    /// Asked by the scripts: what can stand in the place of this word
+    #[arg(long, value_name = "WORD", hide = true)]
+    pub(crate) word: Option<OsString>,
+    /// The words before it
+    #[arg(value_name = "WORDS", last = true, hide = true, requires = "word")]
+    pub(crate) before: Vec<OsString>,
+}
+
+/// A shell that there is a completion script for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// `ws1-token` in ~/.local/share/bash-completion/completions; bash 3.2 or later
+    Bash,
+    /// `_ws1-token` in a directory of `fpath`
+    Zsh,
+    /// `ws1-token.fish` in ~/.config/fish/completions
+    Fish,
+    /// Lines of $PROFILE
+    Powershell,
+    /// In rc.elv: eval (ws1-token completions elvish | slurp)
+    Elvish,
 }
 
 impl Globals {
@@ -349,148 +377,3 @@ impl Globals {
         }
     }
 }
-
-/// End of the main help page.
-const EXAMPLES: &str = "\
-Examples:
-  ws1-token login                                  make a profile
-  ws1-token get                                    print the token of the default profile
-  ws1-token curl /SAAS/jersey/manager/api/scim/Users
-  ws1-token --profile prod exec -- ./report.sh     with the token in WS1_ACCESS_TOKEN
-  ws1-token doctor                                 when something is wrong
-
-There is no option that takes a secret: it comes from a file, the environment or a command, as the
-profile says. Configuration: ws1-token/config.json in your configuration directory.
-Exit status: 0 answered, 1 system failure, 2 change the command or the profile, 3 retry later,
-4 the tenant denied the client, 5 the tenant did not answer with a usable token.";
-
-/// End of the page of `get`.
-const GET_EXAMPLES: &str = "\
-Examples:
-  TOKEN=$(ws1-token get)
-  curl -K <(ws1-token get --format curl) https://acme.example.com/SAAS/jersey/manager/api/scim/Users
-  ws1-token get --min-ttl 30m --format json
-  ws1-token get --output /run/prometheus/ws1.token";
-
-/// End of the page of `kubectl`.
-const KUBECTL_EXAMPLES: &str = "\
-Example:
-  kubectl config set-credentials ws1 --exec-command=ws1-token --exec-arg=kubectl \\
-    --exec-api-version=client.authentication.k8s.io/v1 --exec-interactive-mode=Never
-
-The profile comes from --profile (a further --exec-arg), or from `profile` in the cluster's
-client.authentication.k8s.io/exec extension where provideClusterInfo is on.";
-
-/// End of the page of `git`.
-const GIT_EXAMPLES: &str = "\
-Example:
-  git config --global credential.https://git.example.com.helper \"$(command -v ws1-token) git\"
-
-It answers for the tenant's own host and for `hosts` of the profile, and for no other.
-For git 2.46 to 2.53 also set http.https://git.example.com/.postBuffer 52428800: those versions
-drop the token from pushes larger than that buffer.";
-
-/// End of the page of `bazel`.
-const BAZEL_EXAMPLES: &str = "\
-Bazel's option takes a path without arguments, so give it the link bazel-credential-ws1 (.bazelrc):
-  common --credential_helper=build.example.com=/path/to/bazel-credential-ws1
-
-It reads {\"uri\": URL} on standard input. A URL that is neither the tenant's nor of `hosts` of the
-profile is an error.";
-
-/// End of the page of `terraform`.
-const TERRAFORM_EXAMPLES: &str = "\
-Link terraform-credentials-ws1 in ~/.terraform.d/plugins to ws1-token, and in ~/.terraformrc:
-  credentials_helper \"ws1\" { args = [\"--profile\", \"prod\"] }
-
-It answers for the tenant's own host and for `hosts` of the profile, and for no other.";
-
-/// End of the page of `google`.
-const GOOGLE_EXAMPLES: &str = "\
-In the credential configuration, with GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1:
-  \"credential_source\": { \"executable\": { \"command\": \"/path/to/ws1-token google\" } }
-
-A failure is an answer too, with exit status 0: the libraries read its message from there.";
-
-/// End of the page of `curl`.
-const CURL_EXAMPLES: &str = "\
-Examples:
-  ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent
-  ws1-token curl https://api.example.com/v1/jobs -X POST -d @job.json
-
-The exit status is curl's. Your .curlrc is not read. Arguments that would show the token or hand it
-to another host are refused: -v, -k, --location-trusted, a further URL before --next.";
-
-/// End of the page of `exec`.
-const EXEC_EXAMPLES: &str = "\
-Examples:
-  ws1-token exec -- ./report.sh
-  ws1-token exec --var TF_VAR_token -- terraform apply
-
-The exit status is the command's. The token stays valid for as long as `ws1-token get` says; a
-command that runs for hours should ask again.";
-
-/// End of the page of `login`.
-const LOGIN_EXAMPLES: &str = "\
-Examples:
-  ws1-token login                                  asks for tenant, client ID, secret and scopes
-  ws1-token login prod --tenant acme.example.com --client-id ci-bot
-  pass show ci-bot | ws1-token login prod --tenant acme.example.com --client-id ci-bot --secret-stdin
-  ws1-token login insights --import ~/Downloads/service-account.json
-
-The tenant may be pasted from the browser. Nothing is stored before the tenant has issued a token;
-other profiles and the order of the file stay as they are.";
-
-/// End of the page of `logout`.
-const LOGOUT_EXAMPLES: &str = "\
-Examples:
-  ws1-token logout
-  ws1-token logout prod --revoke
-
-The profile stays, so that `ws1-token login prod` asks for the secret alone. A secret that login did
-not store (another file, a variable, a command) is left alone.";
-
-/// End of the page of `forget`.
-const FORGET_EXAMPLES: &str = "\
-Examples:
-  ws1-token forget                                 the next call gets a new token
-  ws1-token forget --all";
-
-/// End of the page of `status`.
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  ws1-token status
-  ws1-token status --json | jq -r '.[] | select(.token != \"fresh\") | .profile'";
-
-/// End of the page of `whoami`.
-const WHOAMI_EXAMPLES: &str = "\
-Examples:
-  ws1-token whoami
-  ws1-token --profile prod whoami --json
-
-The claims are read from the cached token. Nothing is verified: that is the business of whoever
-accepts the token.";
-
-/// End of the page of `doctor`.
-const DOCTOR_EXAMPLES: &str = "\
-Examples:
-  ws1-token doctor
-  ws1-token --tenant acme.example.com doctor       before there is any configuration
-  ws1-token doctor --json | jq -r '.checks[] | select(.level == \"failed\") | .fix'
-
-Each line is ✓ well, ! worth a look, ✗ to be mended, or – not tried. The exit status is that of the
-first ✗, the likeliest cause of those after it; a warning (!) leaves it 0. It asks the tenant for a
-token of its own and renews that once; what is cached is neither used nor changed.";
-
-/// End of the page of `setup`.
-const SETUP_EXAMPLES: &str = "\
-Examples:
-  ws1-token setup git git.example.com
-  ws1-token --profile prod setup kubectl --write
-
-A profile that is named here is named in the configuration too. Applied twice, the second time changes nothing.";
-
-/// End of the page of `completions`.
-const COMPLETIONS_EXAMPLES: &str = "\
-Example:
-  ws1-token completions bash > ~/.local/share/bash-completion/completions/ws1-token";

@@ -98,9 +98,58 @@ pub(crate) fn rfc3339(unix: i64) -> String {
     )
 }
 
+/// A number of seconds in words: `2 h 13 min`, `12 min`, `5 min 3 s`, `40 s`. Only as exact as a person cares for.
+pub(crate) fn span(seconds: i64) -> String {
+    let (large, small) = match seconds {
+        ..60 => ((seconds, "s"), (0, "")),
+        60..600 => ((seconds / 60, "min"), (seconds % 60, "s")),
+        600..3600 => ((seconds / 60, "min"), (0, "")),
+        3600..172_800 => ((seconds / 3600, "h"), (seconds % 3600 / 60, "min")),
+        _ => ((seconds / 86_400, "d"), (seconds % 86_400 / 3600, "h")),
+    };
+    let text = |(number, unit): (i64, &str)| format!("{number} {unit}");
+    if small.0 == 0 { text(large) } else { format!("{} {}", text(large), text(small)) }
+}
+
+/// A moment so many seconds from now, in words: `in 2 h 13 min`, `now`, `12 min ago`.
+pub(crate) fn from_now(seconds: i64) -> String {
+    match seconds {
+        1.. => format!("in {}", span(seconds)),
+        0 => "now".to_owned(),
+        _ => format!("{} ago", span(seconds.saturating_neg())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_as_exact_as_a_person_cares_for() {
+        for (seconds, text) in [
+            (1, "1 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (303, "5 min 3 s"),
+            (600, "10 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (8000, "2 h 13 min"),
+            (172_799, "47 h 59 min"),
+            (172_800, "2 d"),
+            (200_000, "2 d 7 h"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_ahead_or_past() {
+        for (seconds, text) in [(8000, "in 2 h 13 min"), (0, "now"), (-720, "12 min ago")] {
+            assert_eq!(from_now(seconds), text);
+        }
+        assert!(from_now(i64::MIN).ends_with(" ago"));
+    }
 
     #[test]
     fn times_are_written_as_utc() {

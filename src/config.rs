@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+pub(crate) mod edit;
 mod file;
 mod invalid;
 mod layers;
 mod preset;
 mod profile;
+mod stored;
 
 use file::{RawConfig, RawProfile};
-pub(crate) use layers::check_proxy;
+pub(crate) use layers::{check_client_id, check_proxy, check_scope, keychain_account};
 pub(crate) use preset::Preset;
-#[cfg(any(test, fuzzing))]
 pub(crate) use preset::token_url;
 pub(crate) use profile::{AuthStyle, Profile};
+pub(crate) use stored::{LAYERS, Stored};
 
 /// The name that a profile made of environment variables and flags alone goes by.
 const ENVIRONMENT_PROFILE: &str = "environment";

@@ -132,7 +132,7 @@ impl HttpEndpoint<'_> {
     /// Sends one request, once; gives the answer as it came and what it means.
     pub(crate) fn ask(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<Asked, EndpointError> {
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
-        let answer = self.exchange(limit, |agent| self.send(agent, grant, basic.as_ref(), secret))?;
+        let answer = self.exchange(limit, &|agent| self.send(agent, grant, basic.as_ref(), secret))?;
         let mut secrets = vec![secret];
         secrets.extend(&basic);
         if let Grant::RefreshToken(token) = grant {

@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use crate::token::{CLOCK_TOLERANCE, FLOOR, Freshness, Token};
 
 /// Longest back-off in seconds: a longer one on disk was written under another clock and is ignored.
-pub(crate) const LONGEST_BACK_OFF: i64 = 3600;
+const LONGEST_BACK_OFF: i64 = 3600;
 
 /// Seconds for which nothing is renewed after a renewal that brought nothing better.
 pub(crate) const NO_GAIN_PAUSE: i64 = 60;
@@ -108,14 +108,9 @@ impl Entry {
                 urgency => return Verdict::Renew(urgency),
             }
         }
-        match &self.failure {
-            Some(failure)
-                if within(now.wall, failure.until)
-                    && failure.at <= now.wall.saturating_add(CLOCK_TOLERANCE)
-                    && ask.overridden.as_ref() != Some(failure)
-                    && !secret_changed(failure) =>
-            {
-                Verdict::HoldBack(failure, failure.until - now.wall)
+        match self.failure.as_ref().and_then(|failure| Some((failure, failure.pause(now.wall)?))) {
+            Some((failure, pause)) if ask.overridden.as_ref() != Some(failure) && !secret_changed(failure) => {
+                Verdict::HoldBack(failure, pause)
             }
             _ => Verdict::Renew(Freshness::Expired),
         }
@@ -126,6 +121,13 @@ impl Entry {
     fn is_the_best(&self, token: &Token, remaining: i64, ask: &Ask, pausing: bool) -> bool {
         let is_new = token.life().saturating_sub(remaining) < NO_GAIN_PAUSE;
         (is_new && token.life() < ask.min_life) || (pausing && self.failure.is_none())
+    }
+}
+
+impl Failure {
+    /// Seconds until the next attempt, while there is a pause; none where the clock was set back since.
+    pub(crate) fn pause(&self, now: i64) -> Option<i64> {
+        (within(now, self.until) && self.at <= now.saturating_add(CLOCK_TOLERANCE)).then(|| self.until - now)
     }
 }
 

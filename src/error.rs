@@ -21,6 +21,9 @@ pub(crate) const EXIT_DENIED: u8 = 4;
 /// Exit status: the tenant answered, but not with a usable token.
 pub(crate) const EXIT_UNUSABLE: u8 = 5;
 
+/// Exit status: ended by Ctrl-C, as a shell tells it.
+pub(crate) const EXIT_INTERRUPTED: u8 = 128 + 2;
+
 /// A cause in words, with the cause behind it if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
@@ -109,6 +112,12 @@ pub(crate) enum Error {
         /// What to do.
         hint: String,
     },
+    /// Another process writes the configuration file and does not come to an end.
+    #[error("another ws1-token is writing `{}`", file.display())]
+    ConfigBusy {
+        /// The file.
+        file: PathBuf,
+    },
     /// There is neither a configuration file nor a profile in the environment.
     #[error("there is no configuration: `{}` does not exist", file.display())]
     NoConfig {
@@ -159,6 +168,18 @@ pub(crate) enum Error {
     /// The client secret cannot be read.
     #[error("cannot read the client secret of profile `{profile}`")]
     Secret {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: Cause,
+        /// What to do.
+        hint: String,
+    },
+    /// The client secret cannot be stored or removed.
+    #[error("cannot {verb} the client secret of profile `{profile}`")]
+    KeepSecret {
+        /// Which of the two.
+        verb: &'static str,
         /// The profile.
         profile: String,
         /// Why.
@@ -291,11 +312,47 @@ pub(crate) enum Error {
         /// Why.
         source: Cause,
     },
+    /// The cache holds no token that could be shown.
+    #[error("profile `{profile}` has {what} in the cache")]
+    NoToken {
+        /// The profile.
+        profile: String,
+        /// What it has instead, in words.
+        what: &'static str,
+        /// Why, if something is wrong with the cache.
+        source: Option<Cause>,
+    },
     /// The cached token could not be dropped.
     #[error("cannot drop the cached token of profile `{profile}`")]
     Forget {
         /// The profile.
         profile: String,
+        /// Why.
+        source: Cause,
+    },
+    /// A value that `login` cannot do without, and nobody to ask.
+    #[error("login needs {what}, and there is no terminal to ask at")]
+    NothingToAsk {
+        /// What is missing.
+        what: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A question was answered with the end of input.
+    #[error("the question was not answered; nothing was changed")]
+    NoAnswer,
+    /// Ctrl-C at a question, where it did not end the process itself.
+    #[error("interrupted")]
+    Interrupted,
+    /// The tenant did not take the tokens back.
+    #[error("tenant `{tenant}` did not revoke the tokens of profile `{profile}`, which are dropped here all the same")]
+    Revoke {
+        /// The tenant.
+        tenant: String,
+        /// The profile.
+        profile: String,
+        /// The exit status of the failure that it was.
+        status: u8,
         /// Why.
         source: Cause,
     },
@@ -319,6 +376,8 @@ impl Error {
             | Self::Spawn { .. }
             | Self::Forget { .. }
             | Self::System { .. } => EXIT_SYSTEM,
+            Self::Interrupted => EXIT_INTERRUPTED,
+            Self::Revoke { status, .. } => *status,
             Self::RelativePath { .. }
             | Self::Elevated
             | Self::ConfigUnreadable { .. }
@@ -330,13 +389,19 @@ impl Error {
             | Self::Missing { .. }
             | Self::Setting { .. }
             | Self::Secret { .. }
+            | Self::KeepSecret { .. }
             | Self::Untrusted { .. }
             | Self::BadInput { .. }
             | Self::ForeignHost { .. }
-            | Self::CurlArgument { .. } => EXIT_CONFIG,
-            Self::Unavailable { .. } | Self::Limited { .. } | Self::LockWait { .. } | Self::TooShort { .. } => {
-                EXIT_TEMPORARY
-            }
+            | Self::NoToken { .. }
+            | Self::CurlArgument { .. }
+            | Self::NothingToAsk { .. }
+            | Self::NoAnswer => EXIT_CONFIG,
+            Self::ConfigBusy { .. }
+            | Self::Unavailable { .. }
+            | Self::Limited { .. }
+            | Self::LockWait { .. }
+            | Self::TooShort { .. } => EXIT_TEMPORARY,
             Self::Denied { .. } => EXIT_DENIED,
             Self::Unusable { .. } => EXIT_UNUSABLE,
         }
@@ -348,7 +413,7 @@ impl Error {
             Self::RelativePath { name, .. } => format!("set {name} to an absolute path"),
             Self::Elevated => "remove the set-user-ID and set-group-ID bits from the program".to_owned(),
             Self::ConfigUnreadable { .. } => "check the file's permissions, or name another with --config".to_owned(),
-            Self::NoConfig { .. } => "write a profile to that file, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
+            Self::NoConfig { .. } => "run `ws1-token login`, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
                  WS1_TOKEN_CLIENT_SECRET_FILE"
                 .to_owned(),
             Self::NoHome => "name a file with --config, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
@@ -361,15 +426,20 @@ impl Error {
                 None if known.is_empty() => "add a profile to that file".to_owned(),
                 None => format!("choose one of the {}", list(known)),
             },
-            Self::Missing { hint, .. } | Self::BadInput { hint, .. } | Self::CurlArgument { hint, .. } => {
-                (*hint).to_owned()
-            }
+            Self::Missing { hint, .. }
+            | Self::BadInput { hint, .. }
+            | Self::CurlArgument { hint, .. }
+            | Self::NothingToAsk { hint, .. } => (*hint).to_owned(),
+            Self::ConfigBusy { .. } => "rerun when it is done; it holds the lock file beside that file".to_owned(),
+            Self::Revoke { .. } => "let the tokens run out, or delete the client in the tenant".to_owned(),
             Self::ConfigInvalid { hint, .. }
             | Self::Setting { hint, .. }
             | Self::Secret { hint, .. }
+            | Self::KeepSecret { hint, .. }
             | Self::Untrusted { hint, .. }
             | Self::Unavailable { hint, .. } => hint.clone(),
             Self::ForeignHost { host, .. } => format!("add `{host}` to `hosts` in the profile if it is yours"),
+            Self::NoToken { .. } => "run `ws1-token get`".to_owned(),
             Self::Limited { retry_in, .. } => format!("wait {retry_in} s"),
             Self::LockWait { .. } => {
                 "rerun; if no other ws1-token is running, check that the cache is not on a network file system"
@@ -384,13 +454,18 @@ impl Error {
             }
             Self::Spawn { program, .. } => format!("install `{program}`, or check PATH"),
             Self::Output { .. } => "check that the directory exists and that you may write to it".to_owned(),
-            Self::Stdout { .. } | Self::BrokenPipe | Self::Forget { .. } | Self::System { .. } => return None,
+            Self::Stdout { .. }
+            | Self::BrokenPipe
+            | Self::Forget { .. }
+            | Self::NoAnswer
+            | Self::Interrupted
+            | Self::System { .. } => return None,
         })
     }
 
     /// The whole report, ending in a newline; empty where nobody is left to read it.
     pub(crate) fn report(&self) -> String {
-        if matches!(self, Self::BrokenPipe) {
+        if matches!(self, Self::BrokenPipe | Self::Interrupted) {
             return String::new();
         }
         let mut lines = vec![format!("error: {self}")];

@@ -4,12 +4,13 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `build.rs` | what `--version` tells of the build |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
-//! | `cli.rs`, `cli/` | clap definitions; the argument list; the quick reading of hot command lines |
-//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services |
+//! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the manual pages in `man/`; the argument list; the quick reading of hot command lines |
+//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services; edits that keep the rest of the file |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown, and the places a client secret comes from; what people store instead |
-//! | `keychain.rs` | the platform's key store, in builds that have it |
+//! | `keychain.rs`, `keychain/` | the platform's key store, in builds that have it, and what the others say |
 //! | `origin.rs` | scheme, host, port: who may have a token |
 //! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |
 //! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
@@ -18,11 +19,13 @@
 //! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy; `doctor`'s way there step by step |
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
 //! | `clock.rs` | wall clock and boot clock |
-//! | `terminal.rs` | which streams are a person's terminal; colours |
-//! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps |
+//! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
+//! | `prompt.rs` | questions to a person, answers shown or not |
+//! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
+//! | `progress.rs` | the line that tells of a long wait, and goes again |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
-//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks |
+//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks, `completions/` with the shells' scripts |
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
@@ -46,9 +49,11 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals; nothing but `endpoint.rs` and `endpoint/` opens sockets; nothing but
-//! `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no `expose()` outside
-//! the request, the cache entry and the answers; a broken cache never prevents a token; nothing prompts but `login`.
+//! As absences: nothing but `main.rs` touches process globals, nothing but `prompt.rs` and `progress.rs` a person's
+//! terminal; nothing but `endpoint.rs` and `endpoint/` opens sockets, and `keychain/`, whose library does to ask the key
+//! store; nothing but `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no
+//! `expose()` outside the request, the cache entry, the places where `login` stores a secret, and the answers; a broken
+//! cache never prevents a token; nothing prompts but `login`, and a key store that is locked.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -72,13 +77,15 @@ mod lock;
 mod log;
 mod origin;
 mod platform;
+mod progress;
+mod prompt;
 mod protocol;
 mod proxy;
 mod secret;
 mod terminal;
 mod token;
 
-pub use platform::{Stdin, harden};
+pub use platform::{Stdin, Stdout, harden};
 
 /// Everything of the process that the program works with; `main.rs` fills it in.
 pub struct Process<'a> {
@@ -109,10 +116,10 @@ pub struct Process<'a> {
 pub fn run(process: Process<'_>) -> u8 {
     let Process { args, env, config_dir, cache_dir, home, working_dir, executable, stdin, stdout, stderr } = process;
     let env = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
-    let log = log::Log::new(stderr);
+    let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return command::usage::outcome(&error).finish(stdout, &log),
+        Err(mistake) => return command::usage::outcome(&mistake).finish(stdout, &log),
     };
     log.set_verbose(cli.globals.verbose || env("WS1_TOKEN_VERBOSE").is_some_and(|on| on != "0"));
     let overrides = cli.globals.overrides();

@@ -73,7 +73,7 @@ fn note_holder(file: &mut File) {
 }
 
 /// What the system says to one lock call.
-enum Flock {
+pub(crate) enum Flock {
     /// Ours.
     Held,
     /// Somebody else's.
@@ -85,7 +85,7 @@ enum Flock {
 }
 
 /// One non-blocking lock call. fs2 is called by its full name: std's methods of the same names would win otherwise.
-fn flock(file: &File) -> Flock {
+pub(crate) fn flock(file: &File) -> Flock {
     /// `ENOLCK`: an NFS server without a lock manager. std has no kind for it.
     const NO_LOCKS: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
     loop {

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
-use ws1_token::{Process, Stdin, harden, run};
+use ws1_token::{Process, Stdin, Stdout, harden, run};
 
 /// Runs the program.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             working_dir: &|| std::env::current_dir().ok(),
             executable: &|| std::env::current_exe().ok(),
             stdin: &mut Stdin::patient(),
-            stdout: &mut std::io::stdout(),
+            stdout: &mut Stdout::default(),
             stderr: Box::new(std::io::stderr()),
         })
     }));

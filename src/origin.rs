@@ -68,7 +68,9 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority())
+        f.write_str(if self.https { "https://" } else { "http://" })?;
+        f.write_str(&self.host)?;
+        if self.port == default_port(self.https) { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::error::Cause;
+use crate::error::{Cause, Error};
 use crate::keychain;
 use crate::platform;
 
 mod mistakes;
 
 /// Bytes of a secret that are read at most; the vendor allows 4,096.
-const SECRET_LIMIT: usize = 16 * 1024;
+pub(crate) const SECRET_LIMIT: usize = 16 * 1024;
 
 /// How long a secret command may run unless the run's own deadline is nearer.
 pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(10);
@@ -28,6 +28,11 @@ impl Secret {
     /// Wraps a text as a secret.
     pub(crate) fn new(text: String) -> Self {
         Self(text)
+    }
+
+    /// One line of text as a secret, its one trailing newline removed; `origin` is what a refusal calls it.
+    pub(crate) fn from_line(bytes: Vec<u8>, origin: &str) -> Result<Self, SecretError> {
+        check(bytes, origin)
     }
 
     /// The secret itself: for the request, the cache entry and the answer to the caller, and for nothing else.
@@ -67,6 +72,8 @@ pub(crate) enum SecretSource {
     Keychain {
         /// Under which account, see [`crate::keychain`].
         account: String,
+        /// The profile whose `login` stores it there.
+        profile: String,
     },
 }
 
@@ -82,7 +89,7 @@ pub(crate) struct SecretError {
 impl SecretSource {
     /// Reads the secret, strips one trailing newline, and refuses an empty or multi-line one.
     ///
-    /// A `command` may take `limit` at most; its standard error goes through to ours.
+    /// A `command` or the key store may take `limit` at most; the command's standard error goes through to ours.
     pub(crate) fn read(&self, limit: Duration) -> Result<Secret, SecretError> {
         let (bytes, origin) = match self {
             Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
@@ -91,9 +98,40 @@ impl SecretSource {
             Self::Command(argv) => {
                 (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
             }
-            Self::Keychain { account } => return keychain::read(account, limit),
+            Self::Keychain { account, profile } => {
+                (read_keychain(account, profile, limit)?, format!("the key store's secret for `{account}`"))
+            }
         };
         check(bytes, &origin)
+    }
+
+    /// The same for a profile, whose failure names it; `login` is the cure where the file that it stored is gone.
+    pub(crate) fn read_for(&self, profile: &str, limit: Duration) -> Result<Secret, Error> {
+        self.read(limit).map_err(|SecretError { cause, hint }| match hint {
+            Some(_) if self.is_gone(profile) => Error::Secret {
+                profile: profile.to_owned(),
+                source: cause,
+                hint: format!("run `ws1-token login {profile}`"),
+            },
+            Some(hint) => Error::Secret { profile: profile.to_owned(), source: cause, hint },
+            None => Error::System { what: "cannot read the client secret", source: cause },
+        })
+    }
+
+    /// Whether it is the file that `login` stores the secret of a profile in, and `logout` removed it.
+    pub(crate) fn is_gone(&self, profile: &str) -> bool {
+        let Self::File { path, .. } = self else { return false };
+        let own = path.file_name().is_some_and(|name| name.to_string_lossy() == stored_as(profile));
+        own && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Whether both name one file, or one account of the key store.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File { path, .. }, Self::File { path: other, .. }) => path == other,
+            (Self::Keychain { account, .. }, Self::Keychain { account: other, .. }) => account == other,
+            _ => false,
+        }
     }
 
     /// A number that changes when the secret changes; `None` for sources that are not cheap to read.
@@ -118,13 +156,17 @@ impl SecretSource {
     }
 }
 
+/// Name of the file, beside the configuration, that `login` stores the secret of a profile in.
+pub(crate) fn stored_as(profile: &str) -> String {
+    format!("{profile}.secret")
+}
+
 /// The change detector of a secret, see [`SecretSource::fingerprint`].
 pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    hash.update(salt.as_bytes());
+    let mut hash = hmac_sha256::Hash::new();
+    hash.update(salt);
     hash.update([0]);
-    hash.update(secret.expose().as_bytes());
+    hash.update(secret.expose());
     let digest = hash.finalize();
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
@@ -155,6 +197,15 @@ fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> 
         cause: Cause::new(format!("the environment variable `{name}` is not set")),
         hint: Some(format!("set {name}, or change `client_secret` in the profile")),
     })
+}
+
+/// Reads the secret of an account from the key store.
+fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8>, SecretError> {
+    let secret = keychain::read(account, limit)?.ok_or_else(|| SecretError {
+        cause: Cause::new(format!("the key store holds no secret for `{account}`")),
+        hint: Some(keychain::hint_for_missing(profile)),
+    })?;
+    Ok(secret.0.into_bytes())
 }
 
 /// Runs a secret command: nothing on its stdin, its stderr is ours, its stdout is the secret.

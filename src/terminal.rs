@@ -1,7 +1,9 @@
-//! The user's terminal: which streams are one, and colours on it. Asked only where something is shown to a person, never
-//! on the cached path.
+//! The user's terminal: which streams are one, how wide it is, colours and a passing line on it. Asked only where
+//! something is shown to a person, never on the cached path.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+
+use crate::platform;
 
 /// A standard stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,53 @@ impl Stream {
             Self::Stderr => std::io::stderr().is_terminal(),
         }
     }
+
+    /// How many columns it has; `None` where it is no terminal, or one that does not say.
+    pub(crate) fn columns(self) -> Option<usize> {
+        platform::columns(self)
+    }
+}
+
+/// Whether a terminal only prints: no colours and no way back to the start of a line. One that has no name is taken for
+/// such a one (on Windows too, where a console may not know escape sequences).
+fn is_dumb(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    env("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// Whether a line can be drawn on standard error and erased again.
+pub(crate) fn is_erasable(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    Stream::Stderr.is_terminal() && !is_dumb(env)
+}
+
+/// Columns of a terminal that does not say how many it has.
+const USUAL_COLUMNS: usize = 80;
+
+/// Draws a passing line on standard error, unless it is another job's turn on the terminal; says whether it did.
+///
+/// It ends before the last column: behind that, some terminals go on to a line that nobody would erase.
+pub(crate) fn draw(text: &str) -> bool {
+    if !platform::is_foreground() {
+        return false;
+    }
+    let columns = Stream::Stderr.columns().unwrap_or(USUAL_COLUMNS);
+    let line = format!("\r{}", cut(text, columns.saturating_sub(1)));
+    std::io::stderr().write_all(line.as_bytes()).is_ok()
+}
+
+/// Erases the line that [`draw`] drew.
+pub(crate) fn erase() {
+    if platform::is_foreground() {
+        let _ = std::io::stderr().write_all(b"\r\x1b[K");
+    }
+}
+
+/// A text of so many columns at most, without control characters; what is left out shows.
+fn cut(text: &str, columns: usize) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { '?' } else { c });
+    if text.chars().count() <= columns {
+        return clean.collect();
+    }
+    clean.take(columns.saturating_sub(1)).chain((columns > 0).then_some('…')).collect()
 }
 
 /// What a colour says: the terminal's own palette decides how it looks.
@@ -48,13 +97,15 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// By the usual conventions: terminals only; `NO_COLOR` (no-color.org) and `TERM=dumb` say no, `CLICOLOR_FORCE`
-    /// (bixense.com/clicolors) says yes.
+    /// No colours.
+    pub(crate) const PLAIN: Self = Self { coloured: false };
+
+    /// By the usual conventions: terminals only; `NO_COLOR` (no-color.org) and `TERM=dumb` or none say no,
+    /// `CLICOLOR_FORCE` (bixense.com/clicolors) says yes.
     pub(crate) fn of(stream: Stream, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let refused = env("NO_COLOR").is_some();
         let forced = env("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-        let dumb = || env("TERM").is_some_and(|term| term == "dumb");
-        Self { coloured: !refused && (forced || (stream.is_terminal() && !dumb())) }
+        Self { coloured: !refused && (forced || (stream.is_terminal() && !is_dumb(env))) }
     }
 
     /// The text in a colour, or as it is.
@@ -71,7 +122,21 @@ impl Palette {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
+
+    /// Lines for standard error with the words painted that say what each of them is.
+    pub(crate) fn paint_report(self, text: &str) -> String {
+        text.split_inclusive('\n')
+            .map(|line| match LEADS.iter().find(|(lead, _)| line.starts_with(lead)) {
+                Some((lead, colour)) => format!("{}{}", self.paint(*colour, lead), &line[lead.len()..]),
+                None => line.to_owned(),
+            })
+            .collect()
+    }
 }
+
+/// What lines of a report begin with.
+const LEADS: [(&str, Colour); 4] =
+    [("error:", Colour::Red), ("warning:", Colour::Yellow), ("  caused by:", Colour::Bold), ("hint:", Colour::Cyan)];
 
 #[cfg(test)]
 mod tests {
@@ -87,5 +152,23 @@ mod tests {
         assert_eq!(painted(&[("CLICOLOR_FORCE", "1")]), "\u{1b}[1;31mx\u{1b}[0m");
         assert_eq!(painted(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), "x");
         assert_eq!(painted(&[("CLICOLOR_FORCE", "0"), ("TERM", "dumb")]), "x");
+    }
+
+    #[test]
+    fn a_report_is_painted_where_its_lines_begin() {
+        let report = "error: no hint: here\n  caused by: x\nhint: y\nwarning: z\nError: n\n";
+        let painted = Palette { coloured: true }.paint_report(report).replace('\u{1b}', "^");
+        assert_eq!(
+            painted,
+            "^[1;31merror:^[0m no hint: here\n^[1m  caused by:^[0m x\n^[36mhint:^[0m y\n^[33mwarning:^[0m z\nError: n\n"
+        );
+        assert_eq!(Palette::PLAIN.paint_report(report), report);
+    }
+
+    #[test]
+    fn a_passing_line_fits_and_is_clean() {
+        for (columns, expected) in [(80, "wait ?[2J"), (9, "wait ?[2J"), (8, "wait ?[…"), (1, "…"), (0, "")] {
+            assert_eq!(cut("wait \u{1b}[2J", columns), expected, "{columns}");
+        }
     }
 }

@@ -35,6 +35,8 @@ pub struct Builder {
     policy: Policy,
     /// One more path to the token endpoint.
     tenant_path: Option<String>,
+    /// Whether there are discovery documents.
+    discovery: bool,
     /// Whether there is TLS.
     tls: bool,
     /// What is wrong with it.
@@ -53,6 +55,7 @@ impl Default for Builder {
             clients: BTreeMap::new(),
             policy: Policy { life: DEFAULT_LIFE, refresh_tokens: true, rotation: true, reissue: false },
             tenant_path: None,
+            discovery: true,
             tls: false,
             tls_fault: None,
             git_root: None,
@@ -98,6 +101,12 @@ impl Builder {
     /// Serves the token endpoint also at `path/auth/oauthtoken`. Paths of the form `/SAAS/t/NAME` are always served.
     pub fn tenant_path(mut self, path: impl Into<String>) -> Self {
         self.tenant_path = Some(path.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Whether there are discovery documents; true by default.
+    pub fn discovery(mut self, yes: bool) -> Self {
+        self.discovery = yes;
         self
     }
 
@@ -161,6 +170,7 @@ impl Builder {
         Shared {
             url: format!("{}://{host}", if self.tls { "https" } else { "http" }),
             tenant_path: self.tenant_path,
+            discovery: self.discovery,
             git_root: self.git_root,
             log: self.log,
             clock: Clock::default(),

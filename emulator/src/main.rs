@@ -59,6 +59,9 @@ struct Cli {
     /// Hand out an unexpired token again instead of a new one
     #[arg(long)]
     reissue: bool,
+    /// Have no discovery documents
+    #[arg(long)]
+    no_discovery: bool,
     /// Serve the bare git repositories in DIR at /git/NAME
     #[arg(long, value_name = "DIR")]
     git_root: Option<PathBuf>,
@@ -128,6 +131,7 @@ fn start(cli: &Cli, secret: &str) -> Result<Emulator, Failure> {
         .issue_refresh_tokens(!cli.no_refresh)
         .rotate_refresh_tokens(!cli.no_rotation)
         .reissue(cli.reissue)
+        .discovery(!cli.no_discovery)
         .listen(address)
         .log(cli.log);
     if let Some(root) = &cli.git_root {

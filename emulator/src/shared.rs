@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) url: String,
     /// One more path below which the tenant's token endpoint is.
     pub(crate) tenant_path: Option<String>,
+    /// Whether there are discovery documents.
+    pub(crate) discovery: bool,
     /// Where the git repositories are.
     pub(crate) git_root: Option<PathBuf>,
     /// Whether to write a line per request to standard error.

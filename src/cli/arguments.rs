@@ -3,9 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-use super::{Cli, quick};
+use super::{Cli, Command, quick};
 
 /// Global options that take a value.
 pub(super) const GLOBALS_WITH_VALUE: [&str; 6] =
@@ -19,13 +19,24 @@ const NAMES: [(&str, &[&str]); 4] = [
     ("ws1-header-value", &["get", "--format", "header-value"]),
 ];
 
+/// An argument list that is no command line of ours, or one that asks for help.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    /// What clap says.
+    pub(crate) error: clap::Error,
+    /// The command whose arguments it is about.
+    pub(crate) command: Option<String>,
+}
+
 /// Reads an argument list, its first element the name of the program.
-pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, Mistake> {
     let args = by_name(args);
     if let Some(cli) = quick::parse(&args) {
         return Ok(cli);
     }
+    let word = next_word(&args, 1).map(|at| args[at].to_string_lossy().into_owned());
     Cli::try_parse_from(set_curl_args_apart(args))
+        .map_err(|error| Mistake { error, command: word.filter(|word| Command::has_subcommand(word)) })
 }
 
 /// Puts the arguments in front that the program's name stands for.
@@ -92,10 +103,10 @@ pub(super) fn variable(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Command, Format, Get};
+    use crate::cli::{Format, Get};
 
     fn parsed(args: &[&str]) -> Result<Cli, String> {
-        parse(args.iter().map(OsString::from).collect()).map_err(|error| error.kind().to_string())
+        parse(args.iter().map(OsString::from).collect()).map_err(|mistake| mistake.error.kind().to_string())
     }
 
     #[test]

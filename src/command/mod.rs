@@ -10,7 +10,7 @@ use crate::clock::SystemClock;
 use crate::config::{Profile, Sources};
 use crate::endpoint::HttpEndpoint;
 use crate::error::{EXIT_SYSTEM, Error};
-use crate::log::Log;
+use crate::log::{Audience, Log};
 use crate::protocol;
 
 mod completions;
@@ -36,7 +36,7 @@ pub(crate) struct Context<'a> {
     /// A variable of the environment; unset and empty are the same.
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
     /// Standard error.
-    pub(crate) log: &'a Log,
+    pub(crate) log: &'a Log<'a>,
     /// The program's own file, asked for only where it is written down.
     pub(crate) executable: &'a dyn Fn() -> Option<PathBuf>,
 }
@@ -58,13 +58,24 @@ impl Outcome {
         Self { stdout: stdout.into(), report: String::new(), status: 0 }
     }
 
+    /// An answer in JSON. Control characters stand in its texts alone, and those that JSON leaves as they are become
+    /// escapes too: a terminal could take them for commands.
+    pub(crate) fn json(value: &impl serde::Serialize) -> Self {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        let escape = |c: char| {
+            let control = c.is_control() && c != '\n';
+            if control { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }
+        };
+        Self::answer(text.chars().map(escape).collect::<String>() + "\n")
+    }
+
     /// Another program's exit status.
     pub(crate) fn status(status: u8) -> Self {
         Self { stdout: Vec::new(), report: String::new(), status }
     }
 
     /// Writes the answer at once and whole, then the report; gives the exit status.
-    pub(crate) fn finish(self, stdout: &mut dyn Write, log: &Log) -> u8 {
+    pub(crate) fn finish(self, stdout: &mut dyn Write, log: &Log<'_>) -> u8 {
         let written =
             if self.stdout.is_empty() { Ok(()) } else { stdout.write_all(&self.stdout).and_then(|()| stdout.flush()) };
         log.write(&self.report);
@@ -143,6 +154,7 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
     if crate::platform::is_elevated() {
         return Error::Elevated.into();
     }
+    context.log.set_audience(audience(command));
     match command {
         Command::Get(args) => protocol::serve(context, Ok(protocol::plain::Plain::new(context, args))),
         Command::Kubectl => protocol::serve(context, protocol::kubectl::Kubectl::read(context.env)),
@@ -159,6 +171,15 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
         Command::Whoami(args) => whoami::run(context, args).into(),
         Command::Doctor(args) => doctor::run(context, args),
         Command::Setup(args) => setup::run(context, args).into(),
-        Command::Completions(args) => completions::run(args),
+        Command::Completions(args) => completions::run(context, args),
+    }
+}
+
+/// Who reads standard error of a command.
+fn audience(command: &Command) -> Audience {
+    match command {
+        Command::Kubectl | Command::Git(_) | Command::Bazel(_) | Command::Terraform(_) => Audience::Program,
+        Command::Google => Audience::Nobody,
+        _ => Audience::Person,
     }
 }

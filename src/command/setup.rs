@@ -130,7 +130,7 @@ impl Words<'_> {
 }
 
 /// A text as one word of a shell.
-fn shell_word(text: &str) -> String {
+pub(super) fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%=".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()

@@ -3,18 +3,20 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Outcome;
+use crate::cli::Mistake;
 use crate::error::EXIT_CONFIG;
 
 /// Help or version as the answer, anything else as a usage error.
-pub(crate) fn outcome(error: &clap::Error) -> Outcome {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::answer(error.to_string()),
-        _ => Outcome { stdout: Vec::new(), report: report(error), status: EXIT_CONFIG },
+pub(crate) fn outcome(mistake: &Mistake) -> Outcome {
+    match mistake.error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::answer(mistake.error.to_string()),
+        _ => Outcome { stdout: Vec::new(), report: report(mistake), status: EXIT_CONFIG },
     }
 }
 
-/// clap's first paragraph, then one hint: its suggestion, or the help page.
-fn report(error: &clap::Error) -> String {
+/// clap's first paragraph, then one hint: its suggestion, or the command's help page.
+fn report(mistake: &Mistake) -> String {
+    let Mistake { error, command } = mistake;
     let text = error.to_string();
     let what = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
@@ -31,9 +33,10 @@ fn report(error: &clap::Error) -> String {
             ContextValue::Strings(words) => words.last().cloned(),
             _ => None,
         });
-    let hint = match suggested {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => "see `ws1-token --help`".to_owned(),
+    let hint = match (suggested, command) {
+        (Some(word), _) => format!("did you mean `{word}`?"),
+        (None, Some(command)) => format!("see `ws1-token {command} --help`"),
+        (None, None) => "see `ws1-token --help`".to_owned(),
     };
     format!("{what}\nhint: {hint}\n")
 }

@@ -1,10 +1,193 @@
-//! `whoami`: the claims of the cached token as a person needs them. No network, nothing verified.
+//! `whoami`: the claims of the cached token as a person needs them. No network, nothing verified; neither the token nor
+//! its signature is shown.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{Context, Outcome};
+use crate::cache::{Cache, Loaded, Store};
+use crate::claims::Claims;
 use crate::cli::Whoami;
-use crate::error::Error;
+use crate::clock::{Clock, SystemClock, from_now, rfc3339};
+use crate::config::Profile;
+use crate::error::{Cause, Error, line};
+use crate::terminal::{Colour, Palette, Stream};
+use crate::token::{Freshness, Token};
+
+/// Seconds by which the token's own end may differ from the cache's before that is told: clocks are never the same.
+const SAME: i64 = 60;
+
+/// What follows from the audience of this service's tokens, which names the tenant and nobody else.
+const AUDIENCE: &str = "the same for every client and user of the tenant: who accepts the token must check the client";
+
+/// A token, as `--json` prints it. The fields are stable; new ones may be added.
+#[derive(Debug, Serialize)]
+struct Identity {
+    /// The profile's name.
+    profile: String,
+    /// The tenant's URL, as the profile has it.
+    tenant: String,
+    /// The OAuth client: the token's, or the profile's where the token names none.
+    client_id: String,
+    /// The name of whoever the token stands for.
+    principal: Option<String>,
+    /// `SERVICE` or `USER`, in the tenant's words.
+    principal_type: Option<String>,
+    /// What it may do.
+    scopes: Vec<String>,
+    /// Who issued it.
+    issuer: Option<String>,
+    /// Whom it is meant for.
+    audience: Vec<String>,
+    /// The tenant's own key for the principal.
+    subject: Option<String>,
+    /// RFC 3339, UTC: by the token, or by the cache where the token does not tell.
+    issued_at: String,
+    /// RFC 3339, UTC: until when it is handed out.
+    expires_at: String,
+    /// Seconds until then.
+    expires_in: i64,
+    /// `jwt`, or `opaque` for a token that says nothing about itself.
+    format: &'static str,
+    /// All claims, as they are.
+    claims: Option<Map<String, Value>>,
+}
 
 /// Prints the claims.
-pub(crate) fn run(_context: &Context<'_>, _args: &Whoami) -> Result<Outcome, Error> {
-    Ok(Outcome::answer(""))
+pub(crate) fn run(context: &Context<'_>, args: &Whoami) -> Result<Outcome, Error> {
+    let profile = context.sources.profile(None)?;
+    let (token, left, now) = cached(context, &profile)?;
+    let claims = Claims::of(token.access_token.expose());
+    if args.json {
+        return Ok(Outcome::json(&identity(&profile, &token, left, now, claims)));
+    }
+    let palette = Palette::of(Stream::Stdout, context.env);
+    let rows = rows(&profile, &token, left, now, claims.as_ref());
+    Ok(Outcome::answer(rows.iter().map(|row| row.show(palette)).collect::<String>()))
+}
+
+/// The cached token, the seconds it has left, and the present second.
+fn cached(context: &Context<'_>, profile: &Profile) -> Result<(Token, i64, i64), Error> {
+    let cache = Cache::new(context.cache_dir()?.as_deref(), &profile.identity());
+    let none =
+        |what, why: Option<String>| Error::NoToken { profile: profile.name.clone(), what, source: why.map(Cause::new) };
+    let entry = match cache.load() {
+        Loaded::Entry(entry) => entry,
+        Loaded::Miss => return Err(none("no token", cache.why_missed())),
+        Loaded::Distrusted(why) | Loaded::Unusable(why) => return Err(none("no token", Some(why))),
+    };
+    let clock = SystemClock::start();
+    let now = clock.now();
+    let token = entry.token.ok_or_else(|| none("no token", None))?;
+    let left = token.remaining(now, &|| clock.boot_id());
+    match token.freshness(left, 0) {
+        Freshness::Expired => Err(none("only an expired token", None)),
+        Freshness::Fresh | Freshness::Expiring | Freshness::Due => Ok((token, left, now.wall)),
+    }
+}
+
+/// What `--json` prints.
+fn identity(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<Claims>) -> Identity {
+    let format = if claims.is_some() { "jwt" } else { "opaque" };
+    let claims = claims.unwrap_or_default();
+    Identity {
+        profile: profile.name.clone(),
+        tenant: profile.tenant.to_string(),
+        client_id: claims.client_id.unwrap_or_else(|| profile.client_id.clone()),
+        principal: claims.principal,
+        principal_type: claims.principal_type,
+        scopes: claims.scopes,
+        issuer: claims.issuer,
+        audience: claims.audience,
+        subject: claims.subject,
+        issued_at: rfc3339(claims.issued_at.unwrap_or(token.issued_at)),
+        expires_at: rfc3339(now.saturating_add(left)),
+        expires_in: left,
+        format,
+        claims: (format == "jwt").then_some(claims.all),
+    }
+}
+
+/// A row for people: what it is, its value, and a remark below it.
+struct Row {
+    /// The first column.
+    label: &'static str,
+    /// The second.
+    value: String,
+    /// What a person should know about it.
+    remark: Option<String>,
+    /// A colour for the value.
+    colour: Option<Colour>,
+}
+
+impl Row {
+    /// A row without a remark.
+    fn new(label: &'static str, value: impl Into<String>) -> Self {
+        Self { label, value: value.into(), remark: None, colour: None }
+    }
+
+    /// The same with a remark.
+    fn remark(self, remark: Option<String>) -> Self {
+        Self { remark, ..self }
+    }
+
+    /// Its lines: bounded, and without the control characters that a claim may hold.
+    fn show(&self, palette: Palette) -> String {
+        let clean = |text: &str| line(text).trim_end_matches('\n').to_owned();
+        let label = palette.paint(Colour::Bold, &format!("{:<8}", self.label));
+        let value = clean(&self.value);
+        let value = self.colour.map_or_else(|| value.clone(), |colour| palette.paint(colour, &value));
+        let remark = self.remark.as_ref().map(|remark| palette.paint(Colour::Yellow, &clean(remark)));
+        format!("{label}  {value}\n{}", remark.map_or_else(String::new, |remark| format!("{:<10}{remark}\n", "")))
+    }
+}
+
+/// What is shown to people. What a claim would say is left out where it is missing.
+fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&Claims>) -> Vec<Row> {
+    let none = Claims::default();
+    let known = claims.unwrap_or(&none);
+    let client = known.client_id.as_ref().unwrap_or(&profile.client_id);
+    let other = (*client != profile.client_id).then(|| format!("the profile's client is {}", profile.client_id));
+    let mut rows = vec![
+        Row::new("profile", &profile.name),
+        Row::new("tenant", profile.tenant.to_string()),
+        Row::new("client", client).remark(other),
+    ];
+    rows.extend(
+        known.principal.as_ref().map(|name| Row::new("name", described(name, known.principal_type.as_deref()))),
+    );
+    rows.extend(joined(&known.scopes, " ").map(|scopes| Row::new("scopes", scopes)));
+    rows.extend(known.issuer.as_ref().map(|issuer| Row::new("issuer", issuer)));
+    let shared = known.audience.iter().any(|audience| audience.ends_with("/SAAS/auth/oauthtoken"));
+    let audience = joined(&known.audience, ", ").map(|audience| Row::new("audience", audience));
+    rows.extend(audience.map(|row| row.remark(shared.then(|| AUDIENCE.to_owned()))));
+    rows.extend(known.subject.as_ref().map(|subject| Row::new("subject", subject)));
+    let when = |time: i64| format!("{} ({})", from_now(time.saturating_sub(now)), rfc3339(time));
+    let issued = known.issued_at.unwrap_or(token.issued_at);
+    let ahead = (issued.saturating_sub(now) > SAME).then(|| "the tenant's clock is ahead of this machine's".to_owned());
+    rows.push(Row::new("issued", when(issued)).remark(ahead));
+    let end = now.saturating_add(left);
+    let differs = known.expires_at.filter(|own| own.abs_diff(end) > SAME.unsigned_abs());
+    let expires =
+        Row::new("expires", when(end)).remark(differs.map(|own| format!("by the token itself {}", when(own))));
+    rows.push(Row { colour: Some(Colour::Green), ..expires });
+    if claims.is_none() {
+        rows.push(Row::new("claims", "the token is opaque: it says nothing about itself"));
+    }
+    rows
+}
+
+/// A name and what bears it.
+fn described(name: &str, kind: Option<&str>) -> String {
+    match kind {
+        Some("SERVICE") => format!("{name}, a service client"),
+        Some("USER") => format!("{name}, a user"),
+        Some(other) => format!("{name}, {other}"),
+        None => name.to_owned(),
+    }
+}
+
+/// A list in one line; none for an empty one.
+fn joined(list: &[String], separator: &str) -> Option<String> {
+    (!list.is_empty()).then(|| list.join(separator))
 }

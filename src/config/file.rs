@@ -8,9 +8,10 @@ use serde_json::value::RawValue;
 
 use super::{AuthStyle, Preset};
 use crate::error::{Cause, Error};
+use crate::platform;
 
 /// Bytes of a configuration file that are read at most.
-const CONFIG_LIMIT: u64 = 4 * 1024 * 1024;
+const CONFIG_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The configuration file: only the chosen profile is parsed, the others stay text.
 #[derive(Deserialize)]
@@ -80,15 +81,11 @@ pub(super) struct RawSecret {
 
 /// The text of the configuration file; `None` if there is none.
 pub(super) fn read(file: &Path) -> Result<Option<String>, Error> {
-    let failed = |cause: Cause| Error::ConfigUnreadable { file: file.to_owned(), source: cause };
-    let size = match std::fs::metadata(file) {
-        Ok(meta) if !meta.is_file() => return Err(failed("not a regular file".into())),
-        Ok(meta) => meta.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error.into())),
-    };
-    if size > CONFIG_LIMIT {
-        return Err(failed("larger than 4 MiB".into()));
+    let failed = |cause: Cause| Err(Error::ConfigUnreadable { file: file.to_owned(), source: cause });
+    match platform::read_regular(file, CONFIG_LIMIT) {
+        Ok(bytes) if bytes.len() > CONFIG_LIMIT => failed("larger than 4 MiB".into()),
+        Ok(bytes) => String::from_utf8(bytes).map(Some).or_else(|_| failed("it holds bytes that are not UTF-8".into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => failed(error.into()),
     }
-    std::fs::read_to_string(file).map(Some).map_err(|error| failed(error.into()))
 }

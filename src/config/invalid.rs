@@ -30,7 +30,7 @@ pub(crate) const PROFILE_KEYS: &[&str] = &[
 /// See [`FILE_KEYS`].
 pub(crate) const SECRET_KEYS: &[&str] = &["file", "allow_shared_file", "env", "command", "keychain"];
 
-/// The whole file, every profile parsed: only to find the place of a mistake.
+/// The whole file, every profile parsed: only to find mistakes and their place.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WholeFile {
@@ -43,6 +43,11 @@ struct WholeFile {
     /// Ignored.
     #[serde(rename = "profiles", default)]
     _profiles: BTreeMap<String, RawProfile>,
+}
+
+/// Checks every profile of the file for keys and types, not only the one that is used.
+pub(crate) fn check(file: &Path, text: &str) -> Result<(), Error> {
+    serde_json::from_str::<WholeFile>(text).map(|_| ()).map_err(|error| explain(file, text, &error))
 }
 
 /// The error for a file that could not be parsed.

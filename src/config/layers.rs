@@ -38,7 +38,7 @@ pub(super) fn build(
 }
 
 /// Under which account a client's secret is in the key store.
-fn keychain_account(client_id: &str, tenant: &Origin) -> String {
+pub(crate) fn keychain_account(client_id: &str, tenant: &Origin) -> String {
     format!("{client_id}@{}", tenant.authority())
 }
 
@@ -51,6 +51,29 @@ pub(crate) fn check_proxy(proxy: &str) -> Result<(), String> {
     };
     let authority = rest.rsplit_once('@').map_or(rest, |(_, authority)| authority);
     Origin::parse(authority.trim_end_matches('/'), false).map(|_| ())
+}
+
+/// A client's ID is anything that Basic authentication can carry before its colon (RFC 7617 §2).
+pub(crate) fn check_client_id(client_id: &str, setting: String) -> Result<(), Error> {
+    let cause = if client_id.is_empty() {
+        "it is empty"
+    } else if client_id.contains(':') {
+        "it holds a colon, which Basic authentication cannot carry"
+    } else if client_id.chars().any(char::is_control) {
+        "it holds a control character"
+    } else {
+        return Ok(());
+    };
+    Err(wrong(setting, cause, "copy the client ID from the tenant's OAuth client settings"))
+}
+
+/// Scopes are printable ASCII.
+pub(crate) fn check_scope(scope: &str, setting: String) -> Result<(), Error> {
+    if scope.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
+    }
+    let cause = "it holds a character that is not printable ASCII";
+    Err(wrong(setting, cause, "write scopes separated by single spaces"))
 }
 
 /// One of `hosts`: `host` means port 443, `host:port` that port.
@@ -84,23 +107,15 @@ impl Layers<'_> {
         })
     }
 
-    /// The client's ID: anything that Basic authentication can carry before its colon (RFC 7617 §2).
+    /// The client's ID.
     fn client_id(&self, raw: Option<String>) -> Result<String, Error> {
         let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
         let (client_id, setting) = self.first(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id");
         let client_id = client_id.ok_or_else(|| {
             self.missing("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id")
         })?;
-        let cause = if client_id.is_empty() {
-            "it is empty"
-        } else if client_id.contains(':') {
-            "it holds a colon, which Basic authentication cannot carry"
-        } else if client_id.chars().any(char::is_control) {
-            "it holds a control character"
-        } else {
-            return Ok(client_id);
-        };
-        Err(wrong(setting, cause, "copy the client ID from the tenant's OAuth client settings"))
+        check_client_id(&client_id, setting)?;
+        Ok(client_id)
     }
 
     /// The secret's source: flag, environment (file before value), file.
@@ -136,7 +151,9 @@ impl Layers<'_> {
                 Ok(SecretSource::Command(self.program(argv)))
             }
             (None, None, Some(_), None) => refused("`command` names no program"),
-            (None, None, None, Some(true)) => Ok(SecretSource::Keychain { account: account() }),
+            (None, None, None, Some(true)) => {
+                Ok(SecretSource::Keychain { account: account(), profile: self.name.to_owned() })
+            }
             _ => refused("it names no source, or more than one"),
         }
     }
@@ -154,9 +171,8 @@ impl Layers<'_> {
     /// The scopes to ask for; none and blank are the same.
     fn scope(&self, raw: Option<String>) -> Result<Option<String>, Error> {
         let scope = (self.sources.env)("WS1_TOKEN_SCOPE").or(raw).filter(|scope| !scope.trim().is_empty());
-        if scope.as_deref().is_some_and(|scope| !scope.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
-            let cause = "it holds a character that is not printable ASCII";
-            return Err(wrong(self.key("scope"), cause, "write scopes separated by single spaces"));
+        if let Some(scope) = &scope {
+            check_scope(scope, self.key("scope"))?;
         }
         Ok(scope)
     }

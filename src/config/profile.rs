@@ -67,17 +67,16 @@ impl Profile {
 
     /// What the token depends on, hashed: the name of its cache entry. Length prefixes keep the fields apart.
     pub(crate) fn identity(&self) -> String {
-        use sha2::{Digest, Sha256};
         let style = match self.auth_style {
             AuthStyle::Basic => "basic",
             AuthStyle::BasicFormEncoded => "basic-form-encoded",
             AuthStyle::Post => "post",
         };
         let url = self.token_url.to_string();
-        let mut hash = Sha256::new();
+        let mut hash = hmac_sha256::Hash::new();
         for field in [url.as_str(), &self.client_id, self.scope.as_deref().unwrap_or(""), style] {
             hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field.as_bytes());
+            hash.update(field);
         }
         let mut hex = String::with_capacity(64);
         for byte in hash.finalize() {

@@ -28,11 +28,11 @@ const HEADER_LIMIT: usize = 16 * 1024;
 const BODY_LIMIT: u64 = 256 * 1024;
 
 impl HttpEndpoint<'_> {
-    /// One request and its whole answer, within `limit`.
+    /// One request and its whole answer, within `limit`. Not generic: each kind of request would cost 10 KB more.
     pub(super) fn exchange(
         &self,
         limit: Duration,
-        send: impl FnOnce(&Agent) -> Result<Response<Body>, ureq::Error>,
+        send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
     ) -> Result<Answer, EndpointError> {
         let agent = self.agent(limit)?;
         look_for_a_thread()?;
@@ -47,6 +47,10 @@ impl HttpEndpoint<'_> {
     fn agent(&self, limit: Duration) -> Result<Agent, EndpointError> {
         let https = self.profile.token_url.origin.https;
         let roots = if https { self.roots().map_err(EndpointError::Setup)? } else { Vec::new() };
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .build();
         let config = Agent::config_builder()
             .https_only(https)
             .max_redirects(0)
@@ -59,7 +63,7 @@ impl HttpEndpoint<'_> {
             .accept_encoding("identity")
             .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
             .proxy(self.proxy().map_err(EndpointError::Setup)?)
-            .tls_config(TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build())
+            .tls_config(tls)
             .build();
         Ok(config.new_agent())
     }

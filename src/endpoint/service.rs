@@ -5,12 +5,16 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{EndpointError, HttpEndpoint};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Preset;
-use crate::grant::Answer;
+use crate::grant::{self, Answer, Refusal};
 use crate::origin::Target;
 use crate::secret::Secret;
 
-/// A discovery document (OpenID Connect Discovery 1.0 §3), as far as it is used. Its URLs are the tenant's words: they
+/// Time that a request has at least, however late it is.
+const SHORTEST: Duration = Duration::from_millis(500);
+
+/// A discovery document (`OpenID` Connect Discovery 1.0 §3), as far as it is used. Its URLs are the tenant's words: they
 /// are compared with the configured origin before anything is sent there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Discovery {
@@ -41,10 +45,62 @@ impl HttpEndpoint<'_> {
         urls
     }
 
+    /// The discovery documents that the tenant has, the likeliest first; none where it answers, but not with one.
+    pub(crate) fn discover(&self, limit: Duration) -> Result<Vec<Discovery>, EndpointError> {
+        let clock = SystemClock::start();
+        let mut documents = Vec::new();
+        for url in self.discovery_urls() {
+            let answer = self.get(&url, None, limit.saturating_sub(clock.elapsed()).max(SHORTEST))?;
+            match (answer.status, serde_json::from_slice(&answer.body)) {
+                (200, Ok(document)) => documents.push(document),
+                (408 | 429 | 500..=599, _) => {
+                    let refusal =
+                        if answer.status == 429 { Refusal::Limited(answer.retry_after) } else { Refusal::Failed };
+                    return Err(EndpointError::Refused(refusal, format!("HTTP {}", answer.status)));
+                }
+                _ => {}
+            }
+        }
+        Ok(documents)
+    }
+
+    /// Where a document says that tokens are taken back, if that is a door of the token endpoint's own origin: nobody
+    /// else gets the client's credentials (I10).
+    pub(crate) fn revocation_url(&self, document: &Discovery) -> Option<Target> {
+        let url = Target::parse(document.revocation_endpoint.as_deref()?).ok()?;
+        (url.origin == self.profile.token_url.origin && !url.rest.contains('#')).then_some(url)
+    }
+
+    /// Takes a token back (RFC 7009 §2.1); `kind` is `access_token` or `refresh_token`.
+    pub(crate) fn revoke(
+        &self,
+        url: &Target,
+        (token, kind): (&Secret, &str),
+        secret: &Secret,
+        limit: Duration,
+    ) -> Result<(), EndpointError> {
+        let url = Target { origin: self.profile.token_url.origin.clone(), ..url.clone() };
+        let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
+        let mut form = vec![("token", token.expose()), ("token_type_hint", kind)];
+        if basic.is_none() {
+            form.extend([("client_id", self.profile.client_id.as_str()), ("client_secret", secret.expose())]);
+        }
+        let answer = self.exchange(limit, &|agent| {
+            let mut request = agent.post(url.to_string()).header("Accept", "application/json");
+            if let Some(basic) = &basic {
+                request = request.header("Authorization", basic.expose());
+            }
+            request.send_form(form.clone())
+        })?;
+        let mut secrets = vec![secret, token];
+        secrets.extend(&basic);
+        grant::read_revocation(&answer, &secrets).map_err(|(refusal, cause)| EndpointError::Refused(refusal, cause))
+    }
+
     /// Reads a page of the token endpoint's own origin, with a token if one is given.
     pub(crate) fn get(&self, path: &Target, bearer: Option<&Secret>, limit: Duration) -> Result<Answer, EndpointError> {
         let url = Target { origin: self.profile.token_url.origin.clone(), ..path.clone() };
-        self.exchange(limit, |agent| {
+        self.exchange(limit, &|agent| {
             let mut request = agent.get(url.to_string()).header("Accept", "application/json");
             if let Some(token) = bearer {
                 request = request.header("Authorization", format!("Bearer {}", token.expose()));

@@ -17,12 +17,35 @@ use other as system;
 #[cfg(unix)]
 use unix as system;
 
-pub use system::{Stdin, harden};
+// Which of the keyring crates' stores `crate::keychain` asks.
+#[cfg(all(feature = "keychain", target_os = "macos"))]
+pub(crate) use apple_native_keyring_store::keychain::Store as KeyStore;
+#[cfg(all(feature = "keychain", windows))]
+pub(crate) use windows_native_keyring_store::Store as KeyStore;
+#[cfg(all(feature = "keychain", unix, not(target_os = "macos")))]
+pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
+
+pub use system::{Stdin, Stdout, harden};
 
 pub(crate) use inspect::{Access, access, network_file_system};
 pub(crate) use system::{
-    PrivateDir, boot_clock, boot_id, hand_over, is_elevated, read_secret_file, replace_process, write_private,
+    PrivateDir, boot_clock, boot_id, columns, create_private_dir, hand_over, is_elevated, is_foreground, open_lock,
+    read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
 };
+
+/// What came of a line that was typed without being shown.
+#[derive(Debug)]
+pub(crate) enum Typed {
+    /// The line, without its end.
+    Line(Vec<u8>),
+    /// A pasted text of more than one line.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "lines are read one by one"))]
+    Lines,
+    /// The end of input: Ctrl-D, or the terminal is gone.
+    End,
+    /// Ctrl-C, where it did not end the process.
+    Interrupt,
+}
 
 /// Why a secret file is not read.
 #[derive(Debug)]

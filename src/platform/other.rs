@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Distrust, SecretFileError};
+use super::{Distrust, SecretFileError, Typed};
 use crate::clock::random;
+use crate::terminal::Stream;
 
 /// Nothing to switch off here.
 pub fn harden() {}
@@ -30,8 +31,32 @@ impl Read for Stdin {
     }
 }
 
+/// Standard output.
+#[derive(Debug, Default)]
+pub struct Stdout(());
+
+impl Write for Stdout {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        io::stdout().write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
 /// There is no set-user-ID here.
 pub(crate) fn is_elevated() -> bool {
+    false
+}
+
+/// How wide a console is cannot be asked with std.
+pub(crate) fn columns(_stream: Stream) -> Option<usize> {
+    None
+}
+
+/// A console may not know how to erase a line, so none is drawn.
+pub(crate) fn is_foreground() -> bool {
     false
 }
 
@@ -55,6 +80,17 @@ pub(crate) fn hand_over<T>(_content: &[u8], _start: impl FnOnce(&str) -> io::Res
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
+/// Reads a regular file. One larger than `limit` is cut, but not to `limit` or less.
+pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a regular file of at most `limit` bytes; who else can read it is up to its access list.
 pub(crate) fn read_secret_file(path: &Path, _shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
     let file = File::open(path).map_err(SecretFileError::Io)?;
@@ -70,6 +106,32 @@ pub(crate) fn read_secret_file(path: &Path, _shared: bool, limit: usize) -> Resu
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     replace_in(path.parent().unwrap_or(Path::new(".")), &name.to_string_lossy(), bytes)
+}
+
+/// The same: access is what the directory grants.
+pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_private(path, bytes)
+}
+
+/// Creates a directory and its parents.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+/// Opens a file to lock, creating it empty.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Reads a line from the console without showing it.
+pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<Typed> {
+    ask();
+    match rpassword::read_password() {
+        Ok(line) => Ok(Typed::Line(line.into_bytes())),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Typed::End),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Typed::Interrupt),
+        Err(error) => Err(error),
+    }
 }
 
 /// The cache directory.

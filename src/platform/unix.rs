@@ -2,22 +2,35 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-use super::{Distrust, SecretFileError};
+use super::Distrust;
 use crate::clock::random;
+use crate::terminal::Stream;
+
+mod hidden;
+mod paths;
+mod read;
+mod stdio;
+
+pub(crate) use hidden::read_hidden;
+pub(crate) use paths::{create_private_dir, open_lock, rewrite, write_private};
+pub(crate) use read::{read_regular, read_secret_file};
+pub use stdio::{Stdin, Stdout};
 
 /// Bits of a mode that let anybody but the owner in.
 const OTHERS: u32 = 0o077;
 /// Bits of a mode that let anybody but the owner write.
 const OTHERS_WRITE: u32 = 0o022;
+/// The mode of every file that is ours alone: 0600.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Keeps the process's memory out of core dumps and away from other processes of the same user.
 ///
@@ -37,48 +50,47 @@ pub fn harden() {
     }
 }
 
-/// Standard input that does not wait for ever: all of it must come within ten seconds of the first read.
-#[derive(Debug)]
-pub struct Stdin {
-    /// When patience ends.
-    deadline: Option<Instant>,
-}
-
-impl Stdin {
-    /// The process's standard input.
-    #[must_use]
-    pub fn patient() -> Self {
-        Self { deadline: None }
-    }
-}
-
-impl Read for Stdin {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_secs(10));
-        let stdin = io::stdin();
-        let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
-        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut ready, left.as_ref()) {
-            Ok(0) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => Ok(rustix::io::read(&stdin, buffer)?),
-            Err(error) => Err(error.into()),
-        }
-    }
+/// The user whose rights this process has. They never change, so the system is asked once.
+fn me() -> u32 {
+    static ME: OnceLock<u32> = OnceLock::new();
+    *ME.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
 /// Whether the program runs with rights its caller does not have (set-user-ID or set-group-ID).
 pub(crate) fn is_elevated() -> bool {
-    use rustix::process::{getegid, geteuid, getgid, getuid};
-    getuid() != geteuid() || getgid() != getegid()
+    use rustix::process::{getegid, getgid, getuid};
+    getuid().as_raw() != me() || getgid() != getegid()
+}
+
+/// Columns of the terminal behind a standard stream; `None` where it is none, or does not say.
+pub(crate) fn columns(stream: Stream) -> Option<usize> {
+    use rustix::stdio::{stderr, stdin, stdout};
+    let fd = match stream {
+        Stream::Stdin => stdin(),
+        Stream::Stdout => stdout(),
+        Stream::Stderr => stderr(),
+    };
+    rustix::termios::tcgetwinsize(fd).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Whether the terminal behind standard error is ours to draw on: a job in the background would write into the midst of
+/// what its user does, or be stopped for it. A terminal without jobs belongs to everybody.
+pub(crate) fn is_foreground() -> bool {
+    rustix::termios::tcgetpgrp(rustix::stdio::stderr()).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 /// Seconds since the machine started, sleep included.
-#[allow(clippy::unnecessary_wraps, reason = "only Linux has this clock")]
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::useless_conversion,
+    reason = "only Linux has this clock, of differing width"
+)]
 pub(crate) fn boot_clock() -> Option<i64> {
     #[cfg(target_os = "linux")]
     {
-        Some(rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec)
+        // The same clock as CLOCK_BOOTTIME, but rounded up to a whole second. Asking for that one by name would first
+        // look for the fast way to it, which takes another system call and on older kernels four.
+        Some(i64::from(rustix::system::sysinfo().uptime) - 1)
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -109,8 +121,9 @@ pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
 /// The content never touches a disk, an argument list or an environment. `start` gets the name and starts the child;
 /// the pipe is filled only then, so a content larger than the pipe cannot block for ever.
 pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    rustix::io::fcntl_setfd(&read, rustix::io::FdFlags::empty())?;
+    // Not `pipe2`, which macOS lacks; nothing else is started between the two calls.
+    let (read, write) = rustix::pipe::pipe()?;
+    rustix::io::fcntl_setfd(&write, rustix::io::FdFlags::CLOEXEC)?;
     let child = start(&format!("/dev/fd/{}", read.as_raw_fd()))?;
     drop(read);
     match File::from(write).write_all(content) {
@@ -118,37 +131,6 @@ pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Resul
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(child),
     }
-}
-
-/// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`.
-pub(crate) fn read_secret_file(path: &Path, shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| SecretFileError::Io(error.into()))?;
-    let stat = rustix::fs::fstat(&file).map_err(|error| SecretFileError::Io(error.into()))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(SecretFileError::Irregular);
-    }
-    if !shared {
-        let mode = mode_of(&stat) & 0o777;
-        let me = rustix::process::geteuid().as_raw();
-        if mode & OTHERS != 0 {
-            return Err(SecretFileError::Shared(format!("others can read it (mode {mode:04o})")));
-        }
-        if stat.st_uid != me && stat.st_uid != 0 {
-            return Err(SecretFileError::Shared(format!("it belongs to another user (uid {})", stat.st_uid)));
-        }
-    }
-    let mut bytes = Vec::new();
-    File::from(file).take(limit as u64 + 1).read_to_end(&mut bytes).map_err(SecretFileError::Io)?;
-    if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
-}
-
-/// Writes a file atomically with mode 0600, for `get --output`. A link in its place is replaced, not followed.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    replace_at(&dir, name, bytes)
 }
 
 /// A directory that is ours alone, held open so that nobody can swap it between a check and a use.
@@ -176,7 +158,7 @@ impl PrivateDir {
     /// A directory that others could write to is closed to them and emptied of our files; the text tells so.
     pub(crate) fn create(path: &Path, ours: fn(&str) -> bool) -> Result<(Self, Option<String>), Distrust> {
         if let Some(parent) = path.parent() {
-            make_parents(parent).map_err(|error| unusable(parent, &error))?;
+            create_private_dir(parent).map_err(|error| unusable(parent, &error))?;
             check_parents(parent)?;
         }
         let opened = if let Some(opened) = open_dir(path)? {
@@ -212,24 +194,17 @@ impl PrivateDir {
         Ok(Some(format!("`{}` was writable by others: emptied it and set mode 0700", self.path.display())))
     }
 
-    /// Reads a whole file of at most `limit` bytes. A larger one is cut, which its checksum will show.
+    /// Reads a whole file. One much larger than `limit` bytes is cut, which its checksum will show.
     pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Distrust> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(file) => file,
+        let (file, stat) = match read::open(&self.fd, name, OFlags::NOFOLLOW) {
+            Ok(opened) => opened,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::LOOP) => return Err(Distrust::Unusable(self.say(name, "is a link"))),
             Err(error) => return Err(unusable(&self.path.join(name), &error.into())),
         };
-        let stat = rustix::fs::fstat(&file).map_err(|error| unusable(&self.path, &error.into()))?;
         self.check_file(name, &stat)?;
-        let size = usize::try_from(stat.st_size).unwrap_or(limit).min(limit);
-        let mut bytes = Vec::with_capacity(size + 1);
-        File::from(file)
-            .take(size as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| unusable(&self.path.join(name), &error))?;
-        Ok(Some(bytes))
+        let bytes = read::whole(&file, &stat, limit);
+        bytes.map(Some).map_err(|error| unusable(&self.path.join(name), &error.into()))
     }
 
     /// Whether a file is regular, ours alone, and has no second name.
@@ -237,7 +212,7 @@ impl PrivateDir {
         let mode = mode_of(stat) & 0o777;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             Err(Distrust::Unusable(self.say(name, "is not a regular file")))
-        } else if stat.st_uid != rustix::process::geteuid().as_raw() {
+        } else if stat.st_uid != me() {
             Err(Distrust::Replaceable(self.say(name, "belongs to another user")))
         } else if mode & OTHERS != 0 {
             Err(Distrust::Replaceable(self.say(name, &format!("is open to others (mode {mode:04o})"))))
@@ -250,23 +225,12 @@ impl PrivateDir {
 
     /// Replaces a file atomically: a new file with mode 0600, flushed to disk, then renamed over the old one.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        replace_at(&self.fd, OsStr::new(name), bytes)
+        replace_at(&self.fd, OsStr::new(name), bytes, PRIVATE)
     }
 
     /// Opens a lock file, creating it empty with mode 0600; links are not followed.
     pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let private = Mode::RUSR | Mode::WUSR;
-        let file = rustix::fs::openat(&self.fd, name, flags, private)?;
-        let stat = rustix::fs::fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::other("not a regular file"));
-        }
-        if mode_of(&stat) & 0o777 != 0o600 {
-            // A umask that takes the owner's own rights would leave a lock that nobody can open a second time.
-            let _ = rustix::fs::fchmod(&file, private);
-        }
-        Ok(File::from(file))
+        open_lock_at(&self.fd, OsStr::new(name))
     }
 
     /// Whether an open file is still the one that has this name.
@@ -330,23 +294,32 @@ fn open_dir(path: &Path) -> Result<Option<(OwnedFd, Stat)>, Distrust> {
         Err(error) => return Err(unusable(path, &error.into())),
     };
     let stat = rustix::fs::fstat(&fd).map_err(|error| unusable(path, &error.into()))?;
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
+    if stat.st_uid != me() {
         return Err(Distrust::Unusable(format!("`{}` belongs to another user", path.display())));
     }
     Ok(Some((fd, stat)))
 }
 
-/// Creates the parents of our directory, as private as the user's umask makes them or more.
-fn make_parents(parent: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)
+/// Opens a lock file of a directory, creating it if need be.
+fn open_lock_at(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, PRIVATE)?;
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if mode_of(&stat) & 0o777 != 0o600 {
+        // A umask that takes the owner's own rights would leave a lock that nobody can open a second time.
+        let _ = rustix::fs::fchmod(&file, PRIVATE);
+    }
+    Ok(File::from(file))
 }
 
 /// Whether nobody but root and us can rename our directory away: the walk that OpenSSH makes before it trusts a file.
 ///
 /// A parent writable by others passes if it is sticky; one writable by our own primary group passes too.
 fn check_parents(parent: &Path) -> Result<(), Distrust> {
-    let me = rustix::process::geteuid().as_raw();
+    let me = me();
     let real = std::fs::canonicalize(parent).map_err(|error| unusable(parent, &error))?;
     for path in real.ancestors() {
         let stat = rustix::fs::stat(path).map_err(|error| unusable(path, &error.into()))?;
@@ -365,11 +338,10 @@ fn check_parents(parent: &Path) -> Result<(), Distrust> {
 }
 
 /// Writes beside and renames: after any crash the name holds the whole old content or the whole new one.
-fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let temporary = format!(".{}.{}.{:016x}.tmp", name.to_string_lossy(), std::process::id(), random());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let mut file = File::from(rustix::fs::openat(dir, temporary.as_str(), flags, mode)?);
+    let mut file = File::from(rustix::fs::openat(dir, temporary.as_str(), flags, PRIVATE)?);
     let written = rustix::fs::fchmod(&file, mode)
         .map_err(io::Error::from)
         .and_then(|()| file.write_all(bytes))

@@ -13,7 +13,7 @@
 
 use std::io::Read;
 
-use super::INPUT_LIMIT;
+use super::{INPUT_LIMIT, with_token};
 use crate::broker::{Insist, Served, Want};
 use crate::command::{Context, Outcome};
 use crate::config::Profile;
@@ -71,8 +71,12 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
     }
     let refused = request.refused_mark();
     let insist = refused.map_or(Insist::No, |mark| Insist::OnOther(mark.to_owned()));
-    match context.obtain(&profile, &Want { min_life: 0, insist }) {
-        Ok(served) => Outcome::answer(answer(request, &served, &profile)),
+    let answered = context.with_broker(&profile, |broker| {
+        let served = broker.obtain(&Want { min_life: 0, insist })?;
+        Ok(answer(request, &served, &profile, broker.identity))
+    });
+    match answered {
+        Ok(answer) => Outcome::answer(answer),
         Err(error) => failed(&error, "quit=1\n"),
     }
 }
@@ -101,7 +105,7 @@ fn erase(context: &Context<'_>, request: &Request) -> Outcome {
 }
 
 /// The answer to `get`, attributes in the order of git's documentation.
-fn answer(request: &Request, served: &Served, profile: &Profile) -> String {
+fn answer(request: &Request, served: &Served, profile: &Profile, identity: &str) -> String {
     let token = served.access_token.expose();
     let offered = |name: &str| request.capabilities.iter().any(|capability| capability == name);
     let expiry = served.expires_at();
@@ -110,20 +114,20 @@ fn answer(request: &Request, served: &Served, profile: &Profile) -> String {
             Some(_) => String::new(),
             None => format!("username={}\n", profile.git_username),
         };
-        return format!("{username}password={token}\npassword_expiry_utc={expiry}\n");
+        return with_token(token, format_args!("{username}password={token}\npassword_expiry_utc={expiry}\n"));
     }
     let heal = offered("state") && served.from_cache && request.refused_mark().is_none();
     let (capability, state) = if heal {
-        let identity = profile.identity();
         let state = format!("state[]={STATE}{}:{}\ncontinue=1\n", &identity[..8], served.mark());
         ("capability[]=state\n", state)
     } else {
         ("", String::new())
     };
-    format!(
+    let text = format_args!(
         "capability[]=authtype\n{capability}authtype=Bearer\ncredential={token}\nephemeral=1\n\
          password_expiry_utc={expiry}\n{state}"
-    )
+    );
+    with_token(token, text)
 }
 
 /// A failure: one line on standard error, since git shows it among its own.

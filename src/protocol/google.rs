@@ -1,7 +1,7 @@
 //! Google's executable-sourced credentials (external account credentials, AIP-4117).
 //!
 //! The libraries read one JSON object from standard output, with standard error mixed into it by some: so nothing is
-//! ever said there, and a failure is an answer too, with status 0, because another status would hide its message.
+//! ever said there (`command::audience`), and a failure is an answer too, with status 0, because another status would hide its message.
 
 use crate::broker::{Served, Want};
 use crate::command::{Context, Outcome};
@@ -12,7 +12,6 @@ const TYPES: [&str; 2] = ["urn:ietf:params:oauth:token-type:jwt", "urn:ietf:para
 
 /// Answers with a token or a failure.
 pub(crate) fn run(context: &Context<'_>) -> Outcome {
-    context.log.set_silent();
     let asked = (context.env)("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE").unwrap_or_else(|| TYPES[0].to_owned());
     let served = check_type(&asked).and_then(|()| {
         let profile = context.sources.profile(None)?;

@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Protocol, reported_expiry};
+use super::{Protocol, reported_expiry, with_token};
 use crate::broker::Served;
 use crate::clock::rfc3339;
 use crate::config::Profile;
@@ -111,13 +111,13 @@ impl Protocol for Kubectl {
 impl Kubectl {
     /// The `ExecCredential`, compact, on one line.
     fn render(&self, served: &Served) -> String {
-        format!(
-            "{{\"apiVersion\":\"client.authentication.k8s.io/{}\",\"kind\":\"ExecCredential\",\
-             \"status\":{{\"token\":\"{}\",\"expirationTimestamp\":\"{}\"}}}}\n",
-            self.version,
-            served.access_token.expose(),
-            rfc3339(reported_expiry(served))
-        )
+        let token = served.access_token.expose();
+        let (version, expiry) = (self.version, rfc3339(reported_expiry(served)));
+        let text = format_args!(
+            "{{\"apiVersion\":\"client.authentication.k8s.io/{version}\",\"kind\":\"ExecCredential\",\
+             \"status\":{{\"token\":\"{token}\",\"expirationTimestamp\":\"{expiry}\"}}}}\n"
+        );
+        with_token(token, text)
     }
 }
 

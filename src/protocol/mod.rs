@@ -1,5 +1,6 @@
 //! One file per caller: what it asks, what it is answered, and how it is told of a failure.
 
+use std::fmt::{self, Write};
 use std::io::Read;
 
 use crate::broker::{Served, Want};
@@ -19,6 +20,9 @@ const INPUT_LIMIT: usize = 64 * 1024;
 
 /// Seconds by which an expiry is reported early, at most.
 const EARLY: i64 = 60;
+
+/// Bytes around the token in the longest of the common answers, with some to spare.
+const AROUND_TOKEN: usize = 180;
 
 /// A caller that names no target and reads failures from standard error and the exit status.
 pub(crate) trait Protocol {
@@ -51,6 +55,15 @@ pub(crate) fn serve(context: &Context<'_>, request: Result<impl Protocol, Error>
 fn reported_expiry(served: &Served) -> i64 {
     let early = EARLY.min(served.life / 5);
     served.expires_at().saturating_sub(early).max(served.now.saturating_add(1))
+}
+
+/// The text of an answer that holds a token. It is made in one piece: a text that grows under the formatter would be
+/// copied, token and all, each time that it is moved to more room.
+fn with_token(token: &str, text: fmt::Arguments<'_>) -> String {
+    let mut answer = String::with_capacity(token.len() + AROUND_TOKEN);
+    // Writing to a string cannot fail.
+    let _ = answer.write_fmt(text);
+    answer
 }
 
 /// Reads all of a request, at most 64 KiB. `None` if it is larger or cannot be read.

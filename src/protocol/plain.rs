@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Protocol;
+use super::{Protocol, with_token};
 use crate::broker::{Insist, Served, Want};
 use crate::cli::{Format, Get};
 use crate::clock::rfc3339;
@@ -55,23 +55,27 @@ impl Protocol for Plain {
 fn format(format: Format, served: &Served) -> String {
     let token = served.access_token.expose();
     match format {
-        Format::Token => format!("{token}\n"),
-        Format::Header => format!("Authorization: Bearer {token}\n"),
-        Format::HeaderValue => format!("Bearer {token}\n"),
-        Format::HeadersJson => format!("{{\"Authorization\":\"Bearer {token}\"}}\n"),
+        Format::Token => with_token(token, format_args!("{token}\n")),
+        Format::Header => with_token(token, format_args!("Authorization: Bearer {token}\n")),
+        Format::HeaderValue => with_token(token, format_args!("Bearer {token}\n")),
+        Format::HeadersJson => with_token(token, format_args!("{{\"Authorization\":\"Bearer {token}\"}}\n")),
         Format::Curl => curl_config(served),
-        Format::Env => format!("export WS1_ACCESS_TOKEN='{token}'\n"),
-        Format::Json => format!(
-            "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{},\"expires_at\":\"{}\"}}\n",
-            served.remaining,
-            rfc3339(served.expires_at())
-        ),
+        Format::Env => with_token(token, format_args!("export WS1_ACCESS_TOKEN='{token}'\n")),
+        Format::Json => {
+            let (expires_in, expires_at) = (served.remaining, rfc3339(served.expires_at()));
+            let text = format_args!(
+                "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\
+                 \"expires_in\":{expires_in},\"expires_at\":\"{expires_at}\"}}\n"
+            );
+            with_token(token, text)
+        }
     }
 }
 
 /// A line of a curl configuration file.
 pub(crate) fn curl_config(served: &Served) -> String {
-    format!("header = \"Authorization: Bearer {}\"\n", served.access_token.expose())
+    let token = served.access_token.expose();
+    with_token(token, format_args!("header = \"Authorization: Bearer {token}\"\n"))
 }
 
 #[cfg(test)]

@@ -1,107 +1,8 @@
-//! The other commands: `status`, `forget`, `exec`, `completions`, and the help pages.
+//! The other commands: `forget`, `exec`, and the help pages.
 
-use serde_json::{Value, json};
-use ws1_emulator::{Emulator, Fault};
+use ws1_emulator::Emulator;
 
 use crate::sandbox::{Sandbox, assert_snapshot};
-
-/// What `status --json` says about a profile.
-fn state(sandbox: &Sandbox, profile: &str) -> Value {
-    let output = sandbox.run(&["status", "--json", "--profile", profile]);
-    assert_eq!((output.status, output.stderr.as_str()), (0, ""));
-    let lines: Vec<Value> = serde_json::from_str(&output.stdout).unwrap();
-    assert_eq!(lines.len(), 1);
-    lines[0].clone()
-}
-
-#[test]
-fn status_names_every_state() {
-    let emulator = Emulator::start();
-    let sandbox = Sandbox::with_tenant(&emulator);
-    let of = |sandbox: &Sandbox| {
-        let state = state(sandbox, "prod");
-        (state["token"].as_str().unwrap().to_owned(), state["refresh_token"].as_bool().unwrap())
-    };
-    assert_eq!(of(&sandbox), ("none".to_owned(), false));
-    sandbox.run(&["get"]).token();
-    for (left, expected) in [(5000, "fresh"), (300, "expiring"), (60, "due"), (4, "expired"), (-100, "expired")] {
-        sandbox.age_until(left);
-        assert_eq!(of(&sandbox), (expected.to_owned(), true));
-        let shown = state(&sandbox, "prod")["expires_in"].clone();
-        match left {
-            1.. => assert!((left - 3..=left).contains(&shown.as_i64().unwrap_or(0)), "{left}: {shown}"),
-            _ => assert_eq!(shown, Value::Null),
-        }
-    }
-    sandbox.edit_entry(|entry| entry["refresh_in_flight"] = true.into());
-    assert!(!of(&sandbox).1, "one that may have been consumed is none");
-    assert_eq!(emulator.counters().token_requests, 1, "no network");
-}
-
-#[test]
-fn status_tells_a_back_off_until_it_is_over() {
-    let emulator = Emulator::start();
-    let sandbox = Sandbox::with_tenant(&emulator);
-    emulator.play(Fault::retry_after("600"));
-    assert_eq!(sandbox.run(&["get"]).status, 3);
-    let backed_off = state(&sandbox, "prod");
-    assert!((590..=600).contains(&backed_off["retry_in"].as_i64().unwrap()), "{backed_off}");
-    assert_eq!(backed_off["problem"], "HTTP 429 too many requests");
-    sandbox.age(601);
-    assert_eq!(state(&sandbox, "prod")["retry_in"], Value::Null);
-}
-
-#[test]
-fn status_shows_every_profile() {
-    let emulator = Emulator::start();
-    let mut sandbox = Sandbox::with_tenant(&emulator);
-    sandbox.set("A_SECRET", crate::sandbox::SECRET);
-    sandbox.add_profile("backed-off", |profile| profile["scope"] = "limited".into());
-    sandbox.add_profile("by-command", |profile| {
-        profile["client_secret"] = json!({ "command": ["pass", "show", "x"] });
-        profile["scope"] = "command".into();
-        profile["tenant"] = "acme.example.com".into();
-    });
-    sandbox.add_profile("by-variable", |profile| {
-        profile["client_secret"] = json!({ "env": "A_SECRET" });
-        profile["scope"] = "variable".into();
-    });
-    sandbox.add_profile("no-secret", |profile| {
-        profile.as_object_mut().unwrap().remove("client_secret");
-        profile["scope"] = "none".into();
-    });
-    sandbox.add_profile("typo", |profile| profile["tennant"] = "x".into());
-    sandbox.add_profile("http", |profile| profile["tenant"] = "http://acme.example.com".into());
-    sandbox.run(&["get"]).token();
-    sandbox.run(&["get", "--profile", "by-variable"]).token();
-    emulator.play(Fault::retry_after("600"));
-    assert_eq!(sandbox.run(&["get", "--profile", "backed-off"]).status, 3);
-    let (table, json) = (sandbox.run(&["status"]), sandbox.run(&["status", "--json"]));
-    for shown in [&table, &json] {
-        assert!(!shown.stdout.contains(crate::sandbox::SECRET) && !shown.stdout.contains("eyJ"), "{shown}");
-    }
-    // How far things are apart depends on the names that the snapshot has placeholders for.
-    let column = (r"column \d+", "column $$NUMBER");
-    assert_snapshot!(
-        "status",
-        table,
-        (r" {2,}", "  "),
-        column,
-        (r"2 h 59 min left|3 h 0 min left", "$$TIME left"),
-        (r"next attempt in .*", "next attempt in $$TIME")
-    );
-    assert_snapshot!("status-json", json, column, (r#""(expires_in|retry_in)": \d+"#, r#""$1": $$SECONDS"#));
-    assert_eq!(emulator.counters().token_requests, 3);
-}
-
-#[test]
-fn status_without_a_file_shows_the_environments_profile() {
-    let mut sandbox = Sandbox::new();
-    assert_snapshot!("status-nothing", sandbox.run(&["status"]));
-    sandbox.set("WS1_TOKEN_TENANT", "acme.example.com").set("WS1_TOKEN_CLIENT_ID", "ci-bot");
-    sandbox.set("WS1_TOKEN_CLIENT_SECRET", "hunter2");
-    assert_snapshot!("status-environment", sandbox.run(&["status"]));
-}
 
 #[test]
 fn forget_drops_one_token_and_with_all_every_one() {
@@ -197,40 +98,13 @@ fn exec_says_what_it_cannot_run() {
 }
 
 #[test]
-fn completions_exist_for_every_shell() {
-    let sandbox = Sandbox::new();
-    for (shell, first) in [
-        ("bash", "_ws1__token() {"),
-        ("elvish", ""),
-        ("fish", "# Print an optspec for argparse to handle cmd's options that are independent of any subcommand."),
-        ("powershell", ""),
-        ("zsh", "#compdef ws1-token"),
-    ] {
-        let output = sandbox.run(&["completions", shell]);
-        assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{shell}");
-        assert_eq!(output.stdout.lines().next(), Some(first), "{shell}");
-        for word in ["force-refresh", "completions", "client-secret-file"] {
-            assert!(output.stdout.contains(word), "{shell} {word}");
-        }
-    }
-}
-
-#[test]
-fn the_version_is_the_packages() {
-    let sandbox = Sandbox::new();
-    for flag in ["--version", "-V"] {
-        assert_eq!(sandbox.run(&[flag]).to_string(), format!("ws1-token {}\n", env!("CARGO_PKG_VERSION")));
-    }
-}
-
-#[test]
 fn every_help_page() {
     let sandbox = Sandbox::new();
     let main = sandbox.run(&["--help"]);
     let commands = main.stdout.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
     let commands: Vec<&str> = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     assert!(commands.contains(&"get") && commands.contains(&"help"), "{commands:?}");
-    let mut all = format!("# ws1-token --help\n{main}");
+    let mut all = format!("# ws1-token -h\n{}\n# ws1-token --help\n{main}", sandbox.run(&["-h"]));
     for command in commands.iter().filter(|command| !command.is_empty() && **command != "help") {
         let page = sandbox.run(&[command, "--help"]);
         assert_eq!(sandbox.run(&["help", command]).to_string(), page.to_string(), "{command}");

@@ -58,7 +58,7 @@ fn assert_clean_files(dir: &Path) {
         let content = String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).into_owned();
         let is_entry = name.starts_with("v1-") && name.ends_with(".json");
         let misplaced: &[&str] = match name.as_str() {
-            "client.secret" => &[ACCESS, REFRESH],
+            _ if name.ends_with(".secret") => &[ACCESS, REFRESH],
             _ if is_entry => &[SECRET],
             _ => &[SECRET, ACCESS, REFRESH],
         };
@@ -410,4 +410,105 @@ fn command_lines(root: u32) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A home without configuration that wants to know everything, and the arguments of a login that fails or does not.
+fn newcomer(emulator: &Emulator) -> (Sandbox, Vec<String>) {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("WS1_TOKEN_VERBOSE", "1").set("RUST_LOG", "trace").set("RUST_BACKTRACE", "full");
+    let mut args = vec!["login".to_owned(), "--tenant".to_owned(), emulator.url()];
+    args.extend(["--client-id", "ci-bot", "--secret-stdin"].map(str::to_owned));
+    if let Some(pem) = emulator.ca_pem() {
+        crate::sandbox::write(&sandbox.path("ca.pem"), pem.as_bytes());
+        args.extend(["--ca-file", "ca.pem"].map(str::to_owned));
+    }
+    (sandbox, args)
+}
+
+#[test]
+fn no_login_or_logout_tells_a_secret() {
+    for tls in [false, true] {
+        let emulator = tenant(tls);
+        for fault in [
+            canaries(),
+            Fault::status(401),
+            Fault::status(503),
+            Fault::Html,
+            Fault::Reset,
+            Fault::Raw { bytes: format!("{SECRET} {ACCESS}").into_bytes() },
+            Fault::oauth_error(401, "invalid_client", &format!("{SECRET} is wrong for ci-bot")),
+            Fault::Redirect { code: 302, location: format!("https://example.com/{ACCESS}?x={SECRET}") },
+            Fault::Json(json!({ "access_token": format!("{ACCESS}\n"), "refresh_token": REFRESH })),
+        ] {
+            let place = format!("{fault:?}");
+            let (sandbox, args) = newcomer(&emulator);
+            emulator.play_always(fault);
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            for args in [&args[..], &["logout", "--revoke"], &["logout"]] {
+                let output = sandbox.run_with_stdin(args, SECRET.as_bytes());
+                assert_clean(&format!("{}{}", output.stdout, output.stderr), &[SECRET, ACCESS, REFRESH], &place);
+                assert!(!output.stderr.contains("panicked"), "{place}: {output}");
+                assert_clean_files(&sandbox.path(""));
+            }
+        }
+    }
+}
+
+#[test]
+fn mistakes_at_a_login_tell_no_secret() {
+    let emulator = tenant(false);
+    let (mut sandbox, args) = newcomer(&emulator);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    for input in [format!("{SECRET}\n{SECRET}"), format!("{SECRET}\u{1}"), SECRET.repeat(2000)] {
+        let output = sandbox.run_with_stdin(&args, input.as_bytes());
+        assert_eq!(output.status, 2, "{output}");
+        assert_clean(&format!("{}{}", output.stdout, output.stderr), &[SECRET], "a mistake");
+    }
+    let file = json!({ "tokenEndpoint": emulator.url(), "clientId": "ci:bot", "clientSecret": SECRET, "more": SECRET });
+    crate::sandbox::write(&sandbox.path("console.secret"), file.to_string().as_bytes());
+    sandbox.set("WS1_TOKEN_TENANT", format!("https://u:{SECRET}@h/")).set("WS1_TOKEN_SCOPE", format!("é{SECRET}"));
+    for args in [&["login", "--import", "console.secret"][..], &["login"], &["login", "--tenant", &emulator.url()]] {
+        let output = sandbox.run(args);
+        assert_eq!(output.status, 2, "{output}");
+        assert_clean(&format!("{}{}", output.stdout, output.stderr), &[SECRET], &args.join(" "));
+    }
+    assert_clean_files(&sandbox.path(""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_login_at_work_shows_no_secret() {
+    let emulator = tenant(false);
+    let (sandbox, args) = newcomer(&emulator);
+    emulator.play(Fault::Hang);
+    let mut login = sandbox.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    login.stdin(std::process::Stdio::piped());
+    let mut child = sandbox.start(login);
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), SECRET.as_bytes()).unwrap();
+    crate::sandbox::wait_until("the request is sent", || emulator.requests().len() == 1);
+    for file in ["cmdline", "environ"] {
+        let bytes = std::fs::read(format!("/proc/{}/{file}", child.id())).unwrap();
+        assert_clean(&String::from_utf8_lossy(&bytes), &[SECRET], file);
+    }
+    assert_clean_files(&sandbox.path(""));
+    emulator.release();
+    assert_eq!(sandbox.wait(child).status, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_typed_unseen_is_never_seen() {
+    use crate::terminal::Terminal;
+    let emulator = tenant(false);
+    let (sandbox, _) = newcomer(&emulator);
+    emulator.play(Fault::status(401));
+    emulator.play(canaries());
+    let mut terminal = Terminal::start(&sandbox.command(&["login"]));
+    terminal.expect("Tenant").expect(": ").type_line(&emulator.url()).expect("Client ID: ").type_line("ci-bot");
+    terminal.expect("(not shown): ").type_line("wrong").expect("Scopes").expect(": ").type_line("");
+    terminal.expect("Client ID [").type_line("").expect("(not shown): ").type_line(SECRET);
+    let output = terminal.finish(&sandbox);
+    assert_eq!(output.status, 0, "{output}");
+    assert_clean(&output.to_string(), &[SECRET, ACCESS, REFRESH], "the screen");
+    assert_clean_files(&sandbox.path(""));
 }

@@ -7,12 +7,16 @@
 mod bazel;
 #[cfg(unix)]
 mod cache;
+mod colours;
 mod commands;
+mod completions;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
 mod curl;
 mod deadlines;
+#[cfg(target_os = "linux")]
+mod dialogue;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
@@ -23,27 +27,44 @@ mod get;
 #[cfg(unix)]
 mod git;
 mod google;
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+mod keychain;
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+mod keychain_login;
 mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod lock;
+mod login;
+mod logout;
 #[cfg(target_os = "linux")]
 mod network;
+#[cfg(not(feature = "keychain"))]
+mod no_keychain;
 #[cfg(target_os = "linux")]
 mod process;
+#[cfg(target_os = "linux")]
+mod progress;
 mod readme;
 mod recipes;
 mod replies;
 mod request;
 mod sandbox;
+#[cfg(all(feature = "keychain", target_os = "linux"))]
+mod secret_service;
 mod setup;
+mod status;
 #[cfg(unix)]
 mod stdio;
 #[cfg(target_os = "linux")]
 mod strace;
 mod stub;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod terraform;
 #[cfg(target_os = "linux")]
 mod time;
+mod version;
 #[cfg(target_os = "linux")]
 mod warm;
+mod whoami;

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use ws1_emulator::{Emulator, Fault};
 
 use crate::sandbox::{Output, SECRET, Sandbox, assert_snapshot, binary, can, names_in, set_mode, skipped, wait_until};
+use crate::terminal::Terminal;
 
 /// A tenant and a sandbox for it.
 fn tenant() -> (Emulator, Sandbox) {
@@ -242,7 +243,8 @@ fn no_flag_takes_a_secret() {
     assert!(flags.contains(&"--force-refresh"), "{flags:?}");
     let suspicious =
         |flag: &&&str| ["secret", "token", "password", "key", "auth"].iter().any(|word| flag.contains(word));
-    assert_eq!(flags.iter().filter(suspicious).collect::<Vec<_>>(), [&"--client-secret-file"]);
+    // One names a file, the other takes no value.
+    assert_eq!(flags.iter().filter(suspicious).collect::<Vec<_>>(), [&"--client-secret-file", &"--secret-stdin"]);
     for flag in ["--client-secret", "--secret", "--password", "--token", "--access-token", "--refresh-token"] {
         let output = sandbox.run(&["get", flag, "hunter2"]);
         assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{flag}");
@@ -331,6 +333,32 @@ fn a_run_without_a_thread_is_told_in_plain_words() {
     assert_eq!(emulator.counters().connections, 0);
     let unlimited = sandbox.finish(as_nobody(&sandbox, &copy, "exec \"$0\" get"));
     assert_eq!(unlimited.token(), emulator.issued()[0], "it was the limit");
+}
+
+#[test]
+fn a_wait_without_a_thread_is_not_told_and_does_no_harm() {
+    let probe: Vec<&str> = NOBODY.iter().copied().chain(["true"]).collect();
+    if !can("setpriv", &probe) {
+        return;
+    }
+    let (emulator, mut sandbox) = tenant();
+    sandbox.set("TERM", "xterm");
+    let token = sandbox.run(&["get"]).token();
+    sandbox.age_until(60);
+    let copy = give_away(&sandbox);
+    let lock = std::fs::File::open(sandbox.lock_file()).unwrap();
+    fs2::FileExt::try_lock_exclusive(&lock).unwrap();
+    let limited = Terminal::start_piped(&as_nobody(&sandbox, &copy, "exec prlimit --nproc=1 \"$0\" get"));
+    let mut witness = Terminal::start_piped(&as_nobody(&sandbox, &copy, "exec \"$0\" get"));
+    witness.expect("another ws1-token is renewing");
+    // Somebody else has renewed: both need nothing more.
+    sandbox.age_until(5000);
+    for (terminal, told) in [(limited, false), (witness, true)] {
+        let output = terminal.finish(&sandbox);
+        assert_eq!((output.status, output.stdout.trim_end()), (0, token.as_str()), "{output}");
+        assert_eq!(output.stderr.contains("renewing"), told, "{output}");
+    }
+    assert_eq!(emulator.counters().token_requests, 1);
 }
 
 #[test]

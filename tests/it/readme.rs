@@ -79,6 +79,7 @@ impl World {
         let world = Self { sandbox, emulator };
         world.sandbox.write_config_text(&world.with_hosts(&blocks("json")[0]));
         write(&world.sandbox.path("home/.config/ws1-token/prod.secret"), SECRET.as_bytes());
+        write(&world.sandbox.path("secret.txt"), SECRET.as_bytes());
         write(&world.sandbox.path("kubeconfig"), world.kubeconfig().as_bytes());
         world
     }
@@ -205,5 +206,47 @@ fn every_variable_and_command_of_the_help_is_in_the_readme() {
         let command = line.split_whitespace().next().unwrap();
         let row = README.contains(&format!("| `{command}")) || README.contains(&format!("· `{command}"));
         assert!(command == "help" || row, "{command}");
+    }
+}
+
+/// The literal parts of a `#[error("…")]` template, in order.
+fn literals(template: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = template;
+    while let Some((literal, after)) = rest.split_once('{') {
+        parts.push(literal);
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    parts.push(rest);
+    parts.into_iter().map(|part| part.trim_matches([' ', '`', ',', ':'])).filter(|part| !part.is_empty()).collect()
+}
+
+#[test]
+fn every_error_can_be_searched_for_in_the_readme() {
+    let source = include_str!("../../src/error.rs");
+    let troubleshooting = README.split("\n## Troubleshooting\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    // Nobody is left to read the error of a closed output, and Ctrl-C needs no words.
+    let never_told = ["standard output is closed", "interrupted"];
+    let templates = source.split("#[error(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let templates: Vec<&str> = templates.filter(|template| !never_told.contains(template)).collect();
+    assert!(templates.len() > 20, "{}", templates.len());
+    let told = |template: &str| {
+        let literals = literals(template);
+        let row = |line: &str| literals.iter().all(|literal| line.contains(&literal.replace('`', "")));
+        literals.is_empty() || troubleshooting.lines().any(row)
+    };
+    let missing: Vec<&&str> = templates.iter().filter(|template| !told(template)).collect();
+    assert!(missing.is_empty(), "not in the README's table: {missing:#?}");
+}
+
+#[test]
+fn the_diagram_is_drawn_from_its_text() {
+    let (text, drawing) = (include_str!("../../docs/how-it-works.dot"), include_str!("../../docs/how-it-works.svg"));
+    assert!(README.contains("docs/how-it-works.svg"));
+    let labels: Vec<&str> = text.split("label=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(labels.len() > 10);
+    for line in labels.iter().flat_map(|label| label.split("\\n")) {
+        let line = line.trim().replace('\'', "&#39;");
+        assert!(drawing.contains(&line), "draw docs/how-it-works.svg anew: `{line}` is not in it");
     }
 }

@@ -39,6 +39,7 @@ fn a_cached_token_costs_two_files_and_one_write() {
     assert_eq!(of(&calls, &["flock", "fcntl64"]), none);
     assert!(!of(&calls, &["fcntl"]).iter().any(|call| call.contains("LK")), "{calls:#?}");
     assert_eq!(of(&calls, &["clone", "clone3", "fork", "vfork"]), none);
+    assert_eq!(of(&calls, &["ioctl"]), none, "nobody asks whether it is a terminal");
     assert_eq!(of(&calls, &["nanosleep", "clock_nanosleep", "fsync", "fdatasync"]), none);
     let changes = ["rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "chmod", "fchmod"];
     assert_eq!(of(&calls, &changes), none);

@@ -8,6 +8,7 @@ use serde_json::json;
 pub(crate) fn answer(visit: &Visit, door: &[&str]) -> Reply {
     let url = &visit.shared.url;
     match door {
+        _ if !visit.shared.discovery => not_found(),
         ["SAAS", "auth"] => document(url, &format!("{url}/SAAS/auth"), "/SAAS/auth/oauthtoken"),
         ["SAAS", "t", name, "auth"] => {
             let issuer = format!("{url}/SAAS/t/{name}/auth");

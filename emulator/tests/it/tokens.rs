@@ -143,6 +143,14 @@ fn every_door_leads_to_a_token() {
 }
 
 #[test]
+fn discovery_can_be_switched_off() {
+    let emulator = Emulator::builder().discovery(false).start().unwrap();
+    for door in ["/SAAS/auth", "/SAAS/t/X/auth", "/acs"] {
+        assert_eq!(get(&emulator, &format!("{door}/.well-known/openid-configuration"), "").status(), 404);
+    }
+}
+
+#[test]
 fn discovery_and_keys() {
     let emulator = Emulator::start();
     let url = emulator.url();

@@ -293,7 +293,7 @@ impl<'w> Process<'w> {
             let want = state.scenario.wants[self.pid].want();
             drop(state);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                let log = Log::new(Box::new(std::io::sink()));
+                let log = Log::new(Box::new(std::io::sink()), &|_| None);
                 let profile = &self.world.profile;
                 let broker = Broker { profile, store: &self, clock: &self, endpoint: &self, log: &log, identity: "id" };
                 let result = broker.obtain(&want);

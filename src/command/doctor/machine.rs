@@ -8,7 +8,7 @@ use super::{Time, Why};
 use crate::cache::{self, Cache, Loaded, Store};
 use crate::clock::{Clock, SystemClock, wall};
 use crate::command::Context;
-use crate::entry::{Entry, Failure, LONGEST_BACK_OFF};
+use crate::entry::Entry;
 use crate::error::EXIT_TEMPORARY;
 use crate::lock::{Guard, Tried};
 use crate::platform::{self, Access};
@@ -57,11 +57,11 @@ pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &Time) 
 }
 
 impl Machine {
-    /// The failure that holds other calls back now, if it was this secret's.
-    pub(super) fn held_back(&self, fingerprint: u32) -> Option<&Failure> {
+    /// The failure that holds other calls back now, if it was this secret's: what it was, and for how many seconds still.
+    pub(super) fn held_back(&self, fingerprint: u32) -> Option<(String, i64)> {
         let failure = self.entry.failure.as_ref()?;
-        let is_recent = (1..=LONGEST_BACK_OFF).contains(&failure.until.saturating_sub(wall()));
-        (is_recent && failure.secret.is_none_or(|used| used == fingerprint)).then_some(failure)
+        let pause = failure.pause(wall())?;
+        failure.secret.is_none_or(|used| used == fingerprint).then(|| (failure.detail.clone(), pause))
     }
 
     /// Lets the lock go.

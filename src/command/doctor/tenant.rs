@@ -8,12 +8,10 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::reply::{Reply, unanswered};
 use super::{Time, Why};
-use crate::clock::wall;
+use crate::clock::{span, wall};
 use crate::command::Context;
-use crate::command::status::span;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::endpoint::{Asked, Discovery, EndpointError, HttpEndpoint};
-use crate::entry::Failure;
 use crate::error::EXIT_SYSTEM;
 use crate::grant::{self, Answer, Grant, Issued, Refusal};
 use crate::origin::Target;
@@ -139,14 +137,14 @@ pub(super) fn token(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    held_back: Option<&Failure>,
+    held_back: Option<(String, i64)>,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
     match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
         Err(skipped) => (Finding::skipped("token", format_args!("{skipped}")), None),
         Ok(Ok(Asked { issued: Ok(issued), .. })) => {
-            let left = held_back.map(|failure| (failure.detail.as_str(), failure.until.saturating_sub(wall())));
+            let left = held_back.as_ref().map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
         Ok(Ok(Asked { answer, issued: Err((refusal, cause)) })) => {

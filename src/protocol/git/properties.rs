@@ -59,7 +59,7 @@ pub(crate) fn check(input: &[u8]) -> Option<String> {
     for from_cache in [false, true] {
         let access_token = Secret::new("T.o-k_e~n+/==".to_owned());
         let served = Served { access_token, life: 3600, remaining: 3000, now: 1_800_000_000, from_cache };
-        check_answer(&request, &answer(&request, &served, &profile));
+        check_answer(&request, &answer(&request, &served, &profile, &profile.identity()));
     }
     Some(target.to_string())
 }
@@ -164,7 +164,7 @@ mod tests {
         };
         let overrides = Overrides::default();
         let sources = Sources { overrides: &overrides, env: &env, config_dir: None, home: None, working_dir: &|| None };
-        let log = Log::new(Box::new(std::io::sink()));
+        let log = Log::new(Box::new(std::io::sink()), &|_| None);
         let context = Context {
             sources: &sources,
             cache_dir_flag: None,

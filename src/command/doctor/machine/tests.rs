@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::command::doctor::finding::Level;
-use crate::entry::FailureClass;
+use crate::entry::{Failure, FailureClass};
 
 #[test]
 fn a_directory_that_others_have_a_hand_in_is_not_used() {

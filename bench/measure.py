@@ -1,0 +1,108 @@
+"""What a run costs: time in interleaved pairs, instructions, system calls, memory."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from statistics import median, quantiles
+
+
+class Command:
+    """A program to be measured, with its environment, a file as standard input, and what is done before each run."""
+
+    def __init__(self, arguments, environment, stdin=os.devnull, before=None):
+        self.arguments = [str(part) for part in arguments]
+        self.environment = environment
+        self.stdin = str(stdin)
+        self.before = before or (lambda: None)
+
+    def start(self, stdout):
+        """Starts it, its standard output an open file; gives its process id."""
+        streams = [
+            (os.POSIX_SPAWN_OPEN, 0, self.stdin, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, stdout, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ]
+        return os.posix_spawn(self.arguments[0], self.arguments, self.environment, file_actions=streams)
+
+    def wait(self, process):
+        """Waits for its end, which has to be a success."""
+        _, status = os.waitpid(process, 0)
+        if status != 0:
+            raise SystemExit(f"{' '.join(self.arguments)} failed ({os.waitstatus_to_exitcode(status)})")
+
+    def seconds(self, stdout):
+        """How long a run takes, from just before its start until it is waited for."""
+        self.before()
+        started = time.perf_counter()
+        self.wait(self.start(stdout))
+        return time.perf_counter() - started
+
+    def under(self, tool):
+        """Runs it under a tool, and gives the tool's words. A run that breaks off costs little, so it has to answer."""
+        self.before()
+        with open(self.stdin, "rb") as stdin:
+            command = [*tool, *self.arguments]
+            done = subprocess.run(command, env=self.environment, stdin=stdin, capture_output=True, check=False)
+        if done.returncode != 0 or not done.stdout:
+            raise SystemExit(f"{' '.join(command)} failed ({done.returncode}):\n{done.stderr.decode()}")
+        return done.stderr.decode()
+
+
+def compare(command, yardstick, pairs):
+    """Runs both by turns. Gives the median of the pairs' ratios with its quartiles, and the medians of both."""
+    times = []
+    with open(os.devnull, "wb") as null:
+        for number in range(pairs + 2):
+            if number % 2:
+                pair = command.seconds(null.fileno()), yardstick.seconds(null.fileno())
+            else:
+                pair = (yardstick.seconds(null.fileno()), command.seconds(null.fileno()))[::-1]
+            times.append(pair)
+    del times[:2]  # They filled the caches.
+    ratios = [ours / theirs for ours, theirs in times]
+    low, middle, high = quantiles(ratios, n=4)
+    return {
+        "ratio": round(middle, 3),
+        "quartiles": [round(low, 3), round(high, 3)],
+        "milliseconds": round(median(ours for ours, _ in times) * 1000, 3),
+        "yardstick milliseconds": round(median(theirs for _, theirs in times) * 1000, 3),
+        "pairs": pairs,
+    }
+
+
+def instructions(command):
+    """Instructions of a run in user space, counted by callgrind."""
+    said = command.under(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
+    return int(re.search(r"I\s+refs:\s+([\d,]+)", said)[1].replace(",", ""))
+
+
+def system_calls(command):
+    """Lines of `strace -f`, which are the system calls, and one at the end."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        command.under(["strace", "-f", "-o", log.name])
+        return sum(1 for _ in log)
+
+
+def peak_memory(command):
+    """KiB of memory that a run has resident at most, as the kernel tells at its end.
+
+    `ru_maxrss` would not do: it starts with what the starting process had. So strace holds the run back when it ends,
+    and the kernel is asked meanwhile.
+    """
+    hold = [shutil.which("strace"), "-D", "-qq", "-o", os.devnull, "-e", "trace=exit_group"]
+    hold += ["-e", "inject=exit_group:delay_enter=100000"]
+    held = Command([*hold, *command.arguments], command.environment, command.stdin)
+    command.before()
+    with open(os.devnull, "wb") as null:
+        process = held.start(null.fileno())
+    peak = 0
+    while os.waitpid(process, os.WNOHANG) == (0, 0):
+        with open(f"/proc/{process}/status", encoding="ascii", errors="replace") as status:
+            found = re.search(r"^Name:\s+(\S+).*^VmHWM:\s+(\d+) kB", status.read(), re.MULTILINE | re.DOTALL)
+        if found and found[1] != "strace":
+            peak = int(found[2])
+        time.sleep(0.002)
+    return peak

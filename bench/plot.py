@@ -1,0 +1,2 @@
+"""placeholder"""
+def svg(results): return ""

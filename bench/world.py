@@ -1,0 +1,152 @@
+"""What is measured, and where: the program as install.sh builds it, an emulated tenant, homes with profiles and tokens."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Scratch:
+    """A temporary directory; its name is always of the same length, on which the counts depend a little."""
+
+    def __enter__(self):
+        self.path = Path(tempfile.mkdtemp(prefix="ws1-bench-"))
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Build:
+    """The program, built and installed by install.sh, and the emulator built alike."""
+
+    def __init__(self, scratch):
+        said = check([ROOT / "install.sh", "--prefix", scratch / "prefix"])
+        self.target = re.search(r"^Building ws1-token for (\S+)$", said, re.MULTILINE)[1]
+        self.libc = "musl" if "musl" in self.target else "gnu"
+        self.program = scratch / "prefix/bin/ws1-token"
+        self.emulator = self.build_emulator()
+
+    def build_emulator(self):
+        """Builds the emulator where install.sh builds, which has done most of it; gives its path."""
+        target_dir = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
+        environment = dict(os.environ)
+        if self.libc == "musl":
+            environment["CC_" + self.target.replace("-", "_")] = "musl-gcc"
+        cargo = ["cargo", "build", "--quiet", "--release", "--locked", "--package", "ws1-emulator"]
+        check([*cargo, "--target", self.target, "--target-dir", target_dir], cwd=ROOT, env=environment)
+        return target_dir / self.target / "release/ws1-emulator"
+
+
+class Tenant:
+    """An emulated tenant on a free port of this machine."""
+
+    def __init__(self, build, scratch):
+        self.ca = scratch / "ca.pem"
+        ready = scratch / "ready.json"
+        command = [build.emulator, "--tls", "--ca-out", self.ca, "--ready-file", ready]
+        with open(scratch / "emulator.log", "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while not ready.exists():
+            if self.process.poll() is not None:
+                raise SystemExit("the emulated tenant did not start:\n" + (scratch / "emulator.log").read_text())
+            time.sleep(0.01)
+        told = json.loads(ready.read_text())
+        self.url, self.client_id, self.secret = told["url"], told["client_id"], told["client_secret"]
+        self.token_url = self.url + "/SAAS/auth/oauthtoken"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def ask(self, path, body=None):
+        """A request at the emulator's own door."""
+        curl = ["curl", "-q", "--silent", "--show-error", "--fail", "--cacert", self.ca, self.url + path]
+        return check([*curl, "--data-binary", body] if body else curl)
+
+    def token_requests(self):
+        """How often it was asked for a token."""
+        return json.loads(self.ask("/emulator/counters"))["token_requests"]
+
+    def delay_next(self, milliseconds):
+        """Lets the next token request wait."""
+        self.ask("/emulator/faults", json.dumps([{"delay": {"ms": milliseconds}}]))
+
+
+class Home:
+    """A home directory with so many profiles and cache entries, of which one pair is used; its token is cached."""
+
+    def __init__(self, build, tenant, directory, count=1):
+        self.program = build.program
+        self.environment = {"HOME": str(directory), "PATH": os.environ["PATH"], "LC_ALL": "C"}
+        self.cache = directory / ".cache/ws1-token"
+        config = directory / ".config/ws1-token"
+        config.mkdir(parents=True)
+        private(config / "client.secret", tenant.secret + "\n")
+        private(config / "config.json", json.dumps(configuration(tenant, count), indent=2))
+        self.get()
+        (self.entry,) = self.cache.glob("*.json")
+        for number in range(count - 1):
+            stem = f"v1-{number:064x}"
+            private(self.cache / f"{stem}.json", self.entry.read_bytes())
+            private(self.cache / f"{stem}.lock", "")
+
+    def get(self):
+        """The token, as the program prints it."""
+        return check([self.program, "get"], env=self.environment).rstrip("\n")
+
+    def forget(self):
+        """Removes the cached token that is used."""
+        self.entry.unlink(missing_ok=True)
+
+    def cache_token(self, length):
+        """Makes the cached token one of so many bytes, and sees that it is served."""
+        token = ("eyJ" + "abcdefghijklmnopqrstuvwxyz.0123456789-" * length)[:length]
+        content = json.loads(self.entry.read_text())["entry"]
+        content["token"]["access_token"] = token
+        body = json.dumps(content, separators=(",", ":"))
+        private(self.entry, f'{{"checksum":"{zlib.crc32(body.encode()):08x}","entry":{body}}}\n')
+        if self.get() != token:
+            raise SystemExit(f"a token of {length} bytes is not served")
+
+
+def configuration(tenant, count):
+    """A configuration of so many profiles; the one that is used stands in the middle."""
+    used = {
+        "tenant": tenant.url,
+        "client_id": tenant.client_id,
+        "client_secret": {"file": "client.secret"},
+        "ca_file": str(tenant.ca),
+        "ca_only": True,
+    }
+    profiles = {f"profile-{number:04}": {**used, "client_id": f"client-{number:04}"} for number in range(count)}
+    default = f"profile-{count // 2:04}"
+    profiles[default] = used
+    return {"default_profile": default, "profiles": profiles}
+
+
+def private(path, content):
+    """Writes a new file that only its owner can read."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def check(command, **options):
+    """Runs a command and gives its standard output; if it fails, that is the end, with what it said."""
+    command = [str(part) for part in command]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **options)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
+    return done.stdout

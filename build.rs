@@ -1,0 +1,78 @@
+//! Writes down what `ws1-token --version` tells of its own build: nothing of the machine, so that the same source gives
+//! the same binary.
+
+#![expect(clippy::disallowed_methods, reason = "how a build script is asked and answers")]
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+/// What the binary is made of; a change of anything else makes no other binary.
+const SOURCES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "build.rs", "src"];
+
+/// Writes the text that the program includes.
+fn main() {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let source = variable("CARGO_MANIFEST_DIR");
+    let source = Path::new(&source);
+    let mut text = variable("CARGO_PKG_VERSION");
+    // To ask after every commit would compile the program anew for every run of the tests.
+    if variable("PROFILE") == "release"
+        && let Some(commit) = commit(source)
+    {
+        let _ = write!(text, "\ncommit: {commit}");
+    }
+    let features = features(std::env::vars().map(|(name, _)| name));
+    let tls = tls(&std::fs::read_to_string(source.join("Cargo.lock")).unwrap_or_default());
+    let _ = write!(text, "\ntarget: {}\nfeatures: {features}\ntls: {tls}", variable("TARGET"));
+    std::fs::write(Path::new(&variable("OUT_DIR")).join("version.txt"), text)
+        .expect("the output directory is writable");
+    println!("cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=Cargo.lock");
+}
+
+/// The commit of a source tree, marked if it is not what was committed; `None` where there is no repository of its own
+/// or no git.
+pub(crate) fn commit(source: &Path) -> Option<String> {
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        // A hook that builds is run with the variables of its own repository.
+        git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+        let output = git.arg("-C").arg(source).args(args).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    };
+    let top = git(&["rev-parse", "--show-toplevel"])?;
+    if Path::new(&top).canonicalize().ok()? != source.canonicalize().ok()? {
+        return None;
+    }
+    // It grows with every commit and every change of the branch.
+    if let Some(journal) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|path| source.join(path).exists()) {
+        println!("cargo::rerun-if-changed={journal}");
+    }
+    for file in SOURCES {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let mut status = vec!["status", "--porcelain", "--"];
+    status.extend(SOURCES);
+    let changed = if git(&status)?.is_empty() { "" } else { " with changes" };
+    Some(format!("{commit}{changed}"))
+}
+
+/// The cargo features that are on, by the names of the variables that say so.
+pub(crate) fn features(variables: impl Iterator<Item = String>) -> String {
+    let name = |variable: String| Some(variable.strip_prefix("CARGO_FEATURE_")?.to_ascii_lowercase().replace('_', "-"));
+    let mut names: Vec<String> = variables.filter_map(name).filter(|name| name != "default").collect();
+    names.sort();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The TLS library and the cryptography below it, as the lock file has them.
+pub(crate) fn tls(lock: &str) -> String {
+    let version = |name: &str| {
+        let package = lock.split("[[package]]").find(|package| package.contains(&format!("name = \"{name}\"\n")))?;
+        let version = package.split("version = \"").nth(1)?.split('"').next()?;
+        Some(format!("{name} {version}"))
+    };
+    let known: Vec<String> = ["rustls", "ring"].into_iter().filter_map(version).collect();
+    if known.is_empty() { "rustls".to_owned() } else { known.join(" with ") }
+}

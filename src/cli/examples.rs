@@ -1,0 +1,352 @@
+//! The ends of the help pages: examples, and what no option text says.
+//!
+//! A block with a heading and indented lines is a section of the manual page too, every other block a paragraph of its
+//! description. Three spaces or more set a comment apart from an example.
+
+/// What both forms of the main page begin with.
+macro_rules! main_examples {
+    () => {
+        "\
+Examples:
+  ws1-token login                                  make a profile
+  ws1-token get                                    print the token of the default profile
+  ws1-token curl /SAAS/jersey/manager/api/scim/Users
+  ws1-token --profile prod exec -- ./report.sh     with the token in WS1_ACCESS_TOKEN
+  ws1-token setup kubectl                          what to write where, for a caller
+  ws1-token doctor                                 when something is wrong
+"
+    };
+}
+
+/// End of the main page as `-h` shows it.
+pub(super) const MAIN: &str = concat!(
+    main_examples!(),
+    "
+`ws1-token COMMAND --help` tells more about a command, with examples; `ws1-token --help` also tells
+variables, files and exit status."
+);
+
+/// End of the main page as `--help` shows it.
+pub(super) const MAIN_LONG: &str = concat!(
+    main_examples!(),
+    "
+`ws1-token COMMAND --help` tells more about a command, with examples. An option wins over the
+environment, the environment over the configuration file. There is no option that takes a secret: it
+comes from a file, a variable, a command or the platform's key store, as the profile says.
+
+Environment, besides what is named with the options:
+  WS1_TOKEN_CLIENT_SECRET    the client secret itself; your other processes can see it
+  WS1_TOKEN_SCOPE            scopes to ask for, as `scope` of a profile
+  WS1_TOKEN_CA_FILE          further trusted roots, as `ca_file` of a profile
+  https_proxy, all_proxy     proxy of requests, in lower or upper case; `proxy` of a profile wins
+  no_proxy                   hosts that are asked without it
+  SSL_CERT_FILE, SSL_CERT_DIR
+                             trusted roots in place of the platform's
+  NO_COLOR, CLICOLOR_FORCE   no colours; colours also where no terminal is
+
+Files:
+  ~/.config/ws1-token/config.json
+                             profiles; on macOS and Windows in the platform's own directory
+  ~/.cache/ws1-token/        tokens, one file for each tenant, client and scope; safe to delete
+
+Exit status:
+  0                          a complete answer was written
+  1                          the system failed, or a bug
+  2                          change the command or the profile
+  3                          temporary: unreachable, timeout, 5xx, 429, lock wait over; retry later
+  4                          the tenant denied the client or the grant
+  5                          the tenant answered, but not with a usable token
+  128+n                      ended by signal n"
+);
+
+/// End of the page of `get`.
+pub(super) const GET: &str = "\
+Examples:
+  TOKEN=$(ws1-token get)
+  curl -K <(ws1-token get --format curl) https://acme.example.com/SAAS/jersey/manager/api/scim/Users
+  eval \"$(ws1-token get --format env)\"             sets WS1_ACCESS_TOKEN
+  ws1-token get --min-ttl 30m --format json        renewed unless it lives another half hour
+  ws1-token get --output /run/prometheus/ws1.token";
+
+/// End of the page of `kubectl`.
+pub(super) const KUBECTL: &str = "\
+Examples:
+  ws1-token setup kubectl --write                  runs kubectl config; by hand:
+  kubectl config set-credentials ws1 --exec-command=ws1-token --exec-arg=kubectl \\
+    --exec-api-version=client.authentication.k8s.io/v1 --exec-interactive-mode=Never
+  kubectl --user=ws1 get pods
+
+The profile comes from --profile (a further --exec-arg), or from `profile` in the cluster's
+client.authentication.k8s.io/exec extension where provideClusterInfo is on.";
+
+/// End of the page of `git`.
+pub(super) const GIT: &str = "\
+Examples:
+  ws1-token setup git git.example.com --write      runs git config; by hand:
+  git config --global credential.https://git.example.com.helper \"$(command -v ws1-token) git\"
+  printf 'protocol=https\\nhost=git.example.com\\n\\n' | ws1-token git get
+
+It answers for the tenant's own host and for `hosts` of the profile, and for no other.
+For git 2.46 to 2.53 also set http.https://git.example.com/.postBuffer 52428800: those versions
+drop the token from pushes larger than that buffer.";
+
+/// End of the page of `bazel`.
+pub(super) const BAZEL: &str = "\
+Examples:
+  ws1-token setup bazel build.example.com          a helper script and the line for .bazelrc
+  echo '{\"uri\":\"https://acme.example.com/\"}' | ws1-token bazel get
+
+Bazel's option takes a path without arguments: a script, or the link bazel-credential-ws1 to
+ws1-token. A URL that is neither the tenant's nor of `hosts` of the profile is an error.";
+
+/// End of the page of `terraform`.
+pub(super) const TERRAFORM: &str = "\
+Examples:
+  ws1-token setup terraform                        the link and the block for ~/.terraformrc
+  ws1-token terraform get acme.example.com
+
+Terraform finds the link terraform-credentials-ws1 in ~/.terraform.d/plugins. It is answered for the
+tenant's own host and for `hosts` of the profile, and for no other.";
+
+/// End of the page of `google`.
+pub(super) const GOOGLE: &str = "\
+Examples:
+  ws1-token setup google > credentials.json        to be completed with the audience
+  ws1-token google                                 what the libraries are told
+
+The libraries run it only where GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1. A failure is an answer
+too, with exit status 0: they read its message from there.";
+
+/// End of the page of `curl`.
+pub(super) const CURL: &str = "\
+Examples:
+  ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent
+  ws1-token curl https://api.example.com/v1/jobs -X POST -d @job.json
+
+Options of ws1-token stand before the path or URL; everything behind it is curl's, as is the exit
+status. Your .curlrc is not read. Arguments that would show the token or hand it to another host are
+refused: -v, -k, --location-trusted, a further URL before --next.";
+
+/// End of the page of `exec`.
+pub(super) const EXEC: &str = "\
+Examples:
+  ws1-token exec -- ./report.sh
+  ws1-token exec --var TF_VAR_token -- terraform apply
+
+The exit status is the command's. The token stays valid for as long as `ws1-token get` says; a
+command that runs for hours should ask again.";
+
+/// End of the page of `login`.
+pub(super) const LOGIN: &str = "\
+Examples:
+  ws1-token login                                  asks for tenant, client ID, secret and scopes
+  ws1-token login prod --tenant acme.example.com --client-id ci-bot
+  pass show ci-bot | ws1-token login prod --tenant acme.example.com --client-id ci-bot --secret-stdin
+  ws1-token login insights --import ~/Downloads/service-account.json
+
+The tenant may be pasted from the browser. Nothing is stored before the tenant has issued a token;
+other profiles and the order of the file stay as they are.";
+
+/// End of the page of `logout`.
+pub(super) const LOGOUT: &str = "\
+Examples:
+  ws1-token logout
+  ws1-token logout prod --revoke
+
+The profile stays, so that `ws1-token login prod` asks for the secret alone. A secret that login did
+not store (another file, a variable, a command) is left alone.";
+
+/// End of the page of `forget`.
+pub(super) const FORGET: &str = "\
+Examples:
+  ws1-token forget                                 the next call gets a new token
+  ws1-token forget --all
+
+The refresh token is dropped too. Profile and client secret stay: see `ws1-token logout --help`.";
+
+/// End of the page of `status`.
+pub(super) const STATUS: &str = "\
+Examples:
+  ws1-token status
+  ws1-token status --json | jq -r '.[] | select(.token != \"fresh\") | .profile'";
+
+/// End of the page of `whoami`.
+pub(super) const WHOAMI: &str = "\
+Examples:
+  ws1-token whoami
+  ws1-token --profile prod whoami --json
+
+The claims are read from the cached token. Nothing is verified: that is the business of whoever
+accepts the token.";
+
+/// End of the page of `doctor`.
+pub(super) const DOCTOR: &str = "\
+Examples:
+  ws1-token doctor
+  ws1-token --tenant acme.example.com doctor       before there is any configuration
+  ws1-token doctor --json | jq -r '.checks[] | select(.level == \"failed\") | .fix'
+
+Each line is ✓ well, ! worth a look, ✗ to be mended, or – not tried. The exit status is that of the
+first ✗, the likeliest cause of those after it; a warning (!) leaves it 0. It asks the tenant for a
+token of its own and renews that once; what is cached is neither used nor changed.";
+
+/// End of the page of `setup`.
+pub(super) const SETUP: &str = "\
+Examples:
+  ws1-token setup git git.example.com
+  ws1-token --profile prod setup kubectl --write
+
+A profile that is named here is named in the configuration too. Applied twice, the second time
+changes nothing.";
+
+/// End of the page of `completions`.
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  ws1-token completions bash > ~/.local/share/bash-completion/completions/ws1-token
+  ws1-token completions zsh > ~/.zsh/_ws1-token    for a directory of `fpath`
+  ws1-token completions fish > ~/.config/fish/completions/ws1-token.fish
+  ws1-token completions powershell >> $PROFILE
+
+install.sh puts those for bash, zsh and fish in their places. A script runs ws1-token at every TAB:
+that reads the names of profiles from the configuration file, and nothing else.";
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::{Command, CommandFactory};
+
+    use crate::cli::{Cli, parse};
+
+    /// The README.
+    const README: &str = include_str!("../../README.md");
+
+    /// All commands, built, the program's own first.
+    fn commands() -> Vec<Command> {
+        let mut definitions = Cli::command();
+        definitions.build();
+        let named = definitions.get_subcommands().filter(|command| command.get_name() != "help").cloned();
+        std::iter::once(definitions.clone()).chain(named).collect()
+    }
+
+    /// The ends of a command's help page, short and long.
+    fn ends(command: &Command) -> Vec<String> {
+        let ends = [command.get_after_help(), command.get_after_long_help()];
+        ends.into_iter().flatten().map(ToString::to_string).collect()
+    }
+
+    /// The argument lists of `ws1-token` in lines of a shell, up to the end of the command or a comment.
+    fn calls(text: &str) -> Vec<Vec<String>> {
+        const PROGRAM: &str = "ws1-token ";
+        let text = text.split("\\\n").map(|part| part.trim_matches(' ')).collect::<Vec<_>>().join(" ");
+        let starts = text
+            .match_indices(PROGRAM)
+            .filter(|(at, _)| text[..*at].chars().next_back().is_none_or(|c| " (\n".contains(c)));
+        starts.map(|(at, _)| words(&text[at..])).collect()
+    }
+
+    /// The words of a shell's command.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for (at, letter) in line.char_indices() {
+            match (quote, letter) {
+                (Some(open), _) if open == letter => quote = None,
+                (None, '"' | '\'') => {
+                    quote = Some(letter);
+                    word.get_or_insert_default();
+                }
+                (None, '\n' | '|' | ')' | '<' | '>' | ';' | '&') => break,
+                (None, ' ') if line[at..].starts_with("   ") => break,
+                (None, ' ') => words.extend(word.take()),
+                _ => word.get_or_insert_default().push(letter),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    /// Fails unless every command line in a text is one.
+    fn check(text: &str, place: &str) {
+        for call in calls(text) {
+            let outcome = parse(call.iter().map(OsString::from).collect());
+            assert!(outcome.is_ok(), "{place}: {call:?}: {}", outcome.unwrap_err().error);
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example_of_its_own() {
+        for command in commands() {
+            for end in ends(&command) {
+                let examples = end.strip_prefix("Examples:\n").and_then(|end| end.split("\n\n").next());
+                let examples = examples.unwrap_or_else(|| panic!("{}: {end}", command.get_name()));
+                assert!(examples.contains(command.get_name()), "{}: {examples}", command.get_name());
+                assert!(examples.lines().all(|line| line.starts_with("  ")), "{examples}");
+            }
+            assert!(!ends(&command).is_empty(), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn the_examples_are_command_lines() {
+        let mut count = 0;
+        for end in commands().iter().flat_map(ends) {
+            let examples = end.split("\n\n").next().unwrap();
+            count += calls(examples).len();
+            check(examples, "help");
+            let wide = end.lines().find(|line| !line.starts_with(' ') && line.chars().count() > 100);
+            assert_eq!(wide, None, "wider than the help page");
+        }
+        assert!(count > 30, "{count}");
+    }
+
+    #[test]
+    fn the_text_of_an_option_is_one_line() {
+        for command in commands() {
+            for option in command.get_arguments() {
+                let text = option.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(text.chars().count() <= 100 && !text.ends_with('.'), "{}: {text}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_readme_calls_and_names_is_there() {
+        let blocks: Vec<&str> = README.split("\n```").skip(1).step_by(2).collect();
+        assert!(blocks.iter().map(|block| calls(block).len()).sum::<usize>() > 10);
+        for block in blocks {
+            check(block, "README");
+        }
+        let options: Vec<String> = commands()
+            .iter()
+            .flat_map(Command::get_arguments)
+            .filter_map(|option| Some(format!("--{}", option.get_long()?)))
+            .collect();
+        let section =
+            README.split("\n## Commands and exit status\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+        let rows = README.lines().filter(|line| line.starts_with("| `WS1_TOKEN_"));
+        for line in section.unwrap().lines().chain(rows) {
+            for word in line
+                .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+                .filter(|word| word.starts_with("--") && word.len() > 2)
+            {
+                assert!(
+                    word.chars().all(|c| c == '-') || options.iter().any(|option| option == word),
+                    "{word}: {line}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn calls_are_found() {
+        let found = calls(
+            "$ ws1-token get    # x\nA=$(ws1-token --profile 'a b' get) x\npass | ws1-token login \\\n --scope \"\" >f\n/ws1-token no\n",
+        );
+        let expected = [
+            vec!["ws1-token", "get"],
+            vec!["ws1-token", "--profile", "a b", "get"],
+            vec!["ws1-token", "login", "--scope", ""],
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,78 @@
+//! What of the file has to change so that the profile says what it should: the keys that differ, and no other.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::{Choice, Draft, Login};
+use crate::cli::SecretStore;
+use crate::config::edit::Change;
+use crate::config::{Preset, Stored, resolve};
+use crate::secret::stored_as;
+
+impl Login<'_> {
+    /// The changes that make `present` say what the draft does.
+    pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Vec<Change> {
+        let old = present.settings(&self.name).unwrap_or_default();
+        let mut changes = default_profile(&self.name, present);
+        let mut set = |key: &str, value: Option<Value>| {
+            if old.get(key) != value.as_ref() {
+                let path = ["profiles", &self.name, key].map(str::to_owned).to_vec();
+                changes.push(Change { path, value });
+            }
+        };
+        if !old.contains_key("tenant") || !self.is_old_tenant(draft.preset, &draft.tenant) {
+            set("tenant", Some(json!(draft.tenant)));
+        }
+        if old.contains_key("preset") || draft.preset != Preset::default() {
+            set("preset", draft.preset.to_possible_value().map(|value| json!(value.get_name())));
+        }
+        set("token_url", draft.token_url.as_ref().map(|url| json!(url)));
+        set("client_id", Some(json!(draft.client_id)));
+        if let Some(source) = self.source(&draft.secret, present, &old) {
+            set("client_secret", Some(source));
+        }
+        set("scope", draft.scope.as_ref().map(|scope| json!(scope)));
+        if let Some(file) = &draft.ca_file
+            && !self.is_same(old.get("ca_file"), file, present)
+        {
+            set("ca_file", Some(json!(file.to_string_lossy())));
+        }
+        changes
+    }
+
+    /// The source of the client secret as the file names it; `None` if what it names stays right.
+    fn source(&self, secret: &Choice, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
+        let named = old.get("client_secret").and_then(|source| source.get("file"));
+        let file = match (secret, self.store_kind()) {
+            (Choice::Stay, _) => return None,
+            (Choice::Refer(path), _) => path.clone(),
+            (Choice::Store(_), SecretStore::File) => present.dir().join(stored_as(&self.name)),
+            (Choice::Store(_), SecretStore::Keychain) => return Some(json!({ "keychain": true })),
+        };
+        if self.is_same(named, &file, present) {
+            return None;
+        }
+        let inside = file.strip_prefix(present.dir()).ok().filter(|_| matches!(secret, Choice::Store(_)));
+        Some(json!({ "file": inside.unwrap_or(&file).to_string_lossy() }))
+    }
+
+    /// Whether a path of the file is that one.
+    fn is_same(&self, named: Option<&Value>, file: &Path, present: &Stored) -> bool {
+        let named = named.and_then(Value::as_str);
+        named.is_some_and(|named| resolve(named, Some(present.dir()), self.context.sources.home) == file)
+    }
+}
+
+/// What calls that name no profile go by: a first profile becomes the default, and an only one stays it.
+fn default_profile(name: &str, present: &Stored) -> Vec<Change> {
+    let names = present.names();
+    let default = match names.as_slice() {
+        _ if present.names_a_default() => return Vec::new(),
+        [] => name,
+        [only] if only != name => only,
+        _ => return Vec::new(),
+    };
+    vec![Change { path: vec!["default_profile".to_owned()], value: Some(json!(default)) }]
+}

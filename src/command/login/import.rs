@@ -1,0 +1,144 @@
+//! The JSON file that the Intelligence console downloads: `tokenEndpoint`, `clientId` and `clientSecret`. Pure, but for
+//! the reading of the file.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::config::{self, Preset};
+use crate::error::{Cause, Error};
+use crate::origin::Target;
+use crate::secret::Secret;
+
+/// Bytes of the file that are read at most.
+const LIMIT: u64 = 64 * 1024;
+
+/// The keys that are known.
+const KEYS: [&str; 3] = ["tokenEndpoint", "clientId", "clientSecret"];
+
+/// What such a file says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Imported {
+    /// The host that issues tokens, as a profile has it.
+    pub(super) tenant: String,
+    /// The whole URL of the endpoint, where the preset's is not it.
+    pub(super) token_url: Option<String>,
+    /// The client.
+    pub(super) client_id: String,
+    /// Its secret.
+    pub(super) secret: Secret,
+    /// Keys that are not known, and are left out.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Reads the file.
+pub(super) fn read(file: &Path) -> Result<Imported, Error> {
+    let failed = |cause: Cause| Error::BadInput {
+        what: "the file of --import",
+        source: Cause::new(format!("`{}`: {cause}", file.display())),
+        hint: "name the JSON file that the Intelligence console downloads for a service account",
+    };
+    let size = std::fs::metadata(file).map_err(|error| failed(error.into()))?.len();
+    if size > LIMIT {
+        return Err(failed("larger than 64 KiB".into()));
+    }
+    let text = std::fs::read(file).map_err(|error| failed(error.into()))?;
+    parse(&text).map_err(failed)
+}
+
+/// Reads the text; a refusal repeats no value, which may be the secret.
+fn parse(text: &[u8]) -> Result<Imported, Cause> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let Ok(Value::Object(file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
+    let take = |key: &str| match file.get(key) {
+        Some(Value::String(value)) if !value.is_empty() => Ok(value.clone()),
+        Some(_) => Err(Cause::new(format!("`{key}` is not a text"))),
+        None => Err(missing(key, &file)),
+    };
+    let [endpoint, client_id, secret] = [take(KEYS[0])?, take(KEYS[1])?, take(KEYS[2])?];
+    let (tenant, token_url) = split(&endpoint).map_err(|cause| Cause::new(format!("`tokenEndpoint`: {cause}")))?;
+    let secret = Secret::from_line(secret.into_bytes(), "`clientSecret`").map_err(|error| error.cause)?;
+    let unknown = file.keys().filter(|key| !KEYS.contains(&key.as_str())).cloned().collect();
+    Ok(Imported { tenant, token_url, client_id, secret, unknown })
+}
+
+/// What is said of a key that is not there.
+fn missing(key: &str, file: &Map<String, Value>) -> Cause {
+    match crate::error::nearest(key, file.keys().map(String::as_str)) {
+        Some(near) => Cause::new(format!("there is no `{key}`, only `{near}`")),
+        None => Cause::new(format!("there is no `{key}`")),
+    }
+}
+
+/// The endpoint as tenant and, where the preset does not find it by itself, token URL. Its query is the grant's, which the
+/// preset adds again.
+fn split(endpoint: &str) -> Result<(String, Option<String>), String> {
+    let target = Target::parse(endpoint).and_then(Target::secured)?;
+    if !matches!(target.rest.as_str(), "" | "?grant_type=client_credentials") {
+        return Err("it holds a query that is not grant_type=client_credentials".to_owned());
+    }
+    let tenant = target.origin.to_string();
+    let own = config::token_url(Preset::Intelligence, &tenant, None).map_err(|wrong| wrong.cause)?.1;
+    let found = Target { rest: String::new(), ..target };
+    Ok((tenant, (found != own).then(|| found.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with this endpoint and further members.
+    fn text(endpoint: &str, more: &str) -> String {
+        format!("{{ \"tokenEndpoint\": \"{endpoint}\", \"clientId\": \"bot@x\", \"clientSecret\": \"hunter2\"{more} }}")
+    }
+
+    #[test]
+    fn the_presets_url_is_not_repeated() {
+        let own = "https://auth.na1.data.workspaceone.com";
+        for (endpoint, tenant, token_url) in [
+            ("https://auth.na1.data.workspaceone.com/oauth/token?grant_type=client_credentials", own, None),
+            ("https://auth.na1.data.workspaceone.com/oauth/token", own, None),
+            ("https://auth.eu1.data.vmwservices.com/oauth/token", "https://auth.eu1.data.vmwservices.com", None),
+            ("https://h.example.com/v2/token", "https://h.example.com", Some("https://h.example.com/v2/token")),
+            ("http://127.0.0.1:8/oauth/token", "http://127.0.0.1:8", None),
+        ] {
+            let imported = parse(text(endpoint, "").as_bytes()).unwrap();
+            assert_eq!((imported.tenant.as_str(), imported.token_url.as_deref()), (tenant, token_url), "{endpoint}");
+            assert_eq!((imported.client_id.as_str(), imported.secret.expose()), ("bot@x", "hunter2"));
+        }
+    }
+
+    #[test]
+    fn keys_that_are_not_known_are_named() {
+        let endpoint = "https://auth.na1.data.workspaceone.com/oauth/token";
+        let imported = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes()).unwrap();
+        assert_eq!(imported.unknown, ["note", "orgId"]);
+        assert!(parse(format!("\u{feff}{}", text(endpoint, "")).as_bytes()).is_ok(), "as Windows programs write it");
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_refused_without_a_value() {
+        for (text, cause) in [
+            (String::new(), "not a JSON object"),
+            ("[1]".to_owned(), "not a JSON object"),
+            ("{}".to_owned(), "there is no `tokenEndpoint`"),
+            (text("https://h/x", "").replace("clientId", "clientID"), "there is no `clientId`, only `clientID`"),
+            (text("https://h/x", "").replace("\"bot@x\"", "[\"hunter2\"]"), "`clientId` is not a text"),
+            (
+                text("https://h/x", "").replace("hunter2", "hunter2\\nx"),
+                "`clientSecret` holds a line break or a control character",
+            ),
+            (
+                text("https://h/x?y=hunter2", ""),
+                "`tokenEndpoint`: it holds a query that is not grant_type=client_credentials",
+            ),
+            (
+                text("http://h.example.com/x", ""),
+                "`tokenEndpoint`: it is http:// to another machine, which would send secrets in clear",
+            ),
+            (text("https://a:hunter2@h/x", ""), "`tokenEndpoint`: it holds credentials"),
+        ] {
+            assert_eq!(parse(text.as_bytes()).map_err(|cause| cause.to_string()), Err(cause.to_owned()), "{text}");
+        }
+    }
+}

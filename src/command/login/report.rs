@@ -1,0 +1,96 @@
+//! What a login tells at its end: what is proved, where everything is, and what to run next.
+
+use super::Login;
+use super::store::Done;
+use crate::clock::span;
+use crate::command::setup::shell_word;
+use crate::config::{LAYERS, Preset, Profile};
+use crate::error::line;
+use crate::secret::SecretSource;
+
+impl Login<'_> {
+    /// The answer on standard output; `life` is that of the token that was issued, in seconds.
+    pub(super) fn report(&self, done: &Done, life: Option<i64>) -> String {
+        self.warn_of_overrides(done);
+        let Done { profile, stored, removed, .. } = done;
+        let who = format!("{} as {}", profile.tenant, profile.client_id);
+        let first = match life {
+            Some(life) => format!("logged in to {who}: the token lives {}", span(life)),
+            None => format!("stored without asking the tenant: {who}"),
+        };
+        let is_default = stored.default_profile().as_ref() == Some(&self.name);
+        let default = if is_default { ", the default" } else { "" };
+        let mut lines = vec![
+            first,
+            format!("profile   `{}` in {}{default}", self.name, stored.file.display()),
+            format!("secret    {}", place(profile)),
+        ];
+        lines.extend(removed.as_ref().map(|removed| format!("removed   the secret of {}", removed.describe())));
+        lines.extend(self.new_default(done).map(|name| format!("default   `{name}`, as before; now the file says so")));
+        lines.extend(
+            self.args.import.as_ref().map(|file| format!("delete    {}: it holds the secret too", file.display())),
+        );
+        lines.push("next".to_owned());
+        let call = self.call(done);
+        lines.extend(commands(profile.preset).map(|command| format!("  {call} {command}")));
+        lines.iter().map(|text| line(text)).collect()
+    }
+
+    /// The program as a shell line names it, with the options that lead to this profile.
+    fn call(&self, done: &Done) -> String {
+        let mut words = vec!["ws1-token".to_owned()];
+        if self.context.sources.overrides.config.is_some() {
+            words.extend(["--config".to_owned(), shell_word(&done.stored.file.to_string_lossy())]);
+        }
+        let unnamed = (self.context.env)("WS1_TOKEN_PROFILE").or_else(|| done.stored.default_profile());
+        if unnamed.as_ref() != Some(&self.name) {
+            words.extend(["--profile".to_owned(), shell_word(&self.name)]);
+        }
+        words.join(" ")
+    }
+
+    /// Another profile that became the default by name, because it is no longer the only one.
+    fn new_default(&self, done: &Done) -> Option<String> {
+        let was_silent = !self.stored.names_a_default();
+        done.stored.default_profile().filter(|default| was_silent && *default != self.name)
+    }
+
+    /// Warns of variables that the next call goes by instead of the profile.
+    fn warn_of_overrides(&self, done: &Done) {
+        for variable in LAYERS.into_iter().filter(|variable| (self.context.env)(variable).is_some()) {
+            let overridden = done.stored.profile(self.context.sources, &self.name, &[variable]);
+            if !overridden.is_ok_and(|profile| is_same(&profile, done)) {
+                self.context.log.warn(&format!("{variable} is set and wins over the profile: unset it"));
+            }
+        }
+    }
+}
+
+/// Whether a profile asks as the stored one does.
+fn is_same(profile: &Profile, done: &Done) -> bool {
+    let same_secret = match (&profile.client_secret, &done.secret) {
+        (Some(SecretSource::Given(given)), Some(secret)) => given.expose().trim_end() == secret.expose(),
+        (source, _) => *source == done.profile.client_secret,
+    };
+    same_secret && profile.identity() == done.profile.identity() && profile.ca_file == done.profile.ca_file
+}
+
+/// Where the secret is, in words.
+fn place(profile: &Profile) -> String {
+    match &profile.client_secret {
+        Some(SecretSource::File { path, .. }) => format!("in {}", path.display()),
+        Some(SecretSource::Keychain { account, .. }) => format!("in the key store, for `{account}`"),
+        Some(source) => format!("from the {}", source.describe()),
+        None => "none".to_owned(),
+    }
+}
+
+/// What a person probably wants next.
+fn commands(preset: Preset) -> [&'static str; 3] {
+    match preset {
+        Preset::Access | Preset::Acs => ["get", "curl /SAAS/jersey/manager/api/scim/Users", "setup kubectl --write"],
+        Preset::Vidb | Preset::Uem | Preset::Intelligence | Preset::Connect => {
+            ["get", "exec -- ./your-script.sh", "status"]
+        }
+    }
+}

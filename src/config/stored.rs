@@ -1,0 +1,183 @@
+//! The configuration file for those who change it or what it refers to: every profile as the file alone has it, without
+//! the layers of environment and flags, and the text edited and written back.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::edit::{self, Change};
+use super::file::{self, RawConfig};
+use super::{Overrides, Profile, Sources, invalid, layers};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Cause, Error};
+use crate::lock;
+use crate::platform;
+use crate::secret::SecretSource;
+
+/// The variables that are laid over a profile of the file.
+pub(crate) const LAYERS: [&str; 6] = [
+    "WS1_TOKEN_TENANT",
+    "WS1_TOKEN_CLIENT_ID",
+    "WS1_TOKEN_CLIENT_SECRET_FILE",
+    "WS1_TOKEN_CLIENT_SECRET",
+    "WS1_TOKEN_SCOPE",
+    "WS1_TOKEN_CA_FILE",
+];
+
+/// How long another process that writes the file is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Links that are followed at most on the way to the file.
+const LINKS: usize = 40;
+
+/// A configuration file that is valid, or none yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    /// Where it is, or will be.
+    pub(crate) file: PathBuf,
+    /// Its text; that of an empty object if there is none.
+    text: String,
+    /// Whether there is a file with that text.
+    exists: bool,
+}
+
+impl Stored {
+    /// Reads and checks the whole file: all that is in it must be known before any of it is changed.
+    pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Error> {
+        Self::open(sources)?.checked()
+    }
+
+    /// Reads the file for somebody who changes nothing of it: other profiles may be wrong.
+    pub(crate) fn open(sources: &Sources<'_>) -> Result<Self, Error> {
+        Self::open_file(sources.file().ok_or(Error::NoHome)?)
+    }
+
+    /// Refuses a file that holds anything unknown or wrong.
+    fn checked(self) -> Result<Self, Error> {
+        invalid::check(&self.file, &self.text).map(|()| self)
+    }
+
+    /// Reads a file; that it is not there, or empty, is fine.
+    fn open_file(file: PathBuf) -> Result<Self, Error> {
+        let text = file::read(&file)?.filter(|text| !text.trim().is_empty());
+        Ok(Self { file, exists: text.is_some(), text: text.unwrap_or_else(|| "{}\n".to_owned()) })
+    }
+
+    /// The directory that paths in the file are relative to.
+    pub(crate) fn dir(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The names of the profiles, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.raw().map(|config| config.profiles.into_keys().collect()).unwrap_or_default()
+    }
+
+    /// The profile that is used when none is named: the one that the file names, or the only one.
+    pub(crate) fn default_profile(&self) -> Option<String> {
+        let mut all = self.names();
+        let named = self.raw().and_then(|config| config.default_profile);
+        named.or_else(|| if all.len() == 1 { all.pop() } else { None })
+    }
+
+    /// Whether the file names a default.
+    pub(crate) fn names_a_default(&self) -> bool {
+        self.raw().is_some_and(|config| config.default_profile.is_some())
+    }
+
+    /// The keys of a profile as they stand in the file; none if there is no such profile.
+    pub(crate) fn settings(&self, name: &str) -> Option<Map<String, Value>> {
+        serde_json::from_str(self.raw()?.profiles.get(name)?.get()).ok()
+    }
+
+    /// A profile as the file has it; `shown` are variables that are laid over it nevertheless.
+    pub(crate) fn profile(&self, sources: &Sources<'_>, name: &str, shown: &[&str]) -> Result<Profile, Error> {
+        let env = |variable: &str| {
+            let hidden = LAYERS.contains(&variable) && !shown.contains(&variable);
+            if hidden { None } else { (sources.env)(variable) }
+        };
+        let sources = Sources { overrides: &Overrides::default(), env: &env, ..*sources };
+        let (name, raw) = sources.choose(&self.text, &self.file, Some(name.to_owned()))?;
+        layers::build(&sources, &name, raw, self.file.parent())
+    }
+
+    /// The profiles that have their secret from there. One that is not usable has none.
+    pub(crate) fn users_of(&self, sources: &Sources<'_>, source: &SecretSource) -> Vec<String> {
+        let uses = |name: &String| {
+            self.profile(sources, name, &[])
+                .is_ok_and(|profile| profile.client_secret.as_ref().is_some_and(|other| other.is_same_place(source)))
+        };
+        self.names().into_iter().filter(uses).collect()
+    }
+
+    /// The same file with changes.
+    pub(crate) fn with(&self, changes: &[Change]) -> Result<Self, Error> {
+        let text = edit::apply(&self.text, changes).map_err(|_| Error::System {
+            what: "cannot edit the configuration file",
+            source: Cause::new(format!("`{}` would not say what it should", self.file.display())),
+        })?;
+        Self { text, ..self.clone() }.checked()
+    }
+
+    /// Changes the file while no other process does: `change` gets it as it is now, does what belongs to the change and
+    /// gives the file as it shall be, and a way back if that cannot be written.
+    pub(crate) fn update<B: FnOnce()>(
+        &self,
+        change: impl FnOnce(&Self) -> Result<(Self, B), Error>,
+    ) -> Result<Self, Error> {
+        let failed = |source: std::io::Error| Error::Output { file: self.file.clone(), source: source.into() };
+        platform::create_private_dir(self.dir()).map_err(failed)?;
+        let _lock = self.lock()?;
+        let present = Self::open_file(self.file.clone())?.checked()?;
+        let (edited, back) = change(&present)?;
+        if present.exists && edited.text == present.text {
+            return Ok(edited);
+        }
+        let written = follow(&self.file).and_then(|target| {
+            platform::create_private_dir(target.parent().unwrap_or(Path::new(".")))?;
+            platform::rewrite(&target, edited.text.as_bytes())
+        });
+        written.map_err(|error| {
+            back();
+            failed(error)
+        })?;
+        Ok(Self { exists: true, ..edited })
+    }
+
+    /// The lock of the file, a file beside it that stays. Where there are no locks it is gone on without.
+    fn lock(&self) -> Result<Option<std::fs::File>, Error> {
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let path = self.file.with_file_name(format!(".{name}.lock"));
+        let file = platform::open_lock(&path).map_err(|error| Error::Output { file: path, source: error.into() })?;
+        let clock = SystemClock::start();
+        loop {
+            match lock::flock(&file) {
+                lock::Flock::Held => return Ok(Some(file)),
+                lock::Flock::Busy if clock.elapsed() < PATIENCE => clock.sleep(Duration::from_millis(10)),
+                lock::Flock::Busy => return Err(Error::ConfigBusy { file: self.file.clone() }),
+                lock::Flock::Unsupported(_) | lock::Flock::Failed(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// The file, parsed. It was checked when it was read.
+    fn raw(&self) -> Option<RawConfig<'_>> {
+        serde_json::from_str(&self.text).ok()
+    }
+}
+
+/// Where a file really is: a configuration that is kept elsewhere and linked here is changed there.
+fn follow(file: &Path) -> std::io::Result<PathBuf> {
+    let mut path = file.to_owned();
+    for _ in 0..LINKS {
+        match std::fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_symlink() => {
+                let target = std::fs::read_link(&path)?;
+                path = path.parent().unwrap_or(Path::new(".")).join(target);
+            }
+            _ => return Ok(path),
+        }
+    }
+    Err(std::io::Error::other("too many links"))
+}

@@ -1,0 +1,200 @@
+//! The key store through the keyring crates.
+//!
+//! On Linux their library finds the D-Bus session by itself: it reads `DBUS_SESSION_BUS_ADDRESS` and `XDG_RUNTIME_DIR`
+//! from the process's environment, as every D-Bus client does.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use keyring_core::api::CredentialStoreApi;
+use keyring_core::{Entry, Error};
+
+use super::WayOut;
+use crate::error::Cause;
+use crate::platform::KeyStore;
+use crate::secret::{Secret, SecretError};
+
+/// Under which service every secret is filed.
+const SERVICE: &str = "ws1-token";
+
+/// See [`super::read`].
+pub(super) fn read(account: &str, limit: Duration, way_out: WayOut) -> Result<Option<Secret>, SecretError> {
+    ask(account, limit, way_out, |entry| if_there(entry.get_password().map(Secret::new)))
+}
+
+/// See [`super::store`].
+pub(super) fn store(account: &str, secret: &Secret, limit: Duration) -> Result<(), SecretError> {
+    let secret = secret.clone();
+    ask(account, limit, WayOut::Storing, move |entry| entry.set_password(secret.expose()))
+}
+
+/// See [`super::remove`].
+pub(super) fn remove(account: &str, limit: Duration) -> Result<bool, SecretError> {
+    let removed = ask(account, limit, WayOut::Removing, |entry| if_there(entry.delete_credential()))?;
+    Ok(removed.is_some())
+}
+
+/// `None` for a secret that the key store does not hold.
+fn if_there<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(Error::NoEntry) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// Why the key store gave no answer.
+enum Failure {
+    /// There is none, or it cannot be talked to.
+    Unreachable(Error),
+    /// It refused.
+    Refused(Error),
+    /// It may be waiting for somebody to unlock it, or hangs.
+    Late(Duration),
+    /// The system granted no thread, or the library panicked for want of something like that.
+    Broken(String),
+}
+
+/// Asks the key store about an account, for so long at most.
+fn ask<T: Send + 'static>(
+    account: &str,
+    limit: Duration,
+    way_out: WayOut,
+    question: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
+) -> Result<T, SecretError> {
+    let name = account.to_owned();
+    let answer = within(limit, move || {
+        let store = KeyStore::new().map_err(Failure::Unreachable)?;
+        store.build(SERVICE, &name, None).and_then(|entry| question(&entry)).map_err(Failure::Refused)
+    });
+    answer.map_err(|failure| explain(&failure, account, way_out))
+}
+
+/// Does something in a thread of its own, for so long at most. A late one is left to the end of the process, which also
+/// ends its talk with the key store and so takes back a prompt.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let (sender, answers) = mpsc::channel();
+    let worker = std::thread::Builder::new().spawn(move || sender.send(work()));
+    worker.map_err(|error| Failure::Broken(format!("the system starts no thread: {error}")))?;
+    answers.recv_timeout(limit).unwrap_or_else(|error| {
+        Err(match error {
+            RecvTimeoutError::Timeout => Failure::Late(limit),
+            RecvTimeoutError::Disconnected => Failure::Broken("the key store's library stopped on a bug".to_owned()),
+        })
+    })
+}
+
+/// What went wrong and what to do about it. A library's error may carry the secret, so only those words of it are
+/// repeated that cannot.
+fn explain(failure: &Failure, account: &str, way_out: WayOut) -> SecretError {
+    let (cause, instead_of) = match failure {
+        Failure::Broken(what) => return SecretError { cause: Cause::new(what.clone()), hint: None },
+        Failure::Unreachable(error) => (
+            Cause::new("the key store cannot be reached").because(words(error)),
+            "run a Secret Service, such as gnome-keyring, in a D-Bus session",
+        ),
+        Failure::Late(limit) => (
+            Cause::new(format!("the key store did not answer within {} s", limit.as_secs())),
+            "unlock the key store if it asks for that",
+        ),
+        Failure::Refused(error @ Error::NoStorageAccess(_)) => (
+            Cause::new("the key store is locked, or has no default keyring").because(words(error)),
+            "unlock the key store",
+        ),
+        Failure::Refused(Error::Ambiguous(found)) => (
+            Cause::new(format!("the key store holds {} secrets for `{account}`", found.len())),
+            "remove all but one with the key store's own program",
+        ),
+        Failure::Refused(error) => (
+            Cause::new(format!("the key store failed for `{account}`")).because(words(error)),
+            "look at it with the key store's own program",
+        ),
+    };
+    SecretError { cause, hint: Some(way_out.hint(instead_of)) }
+}
+
+/// A library's error in words.
+fn words(error: &Error) -> String {
+    match error {
+        Error::PlatformFailure(source) | Error::NoStorageAccess(source) => source.to_string(),
+        Error::BadEncoding(_) => "the secret holds bytes that are not UTF-8".to_owned(),
+        Error::BadDataFormat(..) => "the secret is in a form that it does not know".to_owned(),
+        Error::TooLong(what, limit) => format!("its {what} is longer than {limit}"),
+        Error::Invalid(what, reason) => format!("its {what} is not valid: {reason}"),
+        Error::BadStoreFormat(reason) | Error::NotSupportedByStore(reason) => reason.clone(),
+        _ => "it gives no reason".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A failure as a user reads it.
+    fn told(failure: &Failure) -> String {
+        let SecretError { cause, hint } = explain(failure, "ci-bot@acme.example.com", WayOut::Storing);
+        let behind = std::error::Error::source(&cause).map_or_else(String::new, |source| format!(" < {source}"));
+        format!("{cause}{behind} | {}", hint.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_refusal_is_told_without_the_secret() {
+        let secret = || b"hunter2\xff".to_vec();
+        let failed = "the key store failed for `ci-bot@acme.example.com`";
+        let look = "look at it with the key store's own program, or keep the secret in a file with `--store file`";
+        for (error, why) in [
+            (Error::BadEncoding(secret()), "the secret holds bytes that are not UTF-8"),
+            (Error::BadDataFormat(secret(), "hunter2".into()), "the secret is in a form that it does not know"),
+            (Error::TooLong("secret".to_owned(), 2560), "its secret is longer than 2560"),
+            (Error::Invalid("user".to_owned(), "cannot be empty".to_owned()), "its user is not valid: cannot be empty"),
+            (Error::BadStoreFormat("no such collection".to_owned()), "no such collection"),
+            (Error::PlatformFailure("code 5".into()), "code 5"),
+            (Error::NoDefaultStore, "it gives no reason"),
+        ] {
+            assert_eq!(told(&Failure::Refused(error)), format!("{failed} < {why} | {look}"));
+        }
+    }
+
+    #[test]
+    fn only_a_missing_secret_is_no_error() {
+        assert!(matches!(if_there::<()>(Err(Error::NoEntry)), Ok(None)));
+        assert!(matches!(if_there(Ok(1)), Ok(Some(1))));
+        assert!(if_there::<()>(Err(Error::NoDefaultStore)).is_err());
+    }
+
+    #[test]
+    fn a_key_store_that_hangs_or_panics_is_given_up() {
+        let (end, ended) = mpsc::channel::<()>();
+        let late = within(Duration::from_millis(10), move || ended.recv().map_err(|_| Failure::Late(Duration::ZERO)));
+        assert!(matches!(late, Err(Failure::Late(limit)) if limit == Duration::from_millis(10)));
+        drop(end);
+
+        // Unlike `panic!`, this prints nothing.
+        let broken = within::<()>(Duration::from_secs(60), || std::panic::resume_unwind(Box::new(())));
+        let Err(broken @ Failure::Broken(_)) = broken else { panic!("a panic is no answer") };
+        assert_eq!(told(&broken), "the key store's library stopped on a bug | ");
+        assert!(explain(&broken, "a@b", WayOut::Reading).hint.is_none(), "which is no setting's fault");
+        assert!(matches!(within(Duration::from_secs(60), || Ok(1)), Ok(1)));
+    }
+
+    #[test]
+    #[ignore = "writes into the key store of the session that it runs in: `.ci/run` gives it one of its own"]
+    fn a_secret_is_stored_replaced_and_removed() {
+        let account = "ws1-token-test@example.com";
+        let limit = Duration::from_secs(10);
+        let read = |account| read(account, limit, WayOut::Reading).unwrap();
+        assert_eq!(read(account), None);
+        assert!(!remove(account, limit).unwrap());
+        for text in ["a+b%c d", "p:é"] {
+            let secret = Secret::new(text.to_owned());
+            store(account, &secret, limit).unwrap();
+            assert_eq!(read(account), Some(secret));
+            assert_eq!(read("other@example.com"), None);
+        }
+        assert!(remove(account, limit).unwrap());
+        assert!(!remove(account, limit).unwrap());
+        assert_eq!(read(account), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! Files by their path: those outside the checked directory of the cache.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+
+use super::{PRIVATE, open_lock_at, replace_at};
+
+/// Writes a file atomically with mode 0600, for `get --output` and `login`. A link in its place is replaced, not followed.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (dir, name) = open_parent(path)?;
+    replace_at(&dir, name, bytes, PRIVATE)
+}
+
+/// Writes a file atomically that is its owner's to share or not: a new one gets mode 0600, an old one keeps its mode, and
+/// its owner where that is allowed (root's run for somebody else). A link in its place is replaced, not followed.
+pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let Ok(before) = rustix::fs::stat(path) else { return write_private(path, bytes) };
+    let (dir, name) = open_parent(path)?;
+    replace_at(&dir, name, bytes, Mode::from_raw_mode(before.st_mode) & Mode::from_raw_mode(0o777))?;
+    if before.st_uid != rustix::process::geteuid().as_raw() {
+        let (user, group) = (Uid::from_raw(before.st_uid), Gid::from_raw(before.st_gid));
+        let _ = rustix::fs::chownat(&dir, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW);
+    }
+    Ok(())
+}
+
+/// Creates a directory and its parents, for their owner alone; one that is there stays as it is.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Opens a file to lock, creating it empty with mode 0600; links are not followed.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    let (dir, name) = open_parent(path)?;
+    open_lock_at(&dir, name)
+}
+
+/// The directory of a file, opened, and the file's name in it.
+fn open_parent(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((dir, name))
+}

@@ -1,0 +1,62 @@
+//! Reading whole files: opened without waiting, looked at, then read with as few calls as that takes.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+
+use super::{OTHERS, me, mode_of};
+use crate::platform::SecretFileError;
+
+/// Opens a file for reading; a pipe without anybody at its other end does not make us wait.
+pub(super) fn open(dir: impl AsFd, name: impl rustix::path::Arg, more: OFlags) -> rustix::io::Result<(OwnedFd, Stat)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&file)?;
+    Ok((file, stat))
+}
+
+/// Reads an open file to its end. Of one larger than `limit`, more than `limit` bytes are read, but not all.
+pub(super) fn whole(file: &OwnedFd, stat: &Stat, limit: usize) -> rustix::io::Result<Vec<u8>> {
+    let size = usize::try_from(stat.st_size).unwrap_or(limit).min(limit);
+    // With room for one byte more than there should be, the read that brings all of them also shows that they are all.
+    let mut bytes = Vec::with_capacity(size + 1);
+    loop {
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut bytes)))?;
+        if count == 0 || (bytes.len() == size && size < limit) || bytes.len() > limit {
+            return Ok(bytes);
+        }
+        bytes.reserve(1);
+    }
+}
+
+/// Reads a regular file. One larger than `limit` is cut, but not to `limit` or less.
+pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let (file, stat) = open(CWD, path, OFlags::empty())?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(whole(&file, &stat, limit)?)
+}
+
+/// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`.
+pub(crate) fn read_secret_file(path: &Path, shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
+    let failed = |error: rustix::io::Errno| SecretFileError::Io(error.into());
+    let (file, stat) = open(CWD, path, OFlags::empty()).map_err(failed)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(SecretFileError::Irregular);
+    }
+    if !shared {
+        let mode = mode_of(&stat) & 0o777;
+        if mode & OTHERS != 0 {
+            return Err(SecretFileError::Shared(format!("others can read it (mode {mode:04o})")));
+        }
+        if stat.st_uid != me() && stat.st_uid != 0 {
+            return Err(SecretFileError::Shared(format!("it belongs to another user (uid {})", stat.st_uid)));
+        }
+    }
+    let bytes = whole(&file, &stat, limit).map_err(failed)?;
+    if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
+}

@@ -1,0 +1,299 @@
+//! `logout`: what is dropped, what is left alone, and what the tenant is told.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use ws1_emulator::Emulator;
+
+use crate::sandbox::{Output, PROFILE, SECRET, Sandbox, assert_snapshot};
+use crate::stub::{Stub, response};
+
+/// A home with the profile `prod` as `login` makes it, and a token in its cache.
+fn logged_in(emulator: &Emulator) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.name(&emulator.host(), "$TENANT");
+    let args = ["login", PROFILE, "--tenant", &emulator.url(), "--client-id", "ci-bot", "--secret-stdin"];
+    let output = sandbox.run_with_stdin(&args, SECRET.as_bytes());
+    assert_eq!(output.status, 0, "{output}");
+    sandbox
+}
+
+/// Where `login` keeps the secret of `prod`.
+fn secret(sandbox: &Sandbox) -> PathBuf {
+    sandbox.config_file().with_file_name("prod.secret")
+}
+
+/// The tokens of the cache entry: access and refresh.
+fn tokens(sandbox: &Sandbox) -> [String; 2] {
+    let entry = sandbox.entry();
+    [&entry["token"]["access_token"], &entry["refresh_token"]]
+        .map(|token| token.as_str().unwrap_or_default().to_owned())
+}
+
+/// Whether nothing of the profile is left but the profile itself.
+fn assert_dropped(sandbox: &Sandbox, output: &Output) {
+    assert!(!secret(sandbox).exists(), "{output}");
+    assert!(sandbox.cached().iter().all(|name| name.ends_with(".lock")), "{output}");
+    let get = sandbox.run(&["get"]);
+    assert_eq!(get.status, 2);
+    assert!(get.stderr.ends_with("hint: run `ws1-token login prod`\n"), "{get}");
+}
+
+#[test]
+fn a_logout_drops_the_token_and_the_secret_and_keeps_the_profile() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    let config = std::fs::read(sandbox.config_file()).unwrap();
+    let access = tokens(&sandbox)[0].clone();
+    let first = sandbox.run(&["logout"]);
+    assert_dropped(&sandbox, &first);
+    assert_eq!(std::fs::read(sandbox.config_file()).unwrap(), config);
+    assert!(emulator.is_valid(&access), "the tenant was not asked");
+    let second = sandbox.run(&["logout", PROFILE]);
+    assert_snapshot!("logout", format!("{first}\n# again\n{second}\n# get\n{}", sandbox.run(&["get"])));
+    let again = sandbox.run_with_stdin(&["login", "--secret-stdin"], SECRET.as_bytes());
+    assert_eq!(again.status, 0, "{again}");
+    sandbox.run(&["get"]).token();
+}
+
+#[test]
+fn a_secret_that_login_did_not_store_is_left_alone() {
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    sandbox.set("A_SECRET", SECRET);
+    let mut page = String::new();
+    for source in [
+        json!({ "file": sandbox.secret_file() }),
+        json!({ "env": "A_SECRET" }),
+        json!({ "command": ["echo", SECRET] }),
+        json!(null),
+    ] {
+        sandbox.edit_profile(|profile| profile["client_secret"] = source.clone());
+        if source.is_null() {
+            sandbox.edit_profile(|profile| drop(profile.as_object_mut().unwrap().remove("client_secret")));
+        } else {
+            sandbox.run(&["get"]).token();
+        }
+        let output = sandbox.run(&["logout"]);
+        assert!(sandbox.secret_file().exists());
+        page.push_str(&format!("# {source}\n{output}\n").replace(&sandbox.path("").display().to_string(), "$SANDBOX/"));
+    }
+    let mut environment = Sandbox::new();
+    environment.set_profile("acme.example.com");
+    page.push_str(&format!("# the environment's profile\n{}", environment.run(&["logout"])));
+    assert_snapshot!("logout-left-alone", page);
+}
+
+#[test]
+fn a_secret_that_another_profile_uses_stays() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    sandbox.add_profile("other", |profile| profile["scope"] = "user".into());
+    let output = sandbox.run(&["logout", PROFILE]);
+    assert!(secret(&sandbox).exists());
+    assert_snapshot!("logout-shared", output);
+    // From the other profile's view the file is not its own.
+    assert!(sandbox.run(&["logout", "other"]).stdout.contains("was not stored by login"));
+    assert!(secret(&sandbox).exists());
+}
+
+#[test]
+fn another_profile_that_is_wrong_is_no_obstacle() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    sandbox.add_profile("other", |profile| profile["tennant"] = "x".into());
+    let output = sandbox.run(&["logout", PROFILE]);
+    assert_eq!(output.status, 0, "{output}");
+    assert_dropped(&sandbox, &output);
+    assert_eq!(sandbox.run(&["logout", "nobody"]).status, 2);
+}
+
+#[test]
+fn revoked_tokens_are_good_for_nothing() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    let [access, refresh] = tokens(&sandbox);
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert_dropped(&sandbox, &output);
+    assert!(!emulator.is_valid(&access));
+    assert_eq!(emulator.counters().revoked, 2);
+    let requests = emulator.requests();
+    let sent: Vec<_> = requests.iter().filter(|request| request.path() == "/acs/revoke").collect();
+    let form = |at: usize| sent[at].form();
+    assert_eq!(form(0), [("token".to_owned(), refresh), ("token_type_hint".to_owned(), "refresh_token".to_owned())]);
+    assert_eq!(form(1), [("token".to_owned(), access), ("token_type_hint".to_owned(), "access_token".to_owned())]);
+    assert!(
+        sent.iter().all(|request| request.header("authorization").is_some_and(|value| value.starts_with("Basic ")))
+    );
+    let again = sandbox.run(&["logout", "--revoke"]);
+    assert_snapshot!("logout-revoke", format!("{output}\n# again\n{again}"));
+    assert_eq!(emulator.counters().revoked, 2);
+}
+
+#[test]
+fn the_clients_style_and_a_token_in_flight_are_respected() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    sandbox.run(&["forget"]);
+    sandbox.edit_profile(|profile| profile["auth_style"] = "post".into());
+    sandbox.run(&["get"]).token();
+    sandbox.edit_entry(|entry| entry["refresh_in_flight"] = true.into());
+    let [_, refresh] = tokens(&sandbox);
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert_eq!(output.status, 0, "{output}");
+    let requests = emulator.requests();
+    let sent = requests.iter().find(|request| request.path() == "/acs/revoke").unwrap();
+    assert_eq!(sent.header("authorization"), None);
+    assert!(sent.form().contains(&("client_secret".to_owned(), SECRET.to_owned())));
+    assert!(!requests.iter().any(|request| String::from_utf8_lossy(&request.body).contains(&refresh)), "I5");
+    assert!(output.stdout.contains("revoked access token\n"), "{output}");
+}
+
+#[test]
+fn a_tenant_without_revocation_is_told() {
+    let emulator = Emulator::builder().discovery(false).start().unwrap();
+    let sandbox = logged_in(&emulator);
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert_dropped(&sandbox, &output);
+    assert_eq!(emulator.counters().revoked, 0);
+    assert_snapshot!("logout-no-discovery", output);
+}
+
+#[test]
+fn a_refused_revocation_is_told_and_everything_is_dropped() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    emulator.set_secret("ci-bot", "regenerated");
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert_eq!((output.status, output.stdout.as_str()), (4, ""));
+    assert_dropped(&sandbox, &output);
+    assert_snapshot!("logout-refused", output);
+}
+
+/// A tenant of one test: it issues a token, and answers everything else as it is told.
+fn tenant(answer: impl Fn(&str, &str) -> Option<String> + Send + 'static) -> Stub {
+    let host = Arc::new(Mutex::new(String::new()));
+    let own = Arc::clone(&host);
+    let stub = Stub::start(move |head| {
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        if target == "/SAAS/auth/oauthtoken" {
+            let body = r#"{"access_token":"an-access-token","refresh_token":"a-refresh-token","expires_in":3600}"#;
+            return response("200 OK", "Content-Type: application/json\r\n", body);
+        }
+        answer(target, &own.lock().unwrap()).unwrap_or_else(|| response("404 Not Found", "", ""))
+    });
+    *host.lock().unwrap() = stub.host();
+    stub
+}
+
+/// A home that is logged in to such a tenant.
+fn logged_in_to(stub: &Stub) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.name(&stub.host(), "$TENANT");
+    let url = format!("http://{}", stub.host());
+    let args = ["login", PROFILE, "--tenant", &url, "--client-id", "ci-bot", "--secret-stdin"];
+    let output = sandbox.run_with_stdin(&args, SECRET.as_bytes());
+    assert_eq!(output.status, 0, "{output}");
+    sandbox
+}
+
+/// A discovery document that names this endpoint.
+fn document(endpoint: &str) -> String {
+    response("200 OK", "Content-Type: application/json\r\n", &json!({ "revocation_endpoint": endpoint }).to_string())
+}
+
+#[test]
+fn credentials_go_to_no_other_host() {
+    let stranger = Stub::ok();
+    for endpoint in [
+        format!("http://{}/acs/revoke", stranger.host()),
+        "https://other.example.com/revoke".to_owned(),
+        "ftp://x".to_owned(),
+        "/acs/revoke".to_owned(),
+    ] {
+        let stub = tenant(move |target, _| target.contains(".well-known").then(|| document(&endpoint)));
+        let sandbox = logged_in_to(&stub);
+        let output = sandbox.run(&["logout", "--revoke"]);
+        assert_eq!(output.status, 0, "{output}");
+        assert_dropped(&sandbox, &output);
+        assert!(!stub.heads().iter().any(|head| head.contains("revoke")));
+        assert_snapshot!("logout-foreign", output, (r"valid for .*", "valid for $$TIME"));
+    }
+    assert_eq!(stranger.heads(), Vec::<String>::new(), "I10");
+}
+
+#[test]
+fn the_second_document_is_asked_too() {
+    let stub = tenant(|target, host| match target {
+        "/acs/.well-known/openid-configuration" => Some(document(&format!("http://{host}/acs/revoke?x=1"))),
+        "/acs/revoke?x=1" => Some(response("200 OK", "", "")),
+        _ => None,
+    });
+    let sandbox = logged_in_to(&stub);
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert!(output.stdout.contains("revoked refresh token and access token\n"), "{output}");
+    assert_eq!(stub.heads().iter().filter(|head| head.starts_with("POST /acs/revoke?x=1 ")).count(), 2);
+}
+
+#[test]
+fn trouble_with_the_tenant_has_its_status_and_everything_is_dropped() {
+    let mut page = String::new();
+    for (title, discovery, revocation, status) in [
+        ("discovery fails", "503 Service Unavailable", "", 3),
+        ("discovery is limited", "429 Too Many Requests", "", 3),
+        ("revocation fails", "200 OK", "503 Service Unavailable", 3),
+        ("the client is denied", "200 OK", "401 Unauthorized", 4),
+        ("there is no such page", "200 OK", "404 Not Found", 5),
+        ("a redirect", "200 OK", "302 Found", 5),
+    ] {
+        let stub = tenant(move |target, host| {
+            Some(match (target.contains(".well-known"), discovery) {
+                (true, "200 OK") => document(&format!("http://{host}/acs/revoke")),
+                (true, status) => response(status, "", ""),
+                (false, _) => response(revocation, "Location: https://other.example.com/\r\n", ""),
+            })
+        });
+        let sandbox = logged_in_to(&stub);
+        let output = sandbox.run(&["logout", "--revoke"]);
+        assert_eq!((output.status, output.stdout.as_str()), (status, ""), "{title}: {output}");
+        assert_dropped(&sandbox, &output);
+        page.push_str(&format!("# {title}\n{output}\n"));
+    }
+    let stub = tenant(|_, _| None);
+    let sandbox = logged_in_to(&stub);
+    drop(stub);
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert_dropped(&sandbox, &output);
+    page.push_str(&format!("# nobody there\n{output}"));
+    assert_snapshot!("logout-trouble", page);
+}
+
+#[test]
+fn without_a_secret_nothing_can_be_revoked() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    std::fs::remove_file(secret(&sandbox)).unwrap();
+    let output = sandbox.run(&["logout", "--revoke"]);
+    assert_eq!(output.status, 2);
+    assert_dropped(&sandbox, &output);
+    assert_eq!(emulator.counters().other, 0);
+    assert_snapshot!("logout-no-secret", output);
+}
+
+#[test]
+fn a_logout_waits_for_a_renewal_and_drops_what_it_brought() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    sandbox.age_until(60);
+    emulator.play(ws1_emulator::Fault::Hang);
+    let get = sandbox.start(sandbox.command(&["get"]));
+    crate::sandbox::wait_until("the renewal is on its way", || emulator.counters().refresh == 1);
+    let logout = sandbox.start(sandbox.command(&["logout", "--revoke"]));
+    emulator.release();
+    let renewed = sandbox.wait(get).token();
+    let output = sandbox.wait(logout);
+    assert_eq!(output.status, 0, "{output}");
+    assert_dropped(&sandbox, &output);
+    assert!(!emulator.is_valid(&renewed));
+}

@@ -1,0 +1,75 @@
+//! The version, and what it says of the build; the build script's own parts are tested here too, for no other test
+//! compiles it.
+
+use std::path::Path;
+
+use crate::sandbox::{Sandbox, missing, write};
+
+#[path = "../../build.rs"]
+#[expect(dead_code, clippy::print_stdout, reason = "a program of its own, which cargo runs")]
+mod build;
+
+#[test]
+fn the_first_line_is_for_scripts_and_the_rest_for_reports() {
+    let sandbox = Sandbox::new();
+    let first = format!("ws1-token {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(sandbox.run(&["-V"]).to_string(), first);
+    let all = sandbox.run(&["--version"]).to_string();
+    let rest = all.strip_prefix(&first).unwrap_or_else(|| panic!("{all}"));
+    let lines: Vec<(&str, &str)> = rest.lines().map(|line| line.split_once(": ").unwrap()).collect();
+    let lines: Vec<(&str, &str)> = lines.into_iter().filter(|(name, _)| *name != "commit").collect();
+    let [("target", target), ("features", features), ("tls", tls)] = lines[..] else { panic!("{all}") };
+    assert!(target.starts_with(std::env::consts::ARCH) && target.contains('-'), "{all}");
+    assert!(["none", "keychain"].contains(&features), "{all}");
+    assert!(tls.starts_with("rustls 0.") && tls.contains(" with ring 0."), "{all}");
+    assert!(!all.contains('/'), "no path of the machine that built it: {all}");
+}
+
+#[test]
+fn a_build_knows_its_commit_and_whether_it_was_changed_since() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.path("source");
+    std::fs::create_dir_all(source.join("src")).unwrap();
+    write(&source.join("src/main.rs"), b"fn main() {}\n");
+    write(&source.join("README.md"), b"first\n");
+    assert_eq!(build::commit(&source), None, "a tree without a repository");
+
+    let git = |args: &[&str]| {
+        let mut git = sandbox.program("git");
+        git.arg("-C").arg(&source).args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(args);
+        let output = sandbox.finish(git);
+        assert_eq!(output.status, 0, "{output}");
+        output.stdout.trim().to_owned()
+    };
+    if std::process::Command::new("git").arg("--version").output().is_err() {
+        return missing("git");
+    }
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "first"]);
+    let commit = git(&["rev-parse", "HEAD"])[..12].to_owned();
+    assert_eq!(build::commit(&source), Some(commit.clone()));
+    write(&source.join("README.md"), b"second\n");
+    assert_eq!(build::commit(&source), Some(commit.clone()), "it is not compiled");
+    write(&source.join("src/new.rs"), b"");
+    assert_eq!(build::commit(&source), Some(format!("{commit} with changes")));
+    std::fs::remove_file(source.join("src/new.rs")).unwrap();
+    write(&source.join("src/main.rs"), b"fn main() { }\n");
+    assert_eq!(build::commit(&source), Some(format!("{commit} with changes")));
+
+    let inner = source.join("unpacked");
+    std::fs::create_dir(&inner).unwrap();
+    assert_eq!(build::commit(&inner), None, "the repository around it is another one");
+    assert_eq!(build::commit(Path::new("/no/such/directory")), None);
+}
+
+#[test]
+fn features_and_the_tls_library() {
+    let features = |names: &[&str]| build::features(names.iter().map(|name| (*name).to_owned()));
+    assert_eq!(features(&["PATH", "CARGO_FEATURE_DEFAULT"]), "none");
+    assert_eq!(features(&["CARGO_FEATURE_KEYCHAIN", "HOME", "CARGO_FEATURE_A_B"]), "a-b, keychain");
+    let lock = "version = 4\n\n[[package]]\nname = \"ring\"\nversion = \"0.17.1\"\n\n[[package]]\nname = \"rustls\"\n\
+                version = \"0.23.4\"\n\n[[package]]\nname = \"rustls-native-certs\"\nversion = \"0.8.0\"\n";
+    assert_eq!(build::tls(lock), "rustls 0.23.4 with ring 0.17.1");
+    assert_eq!(build::tls(""), "rustls");
+}
