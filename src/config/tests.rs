@@ -210,7 +210,10 @@ fn names_of_profiles_are_read_as_json_has_them() {
     let last = World::new(config).flags(flags("z")).profile().unwrap();
     assert_eq!(last.tenant.to_string(), "https://acme.example.com", "the last of two counts");
     let report = World::new(config).flags(flags("bad")).report();
-    assert!(report.starts_with("error: profile `bad` has no tenant\n"), "found by its name without the escape: {report}");
+    assert!(
+        report.starts_with("error: profile `bad` has no tenant\n"),
+        "found by its name without the escape: {report}"
+    );
     let raw: RawConfig = serde_json::from_str(config).unwrap();
     assert_eq!(raw.profiles.names(), ["a", "bad", "z"], "sorted, each once");
     assert!(World::new(r#"{"profiles": []}"#).profile().is_err());

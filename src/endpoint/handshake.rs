@@ -117,7 +117,7 @@ impl HttpEndpoint<'_> {
         };
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = super::client::cryptography();
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
         let verifier = verifier.build().map_err(|error| failed(&error))?;
         let recorder = Arc::new(Recorder { verifier, presented: Mutex::default() });
