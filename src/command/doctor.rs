@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Time below which nothing more is begun.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
+/// Why a check is not tried, in words for its line.
+type Why = &'static str;
+
 /// Runs all checks; a failed one never keeps the others from being run that do not depend on it.
 pub(crate) fn run(context: &Context<'_>, args: &Doctor) -> Outcome {
     let findings = examine(context);
@@ -62,9 +65,9 @@ impl Time {
     }
 
     /// What is left for a step that may take `limit`; the error says that it is not begun any more.
-    fn left(&self, limit: Duration) -> Result<Duration, String> {
+    fn left(&self, limit: Duration) -> Result<Duration, Why> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        if left < LAST_MOMENT { Err("not tried, out of time".to_owned()) } else { Ok(left.min(limit)) }
+        if left < LAST_MOMENT { Err("not tried, out of time") } else { Ok(left.min(limit)) }
     }
 }
 
@@ -76,25 +79,32 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
     let machine = if let Some(profile) = &profile {
         let endpoint = HttpEndpoint { profile, env: context.env };
-        let (way, reached) = network::check(context, &endpoint, &time);
-        findings.extend(way);
-        let ready = reached.map(|()| findings.extend(tenant::introduce(context, &endpoint, &time)));
-        if let Err(why) = &ready {
-            findings.extend(skipped(&["clock", "discovery"], why));
+        let reached = network::check(context, &endpoint, &time, &mut findings);
+        match reached {
+            Ok(()) => tenant::introduce(context, &endpoint, &time, &mut findings),
+            Err(why) => skip(&mut findings, &["clock", "discovery"], why),
         }
         let mut machine = machine::check(context, identity.as_deref(), &time);
-        let missing = if is_complete { "not tried, no client secret" } else { "not tried, no client is named" };
-        let secret = ready.and_then(|()| secret.ok_or_else(|| missing.to_owned()));
-        findings.extend(tokens(context, &endpoint, secret, &mut machine, &time));
+        let secret = match (reached, secret) {
+            (Err(why), _) => Err(why),
+            (Ok(()), _) if machine.is_busy => Err("not tried, another ws1-token has the lock"),
+            (Ok(()), Some(secret)) => Ok(secret),
+            (Ok(()), None) if is_complete => Err("not tried, no client secret"),
+            (Ok(()), None) => Err("not tried, no client is named"),
+        };
+        match secret {
+            Ok(secret) => tokens(context, &endpoint, &secret, &mut machine, &time, &mut findings),
+            Err(why) => skip(&mut findings, &["token", "refresh", "api"], why),
+        }
         machine
     } else {
         let why = "not tried, no usable profile";
-        findings.extend(skipped(&network::NAMES, why));
-        findings.extend(skipped(&["clock", "discovery", "token", "refresh", "api"], why));
+        skip(&mut findings, &network::NAMES, why);
+        skip(&mut findings, &["clock", "discovery", "token", "refresh", "api"], why);
         machine::check(context, None, &time)
     };
     findings.extend(machine.findings);
-    findings.extend(callers::collect(context, asked, profile.as_ref()));
+    callers::collect(context, asked, profile.as_ref(), &mut findings);
     findings
 }
 
@@ -102,34 +112,24 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
 fn tokens(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
-    secret: Result<Secret, String>,
+    secret: &Secret,
     machine: &mut Machine,
     time: &Time,
-) -> Vec<Finding> {
-    let secret = match secret {
-        Ok(_) if machine.is_busy => Err("not tried, another ws1-token has the lock".to_owned()),
-        secret => secret,
-    };
-    let secret = match secret {
-        Ok(secret) => secret,
-        Err(why) => return skipped(&["token", "refresh", "api"], &why),
-    };
-    let identity = endpoint.profile.identity();
-    let held_back = machine.held_back(fingerprint(&identity, &secret));
-    let (finding, issued) = tenant::token(context, endpoint, &secret, held_back, time);
-    let mut findings = vec![finding];
-    let Some(issued) = issued else {
-        findings.extend(skipped(&["refresh", "api"], "not tried, no token"));
-        return findings;
-    };
-    let (finding, renewed) = tenant::refresh(context, endpoint, &secret, &issued, time);
+    findings: &mut Vec<Finding>,
+) {
+    let held_back = machine.held_back(fingerprint(&endpoint.profile.identity(), secret));
+    let (finding, issued) = tenant::token(context, endpoint, secret, held_back.as_ref(), time);
+    findings.push(finding);
+    let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };
+    let (finding, renewed) = tenant::refresh(context, endpoint, secret, &issued, time);
     findings.push(finding);
     machine.release();
     findings.push(tenant::api(context, endpoint, &renewed.unwrap_or(issued).access_token, time));
-    findings
 }
 
-/// The lines of checks that are not tried, for one reason.
-fn skipped(names: &[&'static str], why: &str) -> Vec<Finding> {
-    names.iter().map(|name| Finding::skipped(name, why)).collect()
+/// Adds the lines of checks that are not tried, for one reason.
+fn skip(findings: &mut Vec<Finding>, names: &[&'static str], why: Why) {
+    for name in names {
+        findings.push(Finding::skipped(name, format_args!("{why}")));
+    }
 }

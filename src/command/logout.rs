@@ -90,7 +90,7 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<Removed, Er
         verb: "remove",
         profile: profile.name.clone(),
         source: cause,
-        hint: hint.unwrap_or_default(),
+        hint: hint.unwrap_or_else(|| "remove it with the key store's own program".to_owned()),
     };
     let was_there = match &source {
         SecretSource::Keychain { account, .. } => keychain::remove(account).map_err(failed)?,

@@ -6,9 +6,11 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore,
     SignatureScheme, StreamOwned,
@@ -62,11 +64,13 @@ pub(crate) enum Distrust {
     Other(String),
 }
 
-/// Asks the real verifier, and remembers what it was asked about.
+/// Verifies as the library's own verifier does, by the library's own functions, and remembers what was presented.
 #[derive(Debug)]
 struct Recorder {
-    /// The real verifier.
-    verifier: Arc<WebPkiServerVerifier>,
+    /// The trusted authorities.
+    roots: RootCertStore,
+    /// The signatures that count.
+    algorithms: WebPkiSupportedAlgorithms,
     /// What was presented, in the order of the chain.
     presented: Mutex<Vec<Certificate>>,
 }
@@ -77,12 +81,16 @@ impl ServerCertVerifier for Recorder {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = std::iter::once(end_entity).chain(intermediates).map(|der| Certificate::read(der)).collect();
         *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
+        verify_server_name(&certificate, server_name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -91,7 +99,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -100,11 +108,11 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
@@ -118,9 +126,8 @@ impl HttpEndpoint<'_> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
         let provider = super::client::cryptography();
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-        let verifier = verifier.build().map_err(|error| failed(&error))?;
-        let recorder = Arc::new(Recorder { verifier, presented: Mutex::default() });
+        let algorithms = provider.signature_verification_algorithms;
+        let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(&error))?

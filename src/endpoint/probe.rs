@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -37,12 +36,16 @@ impl Route {
         self.proxy.is_some()
     }
 
-    /// The proxy without its password, and whether it has one: `("http://proxy:3128", true)`.
-    pub(crate) fn proxy(&self) -> Option<(String, bool)> {
+    /// The proxy's URL without its credentials.
+    pub(crate) fn proxy(&self) -> Option<String> {
         let proxy = self.proxy.as_ref()?;
         let scheme = if proxy.protocol() == ProxyProtocol::Https { "https" } else { "http" };
-        let named = proxy.username().is_some() || proxy.password().is_some();
-        Some((format!("{scheme}://{}:{}", proxy.host(), proxy.port()), named))
+        Some(format!("{scheme}://{}:{}", proxy.host(), proxy.port()))
+    }
+
+    /// Whether the proxy's URL holds credentials.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.proxy.as_ref().is_some_and(|proxy| proxy.username().is_some() || proxy.password().is_some())
     }
 }
 
@@ -104,11 +107,11 @@ impl HttpEndpoint<'_> {
     }
 
     /// Opens a tunnel to the tenant, where the connection leads to a proxy.
-    pub(crate) fn tunnel(&self, route: &Route, connection: Connection) -> Result<Connection, TunnelFailure> {
-        let Some(proxy) = &route.proxy else { return Ok(connection) };
-        let mut connection = connection;
+    pub(crate) fn tunnel(&self, route: &Route, connection: &mut Connection) -> Result<(), TunnelFailure> {
+        let Some(proxy) = &route.proxy else { return Ok(()) };
         if proxy.protocol() == ProxyProtocol::Https {
-            connection.stream = self.encrypt(connection.stream, &route.host)?;
+            let stream = std::mem::replace(&mut connection.stream, Box::new(io::empty()));
+            connection.stream = self.encrypt(stream, &route.host)?;
         }
         let target = &self.profile.token_url.origin;
         let target = format!("{}:{}", target.host, target.port);
@@ -121,7 +124,7 @@ impl HttpEndpoint<'_> {
         let stream = &mut connection.stream;
         stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(|error| broken(&error))?;
         match read_status(stream).map_err(|error| broken(&error))? {
-            Some(200) => Ok(connection),
+            Some(200) => Ok(()),
             Some(status) => Err(TunnelFailure::Refused(status)),
             None => Err(TunnelFailure::Broken("what answers is not an HTTP proxy".to_owned())),
         }
@@ -150,18 +153,24 @@ impl HttpEndpoint<'_> {
 /// The addresses of a name. The system's resolver knows no limit, so it is asked in a thread.
 pub(crate) fn look_up(route: &Route, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = (route.host.clone(), route.port);
-    let (sender, receiver) = channel();
-    std::thread::Builder::new()
-        .spawn(move || sender.send((host.as_str(), port).to_socket_addrs()))
+    let end = Instant::now() + limit;
+    let resolver = std::thread::Builder::new()
+        .spawn(move || (host.as_str(), port).to_socket_addrs().map(|found| found.take(ADDRESS_LIMIT).collect()))
         .map_err(|error| format!("the system grants no thread: {error}"))?;
-    match receiver.recv_timeout(limit) {
-        Ok(Ok(addresses)) => Ok(addresses.take(ADDRESS_LIMIT).collect()),
+    // One that does not come back is left to the end of the process.
+    while !resolver.is_finished() {
+        if Instant::now() >= end {
+            return Err(format!("no answer within {} s", limit.as_secs()));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    match resolver.join() {
+        Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => {
             let words = error.to_string();
             Err(words.strip_prefix("failed to lookup address information: ").unwrap_or(&words).to_owned())
         }
-        Err(RecvTimeoutError::Timeout) => Err(format!("no answer within {} s", limit.as_secs())),
-        Err(RecvTimeoutError::Disconnected) => Err("the resolver failed".to_owned()),
+        Err(_) => Err("the resolver failed".to_owned()),
     }
 }
 
@@ -281,8 +290,10 @@ mod tests {
     #[test]
     fn a_proxy_is_shown_without_its_password() {
         let shown = |url: &str| Route::through(url).proxy().unwrap();
-        assert_eq!(shown("http://user:hunter2@proxy.example.com:3128"), ("http://proxy.example.com:3128".into(), true));
-        assert_eq!(shown("https://proxy.example.com"), ("https://proxy.example.com:443".into(), false));
-        assert_eq!(shown("proxy.example.com"), ("http://proxy.example.com:80".into(), false));
+        assert_eq!(shown("http://user:hunter2@proxy.example.com:3128"), "http://proxy.example.com:3128");
+        assert_eq!(shown("https://proxy.example.com"), "https://proxy.example.com:443");
+        assert_eq!(shown("proxy.example.com"), "http://proxy.example.com:80");
+        assert!(Route::through("http://user@proxy.example.com").has_credentials());
+        assert!(!Route::through("http://proxy.example.com").has_credentials());
     }
 }

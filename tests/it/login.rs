@@ -457,6 +457,22 @@ fn a_linked_configuration_is_changed_where_it_is_kept() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_configuration_of_somebody_else_stays_theirs() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    sandbox.write_config_text("{}");
+    if let Err(error) = chown(sandbox.config_file(), Some(54321), Some(54321)) {
+        crate::sandbox::skipped(&format!("chown: {error}"));
+        return;
+    }
+    assert_eq!(login(&sandbox, &["--tenant", &emulator.url(), "--client-id", "ci-bot"], SECRET).status, 0);
+    let meta = std::fs::metadata(sandbox.config_file()).unwrap();
+    assert_eq!((meta.uid(), meta.gid(), parsed(&sandbox)["default_profile"].as_str()), (54321, 54321, Some("default")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_configuration_that_cannot_be_written_leaves_the_secret_as_it_was() {
     let emulator = Emulator::start();
     for before in [None, Some("before")] {

@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::finding::Finding;
@@ -95,6 +95,8 @@ const VARIABLES: [&str; 15] = [
 pub(super) struct Asked {
     /// Its name.
     name: &'static str,
+    /// How it is asked.
+    args: &'static [&'static str],
     /// Where it is.
     path: PathBuf,
     /// Its answer.
@@ -104,51 +106,48 @@ pub(super) struct Asked {
 /// Asks every program on PATH for its version; the answers are collected later.
 pub(super) fn ask(context: &Context<'_>) -> Vec<Asked> {
     let path = (context.env)("PATH").unwrap_or_default();
-    let ask = |(name, args): (&'static str, &[&str])| {
-        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-        let places = std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(&file));
-        // What cannot be started is passed over, as a shell does.
-        places.filter(|path| path.is_file()).find_map(|path| {
-            let answer = Answer::begin(context, &path, args, LIMIT, |text| version(text).is_some()).ok()?;
-            Some(Asked { name, path, answer })
-        })
-    };
-    CALLERS.into_iter().filter_map(ask).collect()
-}
-
-/// The finding for each program.
-pub(super) fn collect(context: &Context<'_>, asked: Vec<Asked>, profile: Option<&Profile>) -> Vec<Finding> {
-    if asked.is_empty() {
-        let names = CALLERS.map(|(name, _)| name).join(", ");
-        return vec![Finding::skipped("callers", format!("none of {names} is on PATH"))];
+    let mut asked = Vec::new();
+    for (name, args) in CALLERS {
+        for directory in std::env::split_paths(&path).filter(|directory| directory.is_absolute()) {
+            let path = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+            // What cannot be started is passed over, as a shell does.
+            if path.is_file()
+                && let Ok(answer) = Answer::begin(context, &path, args, LIMIT, |text| version(text).is_some())
+            {
+                asked.push(Asked { name, args, path, answer });
+                break;
+            }
+        }
     }
     asked
-        .into_iter()
-        .map(|Asked { name, path, answer }| {
-            let Some(version) = answer.end().and_then(|text| version(&text)) else {
-                let text = format!("{} tells no version", path.display());
-                return Finding::warning(name, text, format!("see what `{name} {}` says", version_arguments(name)));
-            };
-            let has_room = |url: &str| has_room(context, &path, url);
-            judge(name, version, &path, &GitHosts { urls: git_urls(profile), has_room: &has_room })
-        })
-        .collect()
 }
 
-/// How a program is asked for its version, for people.
-fn version_arguments(name: &str) -> String {
-    CALLERS.iter().find(|(known, _)| *known == name).map_or_else(String::new, |(_, args)| args.join(" "))
+/// Adds the finding for each program.
+pub(super) fn collect(
+    context: &Context<'_>,
+    asked: Vec<Asked>,
+    profile: Option<&Profile>,
+    findings: &mut Vec<Finding>,
+) {
+    if asked.is_empty() {
+        let names = CALLERS.map(|(name, _)| name).join(", ");
+        findings.push(Finding::skipped("callers", format_args!("none of {names} is on PATH")));
+    }
+    for Asked { name, args, path, answer } in asked {
+        findings.push(match version(&answer.end()) {
+            Some(version) => {
+                judge(name, version, &path, &git_urls(profile), &|url: &str| has_room(context, &path, url))
+            }
+            None => Finding::warning(
+                name,
+                format_args!("{} tells no version", path.display()),
+                format_args!("see what `{name} {}` says", args.join(" ")),
+            ),
+        });
+    }
 }
 
-/// The hosts that git may be used with, and whether git is set up for large pushes to one.
-struct GitHosts<'a> {
-    /// Their URLs.
-    urls: Vec<String>,
-    /// Whether `http.postBuffer` is larger than git's default for a URL.
-    has_room: &'a dyn Fn(&str) -> bool,
-}
-
-/// The URLs of `hosts`, or the tenant's own where there are none.
+/// The URLs that git may be used with: of `hosts`, or the tenant's own where there are none.
 fn git_urls(profile: Option<&Profile>) -> Vec<String> {
     let Some(profile) = profile else { return vec!["https://git.example.com".to_owned()] };
     let hosts = if profile.hosts.is_empty() { std::slice::from_ref(&profile.tenant) } else { &profile.hosts[..] };
@@ -158,46 +157,53 @@ fn git_urls(profile: Option<&Profile>) -> Vec<String> {
 /// Whether git buffers more than its default for pushes to a URL, by its own account.
 fn has_room(context: &Context<'_>, git: &Path, url: &str) -> bool {
     let args = ["config", "--type=int", "--get-urlmatch", "http.postBuffer", url];
-    let size = Answer::begin(context, git, &args, SETTING_LIMIT, |_| true).ok().and_then(Answer::end);
-    size.and_then(|size| size.trim().parse::<u64>().ok()).is_some_and(|size| size > DEFAULT_POST_BUFFER)
+    let Ok(answer) = Answer::begin(context, git, &args, SETTING_LIMIT, |_| true) else { return false };
+    answer.end().trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
 }
 
-/// What is known of a version.
-fn judge(name: &'static str, version: Version, path: &Path, git: &GitHosts<'_>) -> Finding {
-    let shown = format!("{}.{}.{}, {}", version.0, version.1, version.2, path.display());
+/// What is known of a version. `has_room` tells whether git is set up for large pushes to a URL.
+fn judge(
+    name: &'static str,
+    version: Version,
+    path: &Path,
+    git_urls: &[String],
+    has_room: &dyn Fn(&str) -> bool,
+) -> Finding {
+    let (major, minor, micro) = version;
+    let shown = format_args!("{major}.{minor}.{micro}, {}", path.display());
     if let Some((_, _, problem, fix)) = PROBLEMS.iter().find(|(old, end, ..)| *old == name && version < *end) {
-        return Finding::warning(name, format!("{shown}: {problem}"), *fix);
+        return Finding::warning(name, format_args!("{shown}: {problem}"), format_args!("{fix}"));
     }
     if name != "git" || version >= GIT_KEEPS_TOKEN {
         return Finding::ok(name, shown);
     }
-    match git.urls.iter().find(|url| !(git.has_room)(url)) {
+    match git_urls.iter().find(|url| !has_room(url)) {
         Some(url) => Finding::warning(
             name,
-            format!("{shown}: from 2.46 to 2.53 it loses the token on pushes larger than http.postBuffer"),
-            format!("run `git config --global http.{url}/.postBuffer {POST_BUFFER}`"),
+            format_args!("{shown}: from 2.46 to 2.53 it loses the token on pushes larger than http.postBuffer"),
+            format_args!("run `git config --global http.{url}/.postBuffer {POST_BUFFER}`"),
         ),
-        None => Finding::ok(name, format!("{shown}, http.postBuffer set for large pushes")),
+        None => Finding::ok(name, format_args!("{shown}, http.postBuffer set for large pushes")),
     }
 }
 
 /// The first version in a text: `2.47.3` in `git version 2.47.3`, `1.27.1` in `GitVersion:"v1.27.1-gke"`.
 fn version(text: &str) -> Option<Version> {
-    let mut words = text.split(|c: char| !c.is_ascii_digit() && c != '.');
-    words.find_map(|word| {
-        let mut parts = word.split('.');
-        let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
-        let (major, minor) = (number()?, number()?);
-        Some((major, minor, number().unwrap_or(0)))
-    })
+    for word in text.split(|c: char| !c.is_ascii_digit() && c != '.') {
+        let mut parts = word.split('.').map(str::parse::<u32>);
+        if let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) {
+            return Some((major, minor, parts.next().and_then(Result::ok).unwrap_or(0)));
+        }
+    }
+    None
 }
 
 /// The output of a child that is waited for a little only.
 struct Answer {
     /// The child.
     child: Child,
-    /// What it says, when it has said enough.
-    output: Receiver<String>,
+    /// Reads what it says, until it has said enough.
+    reader: JoinHandle<String>,
     /// When patience ends.
     deadline: Instant,
 }
@@ -225,21 +231,20 @@ impl Answer {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let (sender, output) = channel();
         let stdout = child.stdout.take();
-        // Without a thread nothing is ever sent, and the answer is none.
-        let reader = std::thread::Builder::new().spawn(move || sender.send(read(stdout, is_wanted)));
-        drop(reader);
-        Ok(Self { child, output, deadline: Instant::now() + limit })
+        let reader = std::thread::Builder::new().spawn(move || read(stdout, is_wanted))?;
+        Ok(Self { child, reader, deadline: Instant::now() + limit })
     }
 
-    /// What it said; `None` if it said nothing in time.
-    fn end(mut self) -> Option<String> {
-        let output = self.output.recv_timeout(self.deadline.saturating_duration_since(Instant::now())).ok();
+    /// What it said; nothing if it was not in time.
+    fn end(mut self) -> String {
+        while !self.reader.is_finished() && Instant::now() < self.deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         // It has said enough, or is given up; whatever it still does is not waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        output.filter(|output| !output.is_empty())
+        if self.reader.is_finished() { self.reader.join().unwrap_or_default() } else { String::new() }
     }
 }
 

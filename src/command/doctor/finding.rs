@@ -1,4 +1,9 @@
 //! One line of the examination, and how the lines are written: for people, and as JSON. Pure.
+//!
+//! Texts arrive as [`Arguments`] and become strings here, in one place: dozens of `format!` calls with their clean-up
+//! would make the program a good part larger.
+
+use std::fmt::Arguments;
 
 use serde::Serialize;
 
@@ -40,23 +45,28 @@ pub(super) struct Finding {
 
 impl Finding {
     /// All is well.
-    pub(super) fn ok(name: &'static str, text: impl Into<String>) -> Self {
-        Self { name, level: Level::Ok, text: text.into(), fix: None, status: 0 }
+    pub(super) fn ok(name: &'static str, text: Arguments<'_>) -> Self {
+        Self::new(name, Level::Ok, text, None, 0)
     }
 
     /// Something that deserves a look.
-    pub(super) fn warning(name: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, level: Level::Warning, text: text.into(), fix: Some(fix.into()), status: 0 }
+    pub(super) fn warning(name: &'static str, text: Arguments<'_>, fix: Arguments<'_>) -> Self {
+        Self::new(name, Level::Warning, text, Some(fix), 0)
     }
 
     /// Something that has to be mended.
-    pub(super) fn failed(name: &'static str, text: impl Into<String>, fix: impl Into<String>, status: u8) -> Self {
-        Self { name, level: Level::Failed, text: text.into(), fix: Some(fix.into()), status }
+    pub(super) fn failed(name: &'static str, text: Arguments<'_>, fix: Arguments<'_>, status: u8) -> Self {
+        Self::new(name, Level::Failed, text, Some(fix), status)
     }
 
     /// Something that was not examined.
-    pub(super) fn skipped(name: &'static str, why: impl Into<String>) -> Self {
-        Self { name, level: Level::Skipped, text: why.into(), fix: None, status: 0 }
+    pub(super) fn skipped(name: &'static str, why: Arguments<'_>) -> Self {
+        Self::new(name, Level::Skipped, why, None, 0)
+    }
+
+    /// Any of them.
+    fn new(name: &'static str, level: Level, text: Arguments<'_>, fix: Option<Arguments<'_>>, status: u8) -> Self {
+        Self { name, level, text: std::fmt::format(text), fix: fix.map(std::fmt::format), status }
     }
 
     /// An error that any other command would end with.
@@ -68,7 +78,7 @@ impl Finding {
             cause = error.source();
         }
         let fix = error.hint().unwrap_or_else(|| "see what the system says about it".to_owned());
-        Self::failed(name, text, fix, error.exit_code())
+        Self { name, level: Level::Failed, text, fix: Some(fix), status: error.exit_code() }
     }
 
     /// Whether what depends on it cannot be examined.
@@ -109,9 +119,11 @@ fn summary(findings: &[Finding]) -> String {
         1 => Some(format!("1 {word}")),
         more => Some(format!("{more} {word}s")),
     };
-    let counts: Vec<String> =
-        [count(Level::Failed, "problem"), count(Level::Warning, "warning")].into_iter().flatten().collect();
-    if counts.is_empty() { "all well".to_owned() } else { counts.join(", ") }
+    match (count(Level::Failed, "problem"), count(Level::Warning, "warning")) {
+        (None, None) => "all well".to_owned(),
+        (Some(problems), Some(warnings)) => format!("{problems}, {warnings}"),
+        (Some(only), None) | (None, Some(only)) => only,
+    }
 }
 
 /// The same for programs.
@@ -139,11 +151,11 @@ mod tests {
     /// One finding of each level, and a second failure.
     fn all() -> Vec<Finding> {
         vec![
-            Finding::ok("secret", "file /s"),
-            Finding::skipped("dns", "an address"),
-            Finding::warning("clock", "41 s behind", "synchronise it"),
-            Finding::failed("token", "HTTP 401\u{1b}[2J", "compare", 4),
-            Finding::failed("configuration", "later", "write", 2),
+            Finding::ok("secret", format_args!("file /s")),
+            Finding::skipped("dns", format_args!("an address")),
+            Finding::warning("clock", format_args!("41 s behind"), format_args!("synchronise it")),
+            Finding::failed("token", format_args!("HTTP 401{}[2J", '\u{1b}'), format_args!("compare"), 4),
+            Finding::failed("configuration", format_args!("later"), format_args!("write"), 2),
         ]
     }
 

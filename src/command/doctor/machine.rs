@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Time;
 use super::finding::Finding;
+use super::{Time, Why};
 use crate::cache::{self, Cache, Loaded, Store};
 use crate::clock::{Clock, SystemClock, wall};
 use crate::command::Context;
@@ -38,7 +38,7 @@ pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &Time) 
         Ok(Some(directory)) => directory,
         Ok(None) => {
             let text = "none: this user has no home directory, so every call asks the tenant";
-            machine.findings.push(Finding::warning("cache", text, ELSEWHERE));
+            machine.findings.push(Finding::warning("cache", format_args!("{text}"), format_args!("{ELSEWHERE}")));
             return machine.without_lock("not tried, no cache");
         }
         Err(error) => {
@@ -70,8 +70,8 @@ impl Machine {
     }
 
     /// The line of a lock that was not tried.
-    fn without_lock(mut self, why: &str) -> Self {
-        self.findings.push(Finding::skipped("lock", why));
+    fn without_lock(mut self, why: Why) -> Self {
+        self.findings.push(Finding::skipped("lock", format_args!("{why}")));
         self
     }
 
@@ -86,19 +86,17 @@ impl Machine {
                 tried => break tried,
             }
         };
-        let path = cache.lock_path();
+        let elsewhere = format_args!("{ELSEWHERE}");
         self.findings.push(match &tried {
-            Tried::Held(_) => Finding::ok("lock", "taken and released"),
-            Tried::Busy => held(&path, cache.holder(), patience),
+            Tried::Held(_) => Finding::ok("lock", format_args!("taken and released")),
+            Tried::Busy => held(&cache.lock_path(), cache.holder(), patience),
             Tried::Unsupported(_, why) => Finding::warning(
                 "lock",
-                format!(
-                    "there are no locks here ({why}): processes may each fetch a token, the refresh token is not used"
-                ),
-                ELSEWHERE,
+                format_args!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
+                elsewhere,
             ),
             Tried::Unusable(why) => {
-                Finding::warning("lock", format!("{why}: tokens come, but are not kept"), ELSEWHERE)
+                Finding::warning("lock", format_args!("{why}: tokens come, but are not kept"), elsewhere)
             }
         });
         self.is_busy = matches!(tried, Tried::Busy);
@@ -112,12 +110,13 @@ impl Machine {
 
 /// A lock that somebody else does not let go.
 fn held(path: &str, holder: Option<u32>, patience: Duration) -> Finding {
-    let (by, fix) = match holder {
-        Some(pid) => (format!(" by process {pid}"), format!("wait for process {pid}, or end it if it hangs")),
-        None => (String::new(), "wait for the process that has it open, or end it if it hangs".to_owned()),
-    };
-    let text = format!("{path} is held{by} for more than {} s", patience.as_secs());
-    Finding::failed("lock", text, fix, EXIT_TEMPORARY)
+    let process = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    Finding::failed(
+        "lock",
+        format_args!("{path} is held by {process} for more than {} s", patience.as_secs()),
+        format_args!("wait for {process}, or end it if it hangs"),
+        EXIT_TEMPORARY,
+    )
 }
 
 /// Examines directory and entry. One that is open to others is left as it is: the next call would empty it.
@@ -125,17 +124,15 @@ fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Findi
     if let Some(finding) = platform::access(directory).and_then(|access| judge_access(directory, access)) {
         return (finding, false);
     }
+    let unused =
+        |why: &str, fix: &str| Finding::warning("cache", format_args!("not used: {why}"), format_args!("{fix}"));
     if let Err(why) = cache::prepare(directory) {
-        return (Finding::warning("cache", format!("not used: {why}"), ELSEWHERE), false);
+        return (unused(&why, ELSEWHERE), false);
     }
-    if let Some(cache) = cache {
-        match cache.load() {
-            Loaded::Entry(found) => *entry = found,
-            Loaded::Miss => {}
-            Loaded::Distrusted(why) | Loaded::Unusable(why) => {
-                return (Finding::warning("cache", format!("not used: {why}"), "run `ws1-token forget`"), true);
-            }
-        }
+    match cache.map(Store::load) {
+        Some(Loaded::Entry(found)) => *entry = found,
+        Some(Loaded::Distrusted(why) | Loaded::Unusable(why)) => return (unused(&why, "run `ws1-token forget`"), true),
+        Some(Loaded::Miss) | None => {}
     }
     let mode = platform::access(directory).map(|access| access.mode);
     let count = cache::identities(directory).len();
@@ -146,29 +143,33 @@ fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Findi
 fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
     let shown = directory.display();
     if access.is_foreign {
-        let text = format!("not used: `{shown}` belongs to another user");
-        return Some(Finding::warning("cache", text, ELSEWHERE));
+        let text = format_args!("not used: `{shown}` belongs to another user");
+        return Some(Finding::warning("cache", text, format_args!("{ELSEWHERE}")));
     }
-    if access.mode & 0o022 != 0 {
-        let text = format!(
-            "not used: `{shown}` is writable by others (mode {:04o}); the next call empties it and closes it to them",
-            access.mode
-        );
-        return Some(Finding::warning("cache", text, format!("run `chmod 700 {shown}`")));
+    if access.mode & 0o022 == 0 {
+        return None;
     }
-    None
+    let mode = access.mode;
+    Some(Finding::warning(
+        "cache",
+        format_args!(
+            "not used: `{shown}` is writable by others (mode {mode:04o}); the next call empties and closes it"
+        ),
+        format_args!("run `chmod 700 {shown}`"),
+    ))
 }
 
 /// A directory that is used.
 fn judge_directory(directory: &Path, mode: Option<u32>, count: usize, network: Option<&str>) -> Finding {
     let mode = mode.map_or_else(String::new, |mode| format!(", mode {mode:04o}"));
-    let entries = if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
-    let text = format!("{}{mode}, {entries}", directory.display());
+    let entries = if count == 1 { "entry" } else { "entries" };
+    let text = format_args!("{}{mode}, {count} {entries}", directory.display());
     match network {
-        Some(kind) => {
-            let text = format!("{text}, on a network file system ({kind}), where locks may not reach other machines");
-            Finding::warning("cache", text, ELSEWHERE)
-        }
+        Some(kind) => Finding::warning(
+            "cache",
+            format_args!("{text}, on a network file system ({kind}), where locks may not reach other machines"),
+            format_args!("{ELSEWHERE}"),
+        ),
         None => Finding::ok("cache", text),
     }
 }

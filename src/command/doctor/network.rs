@@ -1,10 +1,11 @@
 //! The way to the tenant: proxy, name, connection, TLS. Each step is tried only if the one before it worked.
 
+use std::fmt::{Arguments, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Time;
 use super::finding::Finding;
+use super::{Time, Why};
 use crate::command::Context;
 use crate::config::Profile;
 use crate::endpoint::HttpEndpoint;
@@ -26,14 +27,15 @@ pub(super) fn check(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     time: &Time,
-) -> (Vec<Finding>, Result<(), String>) {
-    let mut findings = Vec::new();
-    let way = walk(context, endpoint, time, &mut findings);
-    if let Err(why) = &way {
-        let done = findings.len();
-        findings.extend(NAMES.iter().skip(done).map(|name| Finding::skipped(name, why.clone())));
+    findings: &mut Vec<Finding>,
+) -> Result<(), Why> {
+    let before = findings.len();
+    let way = walk(context, endpoint, time, findings);
+    if let Err(why) = way {
+        let done = findings.len() - before;
+        super::skip(findings, &NAMES[done..], why);
     }
-    (findings, way)
+    way
 }
 
 /// Goes as far as the way leads, with one finding for each step; the error is the reason if that is not all of it.
@@ -42,94 +44,85 @@ fn walk(
     endpoint: &HttpEndpoint<'_>,
     time: &Time,
     findings: &mut Vec<Finding>,
-) -> Result<(), String> {
+) -> Result<(), Why> {
     let profile = endpoint.profile;
     let route = match endpoint.route() {
         Ok(route) => route,
         Err(error) => {
             findings.push(Finding::of("proxy", &error));
-            return Err("not tried, the proxy is not usable".to_owned());
+            return Err("not tried, the proxy is not usable");
         }
     };
     findings.push(proxy(context, profile, &route));
     context.log.step(|| format!("looking up {}", route.host));
-    let limit = time.left(STEP_LIMIT)?;
-    let addresses = match look_up(&route, limit) {
+    let addresses = match look_up(&route, time.left(STEP_LIMIT)?) {
         Ok(addresses) => addresses,
         Err(cause) => {
             findings.push(unknown_host(&route, &cause));
-            return Err(format!("not tried, {} has no known address", route.host));
+            return Err("not tried, no address is known");
         }
     };
     findings.push(judge_addresses(&route.host, &addresses));
     context.log.step(|| format!("connecting to {}, port {}", route.host, route.port));
-    let connection = match connect(&addresses, time.left(STEP_LIMIT)?, time.end(2 * STEP_LIMIT)) {
+    let mut connection = match connect(&addresses, time.left(STEP_LIMIT)?, time.end(2 * STEP_LIMIT)) {
         Ok(connection) => connection,
         Err(attempts) => {
             findings.push(unreachable(&route, &attempts));
-            return Err("not tried, no connection".to_owned());
+            return Err("not tried, no connection");
         }
     };
-    let passed_over = connection.passed_over.clone();
-    let peer = connection.peer;
     let target = profile.token_url.origin.authority();
-    match endpoint.tunnel(&route, connection) {
-        Ok(connection) => {
-            findings.push(judge_connection(&route, &target, peer, &passed_over));
-            super::tls::check(context, endpoint, connection, findings)
-        }
-        Err(failure) => {
-            let has_credentials = route.proxy().is_some_and(|(_, named)| named);
-            findings.push(no_tunnel(&target, has_credentials, &failure));
-            Err("not tried, no connection through the proxy".to_owned())
-        }
+    if let Err(failure) = endpoint.tunnel(&route, &mut connection) {
+        findings.push(no_tunnel(&target, route.has_credentials(), &failure));
+        return Err("not tried, no connection through the proxy");
     }
+    findings.push(judge_connection(&route, &target, connection.peer, &connection.passed_over));
+    super::tls::check(context, endpoint, connection, findings)
 }
 
 /// Which proxy there is, and who says so.
 fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     let environment = ProxyEnvironment::read(context.env);
-    let choice = environment.choose(&profile.token_url.origin);
     let plain = ["http_proxy", "HTTP_PROXY"].into_iter().find(|name| (context.env)(name).is_some());
     let by_profile = profile.proxy.as_ref().map(|_| profile.name.as_str());
-    let target = profile.token_url.origin.authority();
-    Finding::ok("proxy", proxy_text(route.proxy().as_ref(), by_profile, &choice, &target, plain))
+    judge_proxy(route, by_profile, &environment.choose(&profile.token_url.origin), plain)
 }
 
 /// The words for that. A proxy is shown without its credentials.
-fn proxy_text(
-    proxy: Option<&(String, bool)>,
-    profile: Option<&str>,
-    choice: &Choice<'_>,
-    target: &str,
-    plain: Option<&str>,
-) -> String {
-    let through = |source: &str| {
-        let (url, named) = proxy.map_or(("", false), |(url, named)| (url.as_str(), *named));
-        format!("{url}{} ({source})", if named { " with a user name and a password" } else { "" })
-    };
-    match (profile, choice) {
-        (Some(profile), _) => through(&format!("`proxy` of profile `{profile}`")),
-        (None, Choice::Through(variable, _)) => through(variable),
-        (None, Choice::Excluded(variable, by)) => format!("none: {by} excludes {target} from {variable}"),
-        (None, Choice::ThisMachine(variable)) => format!("none: {variable} does not count for this machine"),
-        (None, Choice::None) => match plain {
-            Some(plain) => format!("none: {plain} does not count for https, HTTPS_PROXY would"),
-            None => "none".to_owned(),
-        },
+fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain: Option<&str>) -> Finding {
+    let url = route.proxy().unwrap_or_default();
+    let credentials = if route.has_credentials() { " with a user name and a password" } else { "" };
+    let say = |text: Arguments<'_>| Finding::ok("proxy", text);
+    match (profile, choice, plain) {
+        (Some(profile), ..) => say(format_args!("{url}{credentials} (`proxy` of profile `{profile}`)")),
+        (None, Choice::Through(variable, _), _) => say(format_args!("{url}{credentials} ({variable})")),
+        (None, Choice::Excluded(variable, by), _) => {
+            say(format_args!("none: {by} excludes the tenant from {variable}"))
+        }
+        (None, Choice::ThisMachine(variable), _) => {
+            say(format_args!("none: {variable} does not count for this machine"))
+        }
+        (None, Choice::None, Some(plain)) => {
+            say(format_args!("none: {plain} does not count for https, HTTPS_PROXY would"))
+        }
+        (None, Choice::None, None) => say(format_args!("none")),
     }
 }
 
 /// The addresses of a name; one that is an address itself needs none.
 fn judge_addresses(host: &str, addresses: &[SocketAddr]) -> Finding {
     if host.parse::<IpAddr>().is_ok() {
-        return Finding::skipped("dns", format!("{host} is an address"));
+        return Finding::skipped("dns", format_args!("{host} is an address"));
     }
-    let mut shown: Vec<String> = addresses.iter().take(SHOWN).map(|address| address.ip().to_string()).collect();
-    if addresses.len() > SHOWN {
-        shown.push(format!("{} more", addresses.len() - SHOWN));
+    let mut shown = String::new();
+    for address in addresses.iter().take(SHOWN) {
+        let separator = if shown.is_empty() { "" } else { ", " };
+        let _ = write!(shown, "{separator}{}", address.ip());
     }
-    Finding::ok("dns", format!("{host} is {}", shown.join(", ")))
+    match addresses.len().saturating_sub(SHOWN) {
+        0 => Finding::ok("dns", format_args!("{host} is {shown}")),
+        more => Finding::ok("dns", format_args!("{host} is {shown}, {more} more")),
+    }
 }
 
 /// A name without an address.
@@ -139,13 +132,16 @@ fn unknown_host(route: &Route, cause: &str) -> Finding {
     } else {
         "check `tenant` for a misspelling, and the network; where only a proxy knows the name, set HTTPS_PROXY"
     };
-    Finding::failed("dns", format!("looking up {}: {cause}", route.host), fix, EXIT_TEMPORARY)
+    Finding::failed("dns", format_args!("looking up {}: {cause}", route.host), format_args!("{fix}"), EXIT_TEMPORARY)
 }
 
 /// No connection to any address.
 fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
-    let shown: Vec<String> =
-        attempts.iter().take(SHOWN).map(|attempt| format!("{}: {}", attempt.address, attempt.cause)).collect();
+    let mut shown = String::new();
+    for Attempt { address, cause, .. } in attempts.iter().take(SHOWN) {
+        let separator = if shown.is_empty() { "" } else { "; " };
+        let _ = write!(shown, "{separator}{address}: {cause}");
+    }
     let fix = if route.is_proxied() {
         "check that the proxy runs there, or set another"
     } else if attempts.iter().any(|attempt| attempt.is_silent) {
@@ -153,55 +149,54 @@ fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
     } else {
         "check the port in `tenant` and that the tenant runs; set HTTPS_PROXY if a proxy is needed"
     };
-    Finding::failed("tcp", shown.join("; "), fix, EXIT_TEMPORARY)
+    Finding::failed("tcp", format_args!("{shown}"), format_args!("{fix}"), EXIT_TEMPORARY)
 }
 
 /// A connection; addresses that cost time before it are worth a warning.
 fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: &[Attempt]) -> Finding {
-    let through = if route.is_proxied() { format!("to {target} through {peer}") } else { format!("to {peer}") };
+    let (target, through) = if route.is_proxied() { (target, " through ") } else { ("", "") };
     match passed_over.iter().find(|attempt| attempt.is_silent) {
-        Some(silent) => Finding::warning(
+        Some(Attempt { address, .. }) => Finding::warning(
             "tcp",
-            format!("connected {through}, but {} does not answer and costs every request time", silent.address),
-            format!("mend the route to {}, or have its name no longer say so", silent.address.ip()),
+            format_args!(
+                "connected to {target}{through}{peer}, but {address} does not answer, which costs every call time"
+            ),
+            format_args!("mend the route to {}, or have its name no longer say so", address.ip()),
         ),
-        None => Finding::ok("tcp", format!("connected {through}")),
+        None => Finding::ok("tcp", format_args!("connected to {target}{through}{peer}")),
     }
 }
 
 /// A proxy that does not lead to the tenant.
 fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Finding {
-    let (text, fix, status) = match failure {
-        TunnelFailure::Refused(407) if has_credentials => (
-            "the proxy does not accept that user name and password (HTTP 407)".to_owned(),
-            "check both in the proxy's URL; write special characters in them as %40 and the like".to_owned(),
-            EXIT_TEMPORARY,
+    let failed = |text: Arguments<'_>, fix: &str| Finding::failed("tcp", text, format_args!("{fix}"), EXIT_TEMPORARY);
+    match failure {
+        TunnelFailure::Refused(407) if has_credentials => failed(
+            format_args!("the proxy does not accept that user name and password (HTTP 407)"),
+            "check both in the proxy's URL; write special characters in them as %40 and the like",
         ),
-        TunnelFailure::Refused(407) => (
-            "the proxy wants a user name and a password (HTTP 407)".to_owned(),
-            "write them into the proxy's URL: http://USER:PASSWORD@host:port".to_owned(),
-            EXIT_TEMPORARY,
+        TunnelFailure::Refused(407) => failed(
+            format_args!("the proxy wants a user name and a password (HTTP 407)"),
+            "write them into the proxy's URL: http://USER:PASSWORD@host:port",
         ),
-        TunnelFailure::Refused(status @ (502..=504)) => (
-            format!("the proxy does not reach {target} (HTTP {status})"),
-            "check `tenant` for a misspelling; a tenant inside your network belongs into NO_PROXY".to_owned(),
-            EXIT_TEMPORARY,
+        TunnelFailure::Refused(status @ (502..=504)) => failed(
+            format_args!("the proxy does not reach {target} (HTTP {status})"),
+            "check `tenant` for a misspelling; a tenant inside your network belongs into NO_PROXY",
         ),
-        TunnelFailure::Refused(status) => (
-            format!("the proxy refuses to connect to {target} (HTTP {status})"),
-            format!("have whoever runs the proxy allow {target}"),
-            EXIT_TEMPORARY,
+        TunnelFailure::Refused(status) => failed(
+            format_args!("the proxy refuses to connect to {target} (HTTP {status})"),
+            "have whoever runs the proxy allow that host and port",
         ),
         TunnelFailure::Broken(cause) => {
-            (format!("the proxy: {cause}"), "check the proxy's host, port and scheme".to_owned(), EXIT_TEMPORARY)
+            failed(format_args!("the proxy: {cause}"), "check the proxy's host, port and scheme")
         }
-        TunnelFailure::Untrusted(issuer) => (
-            format!("the proxy's own certificate, issued by {issuer}, is not trusted"),
-            "add that issuer to `ca_file`, or write the proxy with http://".to_owned(),
+        TunnelFailure::Untrusted(issuer) => Finding::failed(
+            "tcp",
+            format_args!("the proxy's own certificate, issued by {issuer}, is not trusted"),
+            format_args!("add that issuer to `ca_file`, or write the proxy with http://"),
             EXIT_CONFIG,
         ),
-    };
-    Finding::failed("tcp", text, fix, status)
+    }
 }
 
 #[cfg(test)]

@@ -28,31 +28,33 @@ pub(super) struct Setup {
 /// Examines configuration and secret.
 pub(super) fn check(context: &Context<'_>, time: &Time) -> Setup {
     let sources = context.sources;
-    let chosen = sources.profile(None);
     let file = sources.file().filter(|file| file.exists());
-    let in_file = |profile: &Profile| {
-        sources.names().is_ok_and(|names| names.is_some_and(|names| names.profiles.contains(&profile.name)))
-    };
-    let overriding = overriding(sources);
-    let (configuration, profile, is_complete) = match chosen {
+    let mut setup = Setup { findings: Vec::new(), profile: None, is_complete: false, secret: None };
+    match sources.profile(None) {
         Ok(profile) => {
-            let text = describe(file.as_deref().filter(|_| in_file(&profile)), &profile.name, &overriding);
-            (Finding::ok("configuration", text), Some(profile), true)
+            let names = sources.names().ok().flatten();
+            let is_in_file = names.is_some_and(|names| names.profiles.contains(&profile.name));
+            let file = file.as_deref().filter(|_| is_in_file);
+            setup.findings.push(configuration(file, &profile.name, &overriding(sources)));
+            setup.profile = Some(profile);
+            setup.is_complete = true;
         }
         Err(error) => {
-            let profile = without_client(sources);
-            (unusable(&error, profile.as_ref()), profile, false)
+            setup.profile = without_client(sources);
+            setup.findings.push(unusable(&error, setup.profile.as_ref()));
         }
+    }
+    if let Some(file) = file {
+        setup.findings.push(permissions(&file));
+    }
+    let (finding, secret) = match &setup.profile {
+        Some(profile) if setup.is_complete => secret(profile, time),
+        Some(_) => (Finding::skipped("secret", format_args!("not read, no client is named")), None),
+        None => (Finding::skipped("secret", format_args!("not read, no usable profile")), None),
     };
-    let mut findings = vec![configuration];
-    findings.extend(file.map(|file| permissions(&file)));
-    let (finding, secret) = match &profile {
-        Some(profile) if is_complete => secret(profile, time),
-        Some(_) => (Finding::skipped("secret", "not read, no client is named"), None),
-        None => (Finding::skipped("secret", "not read, no usable profile"), None),
-    };
-    findings.push(finding);
-    Setup { findings, profile, is_complete, secret }
+    setup.findings.push(finding);
+    setup.secret = secret;
+    setup
 }
 
 /// The profile of a run that has a tenant but names no client, if that alone is missing.
@@ -61,46 +63,49 @@ fn without_client(sources: &Sources<'_>) -> Option<Profile> {
     Sources { overrides: &overrides, ..*sources }.profile(None).ok()
 }
 
-/// The flags and variables that say something about the profile.
-fn overriding(sources: &Sources<'_>) -> Vec<&'static str> {
+/// The flags and variables that say something about the profile, separated by commas.
+fn overriding(sources: &Sources<'_>) -> String {
     let Overrides { tenant, client_id, client_secret_file, .. } = sources.overrides;
-    let variables = [
-        "WS1_TOKEN_TENANT",
-        "WS1_TOKEN_CLIENT_ID",
-        "WS1_TOKEN_CLIENT_SECRET_FILE",
-        "WS1_TOKEN_CLIENT_SECRET",
-        "WS1_TOKEN_SCOPE",
-        "WS1_TOKEN_CA_FILE",
-    ];
-    let flags = [
+    let set = |name: &str| (sources.env)(name).is_some();
+    let mut list = String::new();
+    for (name, given) in [
         ("--tenant", tenant.is_some()),
         ("--client-id", client_id.is_some()),
         ("--client-secret-file", client_secret_file.is_some()),
-    ];
-    let flags = flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag);
-    flags.chain(variables.into_iter().filter(|name| (sources.env)(name).is_some())).collect()
+        ("WS1_TOKEN_TENANT", set("WS1_TOKEN_TENANT")),
+        ("WS1_TOKEN_CLIENT_ID", set("WS1_TOKEN_CLIENT_ID")),
+        ("WS1_TOKEN_CLIENT_SECRET_FILE", set("WS1_TOKEN_CLIENT_SECRET_FILE")),
+        ("WS1_TOKEN_CLIENT_SECRET", set("WS1_TOKEN_CLIENT_SECRET")),
+        ("WS1_TOKEN_SCOPE", set("WS1_TOKEN_SCOPE")),
+        ("WS1_TOKEN_CA_FILE", set("WS1_TOKEN_CA_FILE")),
+    ] {
+        if given {
+            list.push_str(if list.is_empty() { "" } else { ", " });
+            list.push_str(name);
+        }
+    }
+    list
 }
 
-/// Where the profile comes from, in words.
-fn describe(file: Option<&Path>, profile: &str, overriding: &[&str]) -> String {
-    let list = overriding.join(", ");
-    match file {
-        Some(file) if list.is_empty() => format!("{}, profile `{profile}`", file.display()),
-        Some(file) => format!("{}, profile `{profile}`, overridden by {list}", file.display()),
-        None => format!("no file, the profile is made of {list}"),
-    }
+/// Where a profile comes from: a file, and what overrides it, or the latter alone.
+fn configuration(file: Option<&Path>, profile: &str, overriding: &str) -> Finding {
+    let Some(file) = file else {
+        return Finding::ok("configuration", format_args!("no file, the profile is made of {overriding}"));
+    };
+    let by = if overriding.is_empty() { "" } else { ", overridden by " };
+    Finding::ok("configuration", format_args!("{}, profile `{profile}`{by}{overriding}", file.display()))
 }
 
 /// Why there is no whole profile; with a tenant to go by, the lack of a file is no failure yet.
 fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
-    const FIX: &str = "run `ws1-token login`";
+    let login = format_args!("run `ws1-token login`");
     match (error, tenant) {
-        (Error::NoConfig { .. } | Error::NoHome, Some(profile)) => {
-            let text = format!("none yet; going by the tenant {} alone", profile.tenant.authority());
-            Finding::warning("configuration", text, FIX)
+        (Error::NoConfig { .. } | Error::NoHome, Some(Profile { tenant, .. })) => {
+            let text = format_args!("none yet; going by the tenant {} alone", tenant.authority());
+            Finding::warning("configuration", text, login)
         }
         (Error::NoConfig { .. } | Error::NoHome, None) => {
-            Finding::failed("configuration", error.to_string(), FIX, error.exit_code())
+            Finding::failed("configuration", format_args!("{error}"), login, error.exit_code())
         }
         (error, _) => Finding::of("configuration", error),
     }
@@ -109,13 +114,11 @@ fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
 /// Who else can change the file, or read a password in it.
 fn permissions(file: &Path) -> Finding {
     let directory = file.parent().unwrap_or(Path::new("."));
-    let holds_password = || std::fs::read_to_string(file).is_ok_and(|text| holds_proxy_password(&text));
-    match (platform::access(file), platform::access(directory)) {
-        (Some(of_file), Some(of_directory)) => {
-            judge_permissions((file, of_file), (directory, of_directory), holds_password())
-        }
-        _ => Finding::skipped("permissions", "this system has no modes"),
-    }
+    let (Some(of_file), Some(of_directory)) = (platform::access(file), platform::access(directory)) else {
+        return Finding::skipped("permissions", format_args!("this system has no modes"));
+    };
+    let holds_password = std::fs::read_to_string(file).is_ok_and(|text| holds_proxy_password(&text));
+    judge_permissions((file, of_file), (directory, of_directory), holds_password)
 }
 
 /// Whether any profile's proxy has credentials in its URL.
@@ -127,41 +130,49 @@ fn holds_proxy_password(text: &str) -> bool {
 
 /// The judgement on the configuration's modes.
 fn judge_permissions(file: (&Path, Access), directory: (&Path, Access), holds_password: bool) -> Finding {
-    let danger = "can send the secret elsewhere";
     for (path, access) in [file, directory] {
         let shown = path.display();
         if access.is_foreign {
-            let text = format!("`{shown}` belongs to another user, who {danger}");
-            return Finding::warning("permissions", text, format!("take it over: `sudo chown \"$USER\" {shown}`"));
+            return Finding::warning(
+                "permissions",
+                format_args!("`{shown}` belongs to another user, who can send the secret elsewhere"),
+                format_args!("take it over: `sudo chown \"$USER\" {shown}`"),
+            );
         }
         if access.lets_others_write() {
-            let text = format!("`{shown}` is writable by others (mode {:04o}), who {danger}", access.mode);
-            return Finding::warning("permissions", text, format!("run `chmod go-w {shown}`"));
+            let mode = access.mode;
+            return Finding::warning(
+                "permissions",
+                format_args!("`{shown}` is writable by others (mode {mode:04o}), who can send the secret elsewhere"),
+                format_args!("run `chmod go-w {shown}`"),
+            );
         }
     }
-    let (path, access) = file;
-    let mode = access.mode;
+    let ((path, access), (_, around)) = (file, directory);
     if holds_password && access.lets_others_read() {
-        let text = format!("others can read it (mode {mode:04o}), and it holds the password of a proxy");
-        return Finding::warning("permissions", text, format!("run `chmod 600 {}`", path.display()));
+        return Finding::warning(
+            "permissions",
+            format_args!("others can read it (mode {:04o}), and it holds the password of a proxy", access.mode),
+            format_args!("run `chmod 600 {}`", path.display()),
+        );
     }
-    Finding::ok("permissions", format!("mode {mode:04o}, in a directory of mode {:04o}", directory.1.mode))
+    let text = format_args!("mode {:04o}, in a directory of mode {:04o}", access.mode, around.mode);
+    Finding::ok("permissions", text)
 }
 
 /// Reads the secret, once for all that follows.
 fn secret(profile: &Profile, time: &Time) -> (Finding, Option<Secret>) {
     let Some(source) = &profile.client_secret else {
-        let text = format!("profile `{}` has no client secret", profile.name);
-        let fix = "run `ws1-token login`, or set WS1_TOKEN_CLIENT_SECRET_FILE";
+        let text = format_args!("profile `{}` has no client secret", profile.name);
+        let fix = format_args!("run `ws1-token login`, or set WS1_TOKEN_CLIENT_SECRET_FILE");
         return (Finding::failed("secret", text, fix, EXIT_CONFIG), None);
     };
     match source.read(time.left(COMMAND_LIMIT).unwrap_or_default()) {
         Ok(secret) => (judge_secret(source, &profile.client_id, &secret), Some(secret)),
-        Err(SecretError { cause, hint: Some(fix) }) => {
-            (Finding::failed("secret", cause.to_string(), fix, EXIT_CONFIG), None)
-        }
-        Err(SecretError { cause, hint: None }) => {
-            (Finding::failed("secret", cause.to_string(), "close some programs", EXIT_SYSTEM), None)
+        Err(SecretError { cause, hint }) => {
+            let status = if hint.is_some() { EXIT_CONFIG } else { EXIT_SYSTEM };
+            let fix = hint.as_deref().unwrap_or("close some programs");
+            (Finding::failed("secret", format_args!("{cause}"), format_args!("{fix}"), status), None)
         }
     }
 }
@@ -170,13 +181,16 @@ fn secret(profile: &Profile, time: &Time) -> (Finding, Option<Secret>) {
 fn judge_secret(source: &SecretSource, client_id: &str, secret: &Secret) -> Finding {
     let place = source.describe();
     if let Some((what, fix)) = secret.mistake(client_id) {
-        return Finding::warning("secret", format!("{place}: it {what}"), fix);
+        return Finding::warning("secret", format_args!("{place}: it {what}"), format_args!("{fix}"));
     }
-    let mode = match source {
-        SecretSource::File { path, .. } => platform::access(path).map(|access| format!(", mode {:04o}", access.mode)),
+    let access = match source {
+        SecretSource::File { path, .. } => platform::access(path),
         _ => None,
     };
-    Finding::ok("secret", format!("{place}{}", mode.unwrap_or_default()))
+    match access {
+        Some(access) => Finding::ok("secret", format_args!("{place}, mode {:04o}", access.mode)),
+        None => Finding::ok("secret", format_args!("{place}")),
+    }
 }
 
 #[cfg(test)]

@@ -2,18 +2,18 @@
 //!
 //! The tokens are the examination's own: no cached one is used, and the cache entry stays as it is.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use super::Time;
 use super::finding::Finding;
 use super::reply::{Reply, unanswered};
-use crate::clock::span;
-use crate::clock::wall;
+use super::{Time, Why};
+use crate::clock::{span, wall};
 use crate::command::Context;
 use crate::config::{AuthStyle, Preset, Profile};
-use crate::endpoint::{Asked, Discovery, HttpEndpoint};
+use crate::endpoint::{Asked, Discovery, EndpointError, HttpEndpoint};
 use crate::error::EXIT_SYSTEM;
-use crate::grant::{self, Grant, Issued, Refusal};
+use crate::grant::{self, Answer, Grant, Issued, Refusal};
 use crate::origin::Target;
 use crate::secret::Secret;
 use crate::token::{ASSUMED_LIFE, CLOCK_TOLERANCE};
@@ -31,27 +31,29 @@ const CLOCK_GRACE: i64 = 30;
 const ADMIN_API: &str = "/jersey/manager/api/scim/Users";
 
 /// The tenant's clock and its discovery document.
-pub(super) fn introduce(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, time: &Time) -> Vec<Finding> {
+pub(super) fn introduce(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, time: &Time, findings: &mut Vec<Finding>) {
     let mut ahead = None;
     let mut doors = Vec::new();
     for url in endpoint.discovery_urls() {
         let Ok(limit) = time.left(STEP_LIMIT) else { break };
         context.log.step(|| format!("reading {url}"));
-        match endpoint.get(&url, None, limit) {
+        let answer = endpoint.get(&url, None, limit);
+        // A host that does not answer at one door does not at the other.
+        let is_last = answer.is_err();
+        let found = match answer {
             Ok(answer) => {
                 ahead = ahead.or(answer.date.map(|date| wall().saturating_sub(date)));
-                let found = serde_json::from_slice::<Discovery>(&answer.body).ok();
-                let document = found.filter(|found| answer.status == 200 && *found != Discovery::default());
-                doors.push(Door { path: url.path, found: document.ok_or_else(|| format!("HTTP {}", answer.status)) });
+                document(&answer)
             }
-            Err(error) => {
-                doors.push(Door { path: url.path, found: Err(error.cause().to_string()) });
-                // The other door is of the same host.
-                break;
-            }
+            Err(error) => Err(error.cause().to_string()),
+        };
+        doors.push(Door { path: url.path, found });
+        if is_last {
+            break;
         }
     }
-    vec![judge_clock(ahead), judge_discovery(endpoint.profile, &doors)]
+    findings.push(judge_clock(ahead));
+    findings.push(judge_discovery(endpoint.profile, &doors));
 }
 
 /// A place where a discovery document may be, and what was there.
@@ -65,19 +67,28 @@ struct Door {
 impl Door {
     /// The path of the service that it belongs to.
     fn base(&self) -> &str {
-        self.path.trim_end_matches("/.well-known/openid-configuration")
+        self.path.strip_suffix("/.well-known/openid-configuration").unwrap_or(&self.path)
     }
+}
+
+/// The document of an answer, or the status that came in place of one.
+fn document(answer: &Answer) -> Result<Discovery, String> {
+    let document = serde_json::from_slice::<Discovery>(&answer.body);
+    let document = document.ok().filter(|found| answer.status == 200 && *found != Discovery::default());
+    document.ok_or_else(|| format!("HTTP {}", answer.status))
 }
 
 /// The system's clock against the tenant's. From five minutes on, entries of the cache are taken for other machines'.
 fn judge_clock(ahead: Option<i64>) -> Finding {
-    let Some(ahead) = ahead else { return Finding::skipped("clock", "not compared, the tenant tells no time") };
+    let Some(ahead) = ahead else {
+        return Finding::skipped("clock", format_args!("not compared, the tenant tells no time"));
+    };
     let apart = ahead.saturating_abs();
     if apart < CLOCK_GRACE {
-        return Finding::ok("clock", format!("within {CLOCK_GRACE} s of the tenant's"));
+        return Finding::ok("clock", format_args!("within {CLOCK_GRACE} s of the tenant's"));
     }
-    let text = format!("{} {} the tenant's", span(apart), if ahead > 0 { "ahead of" } else { "behind" });
-    let fix = "set the system clock, best by NTP (`timedatectl set-ntp true` on most Linux systems)";
+    let text = format_args!("{} {} the tenant's", span(apart), if ahead > 0 { "ahead of" } else { "behind" });
+    let fix = format_args!("set the system clock, best by NTP (`timedatectl set-ntp true` on most Linux systems)");
     if apart < CLOCK_TOLERANCE {
         Finding::warning("clock", text, fix)
     } else {
@@ -88,34 +99,37 @@ fn judge_clock(ahead: Option<i64>) -> Finding {
 /// What discovery says. A token needs none of it.
 fn judge_discovery(profile: &Profile, doors: &[Door]) -> Finding {
     let is_access = matches!(profile.preset, Preset::Access | Preset::Acs);
-    let documents: Vec<(&Door, &Discovery)> =
-        doors.iter().filter_map(|door| Some((door, door.found.as_ref().ok()?))).collect();
-    let Some((_, first)) = documents.first() else {
-        let seen: Vec<String> =
-            doors.iter().filter_map(|door| Some(format!("{}: {}", door.base(), door.found.as_ref().err()?))).collect();
-        let text = format!("no document ({}); tokens need none", seen.join(", "));
-        let fix = "if the token request fails too, check that `tenant` is the Access host itself";
+    let (mut answering, mut silent, mut others) = (String::new(), String::new(), String::new());
+    let mut issuer = None;
+    for door in doors {
+        let base = door.base();
+        let separator = |list: &str, word| if list.is_empty() { "" } else { word };
+        match &door.found {
+            Ok(document) => {
+                let _ = write!(answering, "{}{base}", separator(&answering, " and "));
+                issuer = issuer.or_else(|| Target::parse(document.issuer.as_deref()?).ok());
+                let other = document.token_endpoint.as_deref().and_then(|url| Target::parse(url).ok());
+                if let Some(other) = other.filter(|other| other.path != profile.token_url.path) {
+                    let _ = write!(others, "; {base} names the token endpoint {}", other.path);
+                }
+            }
+            Err(instead) => {
+                let _ = write!(silent, "{}{base}: {instead}", separator(&silent, ", "));
+            }
+        }
+    }
+    if answering.is_empty() {
+        let text = format_args!("no document ({silent}); tokens need none");
+        let fix = format_args!("if the token request fails too, check that `tenant` is the Access host itself");
         return if is_access { Finding::warning("discovery", text, fix) } else { Finding::skipped("discovery", text) };
-    };
-    let issuer = first.issuer.as_deref().and_then(|url| Target::parse(url).ok());
-    let answering: Vec<&str> = documents.iter().map(|(door, _)| door.base()).collect();
-    let mut text = format!("{} answer{}", answering.join(" and "), if answering.len() == 1 { "s" } else { "" });
-    if let Some(issuer) = &issuer {
-        text = format!("{text}, issuer {issuer}");
     }
-    for (door, document) in &documents {
-        let other = document.token_endpoint.as_deref().and_then(|url| Target::parse(url).ok());
-        if let Some(other) = other.filter(|other| other.path != profile.token_url.path) {
-            text = format!("{text}; {} names the token endpoint {}", door.base(), other.path);
-        }
+    let Some(issuer) = issuer else { return Finding::ok("discovery", format_args!("found at {answering}{others}")) };
+    let text = format_args!("found at {answering}, issuer {issuer}{others}");
+    if is_access && issuer.origin != profile.token_url.origin {
+        let fix = format_args!("set \"tenant\": \"{}\", the name that tokens carry", issuer.origin);
+        return Finding::warning("discovery", text, fix);
     }
-    match issuer {
-        Some(issuer) if is_access && issuer.origin != profile.token_url.origin => {
-            let fix = format!("set \"tenant\": \"{}\", the name that tokens carry", issuer.origin);
-            Finding::warning("discovery", text, fix)
-        }
-        _ => Finding::ok("discovery", text),
-    }
+    Finding::ok("discovery", text)
 }
 
 /// Asks for a token with the client's credentials, once, whatever the cache holds.
@@ -123,42 +137,56 @@ pub(super) fn token(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    held_back: Option<(String, i64)>,
+    held_back: Option<&(String, i64)>,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
-    let limit = match time.left(TOKEN_LIMIT) {
-        Ok(limit) => limit,
-        Err(why) => return (Finding::skipped("token", why), None),
-    };
-    let grant = Grant::ClientCredentials;
-    context.log.step(|| format!("asking {} ({})", profile.token_url, grant.name()));
-    match endpoint.ask(&grant, secret, limit) {
-        Ok(Asked { issued: Ok(issued), .. }) => {
-            let left = held_back.as_ref().map(|(failure, pause)| (failure.as_str(), *pause));
+    match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
+        Err(skipped) => (Finding::skipped("token", format_args!("{skipped}")), None),
+        Ok(Ok(Asked { issued: Ok(issued), .. })) => {
+            let left = held_back.map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
-        Ok(Asked { answer, issued: Err((refusal, cause)) }) => {
+        Ok(Ok(Asked { answer, issued: Err((refusal, cause)) })) => {
             let style = |style| grant::basic(style, &profile.client_id, secret);
             let depends_on_style = style(AuthStyle::Basic) != style(AuthStyle::BasicFormEncoded);
             let reply = Reply { profile, answer: &answer, refusal: &refusal, cause: &cause, depends_on_style };
             (reply.explain(), None)
         }
-        Err(error) => (unanswered("token", error, profile), None),
+        Ok(Err(error)) => (unanswered(error, profile), None),
     }
+}
+
+/// Sends one grant, once, if there is time left; the error is why not.
+fn ask(
+    context: &Context<'_>,
+    endpoint: &HttpEndpoint<'_>,
+    grant: &Grant,
+    secret: &Secret,
+    limit: Result<Duration, Why>,
+) -> Result<Result<Asked, EndpointError>, Why> {
+    let limit = limit?;
+    context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
+    Ok(endpoint.ask(grant, secret, limit))
 }
 
 /// A token; what still holds other calls back is worth a warning.
 fn judge_token(issued: &Issued, held_back: Option<(&str, i64)>) -> Finding {
     let refresh = if issued.refresh_token.is_some() { "with" } else { "without" };
-    let text = format!("issued for {}, {refresh} a refresh token", span(issued.life));
+    let text = format_args!("issued for {}, {refresh} a refresh token", span(issued.life));
     if let Some((detail, seconds)) = held_back {
-        let text = format!("{text}; other calls still hold back for {} after \"{detail}\"", span(seconds));
-        return Finding::warning("token", text, "run `ws1-token get --force-refresh`");
+        return Finding::warning(
+            "token",
+            format_args!("{text}; other calls still hold back for {} after \"{detail}\"", span(seconds)),
+            format_args!("run `ws1-token get --force-refresh`"),
+        );
     }
     if issued.life_is_assumed {
-        let text = format!("{text}: the tenant states none, so {ASSUMED_LIFE} s are assumed");
-        return Finding::warning("token", text, "set the access token's time to live in the client's settings");
+        return Finding::warning(
+            "token",
+            format_args!("{text}: the tenant states none, so {ASSUMED_LIFE} s are assumed"),
+            format_args!("set the access token's time to live in the client's settings"),
+        );
     }
     Finding::ok("token", text)
 }
@@ -171,23 +199,18 @@ pub(super) fn refresh(
     issued: &Issued,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
+    let skipped = |why: Why| (Finding::skipped("refresh", format_args!("{why}")), None);
     if !endpoint.profile.use_refresh_token {
-        return (Finding::skipped("refresh", "not tried, `use_refresh_token` is false"), None);
+        return skipped("not tried, `use_refresh_token` is false");
     }
     let Some(token) = issued.refresh_token.clone() else {
-        let why = "the tenant issues no refresh token; renewal goes by the client's credentials";
-        return (Finding::skipped("refresh", why), None);
+        return skipped("the tenant issues no refresh token; renewal goes by the client's credentials");
     };
-    let limit = match time.left(STEP_LIMIT) {
-        Ok(limit) => limit,
-        Err(why) => return (Finding::skipped("refresh", why), None),
-    };
-    let grant = Grant::RefreshToken(token);
-    context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
-    let renewed = match endpoint.ask(&grant, secret, limit) {
-        Ok(Asked { issued: Ok(issued), .. }) => Ok(issued),
-        Ok(Asked { issued: Err((refusal, cause)), .. }) => Err((refusal == Refusal::Denied, cause)),
-        Err(error) => Err((false, error.cause().to_string())),
+    let renewed = match ask(context, endpoint, &Grant::RefreshToken(token), secret, time.left(STEP_LIMIT)) {
+        Err(why) => return skipped(why),
+        Ok(Ok(Asked { issued: Ok(issued), .. })) => Ok(issued),
+        Ok(Ok(Asked { issued: Err((refusal, cause)), .. })) => Err((refusal == Refusal::Denied, cause)),
+        Ok(Err(error)) => Err((false, error.cause().to_string())),
     };
     (judge_refresh(&renewed), renewed.ok())
 }
@@ -197,15 +220,13 @@ fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
     match renewed {
         Ok(issued) => {
             let next = if issued.refresh_token.is_some() { "a new" } else { "the same" };
-            Finding::ok("refresh", format!("renewed for {}, {next} refresh token", span(issued.life)))
+            Finding::ok("refresh", format_args!("renewed for {}, {next} refresh token", span(issued.life)))
         }
         Err((denied, cause)) => {
-            let fix = if *denied {
-                "set \"use_refresh_token\": false in the profile, which spares the attempt"
-            } else {
-                "retry later"
-            };
-            Finding::warning("refresh", format!("{cause}; renewal goes by the client's credentials"), fix)
+            let spare = "set \"use_refresh_token\": false in the profile, which spares the attempt";
+            let fix = if *denied { spare } else { "retry later" };
+            let text = format_args!("{cause}; renewal goes by the client's credentials");
+            Finding::warning("refresh", text, format_args!("{fix}"))
         }
     }
 }
@@ -213,16 +234,16 @@ fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
 /// Reads from the API that needs the scope Admin, with the newest token.
 pub(super) fn api(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, token: &Secret, time: &Time) -> Finding {
     let Some(url) = admin_api(endpoint.profile) else {
-        return Finding::skipped("api", "not tried, this service has another");
+        return Finding::skipped("api", format_args!("not tried, this service has another"));
     };
     let limit = match time.left(STEP_LIMIT) {
         Ok(limit) => limit,
-        Err(why) => return Finding::skipped("api", why),
+        Err(why) => return Finding::skipped("api", format_args!("{why}")),
     };
     context.log.step(|| format!("reading {url} with the new token"));
     match endpoint.get(&url, Some(token), limit) {
         Ok(answer) => judge_api(answer.status, endpoint.profile.scope.as_deref()),
-        Err(error) => Finding::warning("api", error.cause().to_string(), "retry later"),
+        Err(error) => Finding::warning("api", format_args!("{}", error.cause()), format_args!("retry later")),
     }
 }
 
@@ -241,26 +262,25 @@ fn admin_api(profile: &Profile) -> Option<Target> {
 
 /// The API's answer.
 fn judge_api(status: u16, scope: Option<&str>) -> Finding {
-    match status {
-        200 => Finding::ok("api", "it takes the token, scope Admin included"),
-        403 => {
-            let fix = match scope {
-                Some(_) => "if the client is to administer, add `admin` to `scope` in the profile",
-                None => "if the client is to administer, give it the scope Admin in the tenant",
-            };
-            Finding::warning("api", "no scope Admin (HTTP 403): good for the user APIs only", fix)
-        }
-        401 => Finding::warning(
-            "api",
-            "it does not take the token that the tenant issued just now (HTTP 401)",
+    let (text, fix) = match status {
+        200 => return Finding::ok("api", format_args!("it takes the token, scope Admin included")),
+        403 if scope.is_some() => (
+            "no scope Admin: good for the user APIs only",
+            "if the client is to administer, add `admin` to `scope` in the profile",
+        ),
+        403 => (
+            "no scope Admin: good for the user APIs only",
+            "if the client is to administer, give it the scope Admin in the tenant",
+        ),
+        401 => (
+            "it does not take the token that the tenant issued just now",
             "check that `tenant` is the name that tokens carry as `iss` (`ws1-token whoami`), and the tenant's clock",
         ),
-        404 => {
-            Finding::warning("api", "there is no SCIM API here (HTTP 404)", "check that `tenant` is the Access host")
-        }
-        429 => Finding::warning("api", "too many requests (HTTP 429)", "wait a minute"),
-        status => Finding::warning("api", format!("HTTP {status}"), "retry later"),
-    }
+        404 => ("there is no SCIM API here", "check that `tenant` is the Access host"),
+        429 => ("too many requests", "wait a minute"),
+        _ => ("no answer for a token", "retry later"),
+    };
+    Finding::warning("api", format_args!("{text} (HTTP {status})"), format_args!("{fix}"))
 }
 
 #[cfg(test)]

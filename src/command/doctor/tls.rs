@@ -1,12 +1,15 @@
 //! The TLS handshake with the tenant, and what is wrong with a certificate that is not trusted.
 
+use std::fmt::Arguments;
+
+use super::Why;
 use super::finding::Finding;
 use crate::clock::{rfc3339, wall};
 use crate::command::Context;
 use crate::config::Profile;
 use crate::endpoint::HttpEndpoint;
 use crate::endpoint::certificate::Certificate;
-use crate::endpoint::handshake::{Distrust, TlsFailure};
+use crate::endpoint::handshake::{Distrust, Handshake, TlsFailure};
 use crate::endpoint::probe::Connection;
 use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
 
@@ -19,26 +22,34 @@ pub(super) fn check(
     endpoint: &HttpEndpoint<'_>,
     connection: Connection,
     findings: &mut Vec<Finding>,
-) -> Result<(), String> {
-    let host = endpoint.profile.token_url.origin.authority();
-    if !endpoint.profile.token_url.origin.https {
-        findings.push(Finding::skipped("tls", "none: plain http, to this machine"));
+) -> Result<(), Why> {
+    let origin = &endpoint.profile.token_url.origin;
+    if !origin.https {
+        findings.push(Finding::skipped("tls", format_args!("none: plain http, to this machine")));
         return Ok(());
     }
+    let host = origin.authority();
     context.log.step(|| format!("TLS handshake with {host}"));
-    let (finding, blocked) = match endpoint.handshake(connection) {
-        Err(error) => (Finding::of("tls", &error), true),
-        Ok(handshake) => match handshake.outcome {
-            Ok(secured) => (judge_certificate(secured.version, handshake.chain.first(), wall()), false),
-            Err(TlsFailure::Broken(cause)) => (broken(&cause), true),
-            Err(TlsFailure::Untrusted(distrust)) => {
-                let ca = CaSetting::of(context, endpoint.profile);
-                (untrusted(&distrust, &handshake.chain, &host, &ca, wall()), true)
-            }
-        },
+    let finding = match endpoint.handshake(connection) {
+        Err(error) => Finding::of("tls", &error),
+        Ok(Handshake { outcome: Ok(secured), chain }) => {
+            findings.push(judge_certificate(secured.version, chain.first(), wall()));
+            return Ok(());
+        }
+        Ok(Handshake { outcome: Err(TlsFailure::Broken(cause)), .. }) => Finding::failed(
+            "tls",
+            format_args!("{cause}"),
+            format_args!(
+                "check host and port of `tenant`; if they are right, ask whoever runs it or a proxy before it"
+            ),
+            EXIT_TEMPORARY,
+        ),
+        Ok(Handshake { outcome: Err(TlsFailure::Untrusted(distrust)), chain }) => {
+            untrusted(&distrust, &chain, &host, &CaSetting::of(context, endpoint.profile), wall())
+        }
     };
     findings.push(finding);
-    if blocked { Err("not tried, no trusted connection".to_owned()) } else { Ok(()) }
+    Err("not tried, no trusted connection")
 }
 
 /// Where a further authority is written down.
@@ -68,70 +79,63 @@ impl CaSetting {
 
 /// A certificate that is trusted: until when.
 fn judge_certificate(version: &str, certificate: Option<&Certificate>, now: i64) -> Finding {
-    let Some(certificate) = certificate else { return Finding::ok("tls", version) };
-    let text = format!("{version}, certificate of {} from {}", certificate.subject, certificate.issuer);
-    let Some(end) = certificate.not_after else { return Finding::ok("tls", text) };
-    let text = format!("{text}, valid until {}", date(end));
-    let days = end.saturating_sub(now) / 86_400;
-    if days < LAST_DAYS {
-        let text = format!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" });
-        return Finding::warning("tls", text, "have whoever runs the tenant renew its certificate");
+    let Some(Certificate { subject, issuer, not_after: Some(end) }) = certificate else {
+        return Finding::ok("tls", format_args!("{version}"));
+    };
+    let text = format_args!("{version}, certificate of {subject} from {issuer}, valid until {}", date(*end));
+    match end.saturating_sub(now) / 86_400 {
+        LAST_DAYS.. => Finding::ok("tls", text),
+        days => Finding::warning(
+            "tls",
+            format_args!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" }),
+            format_args!("have whoever runs the tenant renew its certificate"),
+        ),
     }
-    Finding::ok("tls", text)
 }
 
 /// The day of a moment.
 fn date(unix: i64) -> String {
-    rfc3339(unix).split('T').next().unwrap_or_default().to_owned()
-}
-
-/// No handshake, and no certificate to blame.
-fn broken(cause: &str) -> Finding {
-    let fix = "check host and port of `tenant`; if they are right, ask whoever runs the tenant or a proxy before it";
-    Finding::failed("tls", cause, fix, EXIT_TEMPORARY)
+    let mut date = rfc3339(unix);
+    date.truncate("YYYY-MM-DD".len());
+    date
 }
 
 /// A certificate that is not trusted: whose, from whom, and how that can change.
 fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSetting, now: i64) -> Finding {
-    let first = chain.first().cloned().unwrap_or_default();
+    let nobody = Certificate::default();
+    let Certificate { subject, issuer, .. } = chain.first().unwrap_or(&nobody);
     // The authority to trust is the one above the last certificate of the chain.
-    let root = chain.last().map_or("", |last| &last.issuer);
-    let from = if first.is_self_issued() {
-        "signed by itself".to_owned()
-    } else if chain.len() > 1 && root != first.issuer {
-        format!("issued by {} under {root}", first.issuer)
-    } else {
-        format!("issued by {}", first.issuer)
+    let root = &chain.last().unwrap_or(&nobody).issuer;
+    let own = subject == issuer;
+    let (under, above) = if root == issuer { ("", "") } else { (" under ", root.as_str()) };
+    let from = if own { format_args!("signed by itself") } else { format_args!("issued by {issuer}{under}{above}") };
+    let presented = format_args!("{host} presents a certificate of {subject}, {from}");
+    let say = |what: Arguments<'_>, fix: Arguments<'_>| {
+        Finding::failed("tls", format_args!("{presented}{what}"), fix, EXIT_CONFIG)
     };
-    let presented = format!("{host} presents a certificate of {}, {from}", first.subject);
-    let get = |what: &str| format!("get {what} (PEM) from whoever runs the network or the tenant, {}", ca.action);
-    let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
-    let (text, fix) = match distrust {
-        Distrust::UnknownIssuer if first.is_self_issued() => {
-            (format!("{presented}, which nobody here trusts{alone}"), get("that certificate"))
-        }
+    let certificate = if own { format_args!("that certificate") } else { format_args!("the certificate of {root}") };
+    let get = format_args!("get {certificate} (PEM) from whoever runs the network or the tenant, {}", ca.action);
+    let clock = rfc3339(now);
+    match distrust {
         Distrust::UnknownIssuer => {
-            (format!("{presented}, whom nobody here trusts{alone}"), get(&format!("the certificate of {root}")))
+            let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
+            let who = if own { "which" } else { "whom" };
+            say(format_args!(", {who} nobody here trusts{alone}"), get)
         }
-        Distrust::OtherKey => (
-            format!("{presented}, but with another key than the trusted authority of that name"),
-            get(&format!("the present certificate of {root}")),
-        ),
+        Distrust::OtherKey => say(format_args!(", but with another key than the trusted authority of that name"), get),
         Distrust::WrongName(names) => {
             let names = names.join(", ");
-            (format!("{presented}, for {names} and not for {host}"), format!("set `tenant` to one of: {names}"))
+            say(format_args!(", for {names} and not for {host}"), format_args!("set `tenant` to one of: {names}"))
         }
-        Distrust::Expired(end) => (
-            format!("{presented}, which ended on {}", date(*end)),
-            format!("check the clock, which says {}; if it is right, have the certificate renewed", rfc3339(now)),
+        Distrust::Expired(end) => say(
+            format_args!(", which ended on {}", date(*end)),
+            format_args!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
         ),
-        Distrust::NotYet(start) => (
-            format!("{presented}, which begins on {}", date(*start)),
-            format!("set the clock, which says {}", rfc3339(now)),
-        ),
-        Distrust::Other(cause) => (format!("{presented}: {cause}"), "have the certificate replaced".to_owned()),
-    };
-    Finding::failed("tls", text, fix, EXIT_CONFIG)
+        Distrust::NotYet(start) => {
+            say(format_args!(", which begins on {}", date(*start)), format_args!("set the clock, which says {clock}"))
+        }
+        Distrust::Other(cause) => say(format_args!(": {cause}"), format_args!("have the certificate replaced")),
+    }
 }
 
 #[cfg(test)]

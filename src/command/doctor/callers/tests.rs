@@ -27,7 +27,7 @@ fn versions_are_found_in_what_programs_say() {
 /// The finding of a version, with git set up for large pushes to some URLs.
 fn found(name: &'static str, version: Version, with_room: &[&str]) -> Finding {
     let urls = vec!["https://a.example.com".to_owned(), "https://b.example.com".to_owned()];
-    judge(name, version, Path::new("/bin/x"), &GitHosts { urls, has_room: &|url| with_room.contains(&url) })
+    judge(name, version, Path::new("/bin/x"), &urls, &|url| with_room.contains(&url))
 }
 
 #[test]

@@ -44,7 +44,9 @@ fn whoever_holds_the_lock_is_named() {
         text(Some(42)),
         "/c/x.lock is held by process 42 for more than 5 s | wait for process 42, or end it if it hangs"
     );
-    assert!(text(None).starts_with("/c/x.lock is held for more than 5 s | wait for the process"));
+    assert!(
+        text(None).starts_with("/c/x.lock is held by another process for more than 5 s | wait for another process")
+    );
 }
 
 #[test]

@@ -20,31 +20,46 @@ fn attempt(address: &str, cause: &str) -> Attempt {
 
 #[test]
 fn a_proxy_is_named_with_whoever_names_it() {
-    let shown = proxied().proxy();
-    let proxy = || shown.as_ref();
-    let text =
-        |proxy, profile, choice: &Choice<'_>, plain| proxy_text(proxy, profile, choice, "acme.example.com", plain);
-    for (found, expected) in [
-        (text(None, None, &Choice::None, None), "none"),
+    let through = "http://proxy.example.com:3128 with a user name and a password";
+    for (route, profile, choice, plain, expected) in [
+        (direct("h"), None, Choice::None, None, "none".to_owned()),
         (
-            text(None, None, &Choice::None, Some("HTTP_PROXY")),
-            "none: HTTP_PROXY does not count for https, HTTPS_PROXY would",
-        ),
-        (text(None, None, &Choice::ThisMachine("ALL_PROXY"), None), "none: ALL_PROXY does not count for this machine"),
-        (
-            text(None, None, &Choice::Excluded("HTTPS_PROXY", "no_proxy"), None),
-            "none: no_proxy excludes acme.example.com from HTTPS_PROXY",
+            direct("h"),
+            None,
+            Choice::None,
+            Some("HTTP_PROXY"),
+            "none: HTTP_PROXY does not count for https, HTTPS_PROXY would".to_owned(),
         ),
         (
-            text(proxy(), None, &Choice::Through("HTTPS_PROXY", "http://user:hunter2@p"), None),
-            "http://proxy.example.com:3128 with a user name and a password (HTTPS_PROXY)",
+            direct("h"),
+            None,
+            Choice::ThisMachine("ALL_PROXY"),
+            None,
+            "none: ALL_PROXY does not count for this machine".to_owned(),
         ),
         (
-            text(proxy(), Some("prod"), &Choice::Excluded("HTTPS_PROXY", "NO_PROXY"), None),
-            "http://proxy.example.com:3128 with a user name and a password (`proxy` of profile `prod`)",
+            direct("h"),
+            None,
+            Choice::Excluded("HTTPS_PROXY", "no_proxy"),
+            None,
+            "none: no_proxy excludes the tenant from HTTPS_PROXY".to_owned(),
+        ),
+        (
+            proxied(),
+            None,
+            Choice::Through("HTTPS_PROXY", "http://user:hunter2@p"),
+            None,
+            format!("{through} (HTTPS_PROXY)"),
+        ),
+        (
+            proxied(),
+            Some("prod"),
+            Choice::Excluded("HTTPS_PROXY", "NO_PROXY"),
+            None,
+            format!("{through} (`proxy` of profile `prod`)"),
         ),
     ] {
-        assert_eq!(found, expected);
+        assert_eq!(judge_proxy(&route, profile, &choice, plain).text, expected);
     }
 }
 

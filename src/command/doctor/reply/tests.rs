@@ -100,7 +100,7 @@ fn what_gets_no_answer_is_told_apart() {
         (EndpointError::Untrusted(cause("invalid certificate"), "set it".into()), 2, "set it"),
         (EndpointError::Panicked, 1, "see what"),
     ] {
-        let found = unanswered("token", error, &profile);
+        let found = unanswered(error, &profile);
         assert_eq!(found.status, status, "{found:?}");
         assert!(found.fix.as_ref().is_some_and(|fix| fix.starts_with(words)), "{found:?}");
     }

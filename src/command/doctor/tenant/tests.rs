@@ -48,9 +48,9 @@ fn discovery_is_no_condition() {
         (
             vec![old(), new()],
             Level::Ok,
-            "/SAAS/auth and /acs answer, issuer https://acme.example.com/SAAS/auth; /acs names the token endpoint /acs/token",
+            "found at /SAAS/auth and /acs, issuer https://acme.example.com/SAAS/auth; /acs names the token endpoint /acs/token",
         ),
-        (vec![old(), closed("/acs")], Level::Ok, "/SAAS/auth answers, issuer https://acme.example.com/SAAS/auth"),
+        (vec![old(), closed("/acs")], Level::Ok, "found at /SAAS/auth, issuer https://acme.example.com/SAAS/auth"),
         (
             vec![closed("/SAAS/auth"), closed("/acs")],
             Level::Warning,
@@ -59,9 +59,9 @@ fn discovery_is_no_condition() {
         (
             vec![alias()],
             Level::Warning,
-            "/acs answers, issuer https://other.example.com/acs; /acs names the token endpoint /acs/token",
+            "found at /acs, issuer https://other.example.com/acs; /acs names the token endpoint /acs/token",
         ),
-        (vec![odd()], Level::Ok, "/acs answers"),
+        (vec![odd()], Level::Ok, "found at /acs"),
     ] {
         let found = judge_discovery(&access, &doors);
         assert_eq!((found.level, found.text.as_str()), (level, text));

@@ -57,7 +57,7 @@ fn the_authority_to_trust_is_the_one_above_the_chain() {
     "#);
     insta::assert_snapshot!(told(&Distrust::OtherKey, &chain(&["CN=Corp CA"]), false), @r#"
     acme.example.com presents a certificate of CN=acme, issued by CN=Corp CA, but with another key than the trusted authority of that name
-    get the present certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
+    get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
     "#);
 }
 
