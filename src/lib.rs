@@ -4,7 +4,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `build.rs` | what `--version` tells of the build |
+//! | `build.rs` | what `--version` tells of the build; how the static program is linked |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the manual pages in `man/`; the argument list; the quick reading of hot command lines |

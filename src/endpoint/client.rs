@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::{CryptoProvider, KeyProvider};
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
@@ -54,7 +55,7 @@ impl HttpEndpoint<'_> {
         let https = self.profile.token_url.origin.https;
         let roots = if https { self.roots().map_err(EndpointError::Setup)? } else { Vec::new() };
         let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .unversioned_rustls_crypto_provider(cryptography())
             .root_certs(RootCerts::Specific(Arc::new(roots)))
             .build();
         let config = Agent::config_builder()
@@ -128,6 +129,24 @@ impl HttpEndpoint<'_> {
             }
         }
         rustls_native_certs::load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+    }
+}
+
+/// The cryptography of TLS.
+pub(super) fn cryptography() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() })
+}
+
+/// A reader of keys that reads none: no client certificate is ever shown, and what would sign with it is not linked in.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _key: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("client certificates are not used".to_owned()))
     }
 }
 

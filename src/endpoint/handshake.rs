@@ -125,7 +125,7 @@ impl HttpEndpoint<'_> {
         };
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = super::client::cryptography();
         let algorithms = provider.signature_verification_algorithms;
         let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
         let config = ClientConfig::builder_with_provider(provider)
