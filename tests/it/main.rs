@@ -36,6 +36,8 @@ mod leaks;
 #[cfg(target_os = "linux")]
 mod lock;
 mod login;
+mod login_file;
+mod login_import;
 mod logout;
 #[cfg(target_os = "linux")]
 mod network;

@@ -17,12 +17,9 @@ pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String,
         hint: hint.to_owned(),
     };
     let host_hint = "give the tenant's host, like `acme.example.com`, or a URL of it from the browser";
-    // As it was copied out of a text.
-    let around = |c: char| c.is_whitespace() || "<>\"'`".contains(c);
-    let behind = |c: char| around(c) || ".,;".contains(c);
     // Behind the path may stand anything, also what no URL may hold.
     let given = given.split(['?', '#']).next().unwrap_or_default();
-    let given = given.trim_start_matches(around).trim_end_matches(behind);
+    let given = given.trim_start_matches(is_around).trim_end_matches(is_behind);
     let url = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
     let end = url.find("://").and_then(|at| url[at + 3..].find('/').map(|slash| at + 3 + slash)).unwrap_or(url.len());
     let (origin, path) = url.split_at(end);
@@ -41,7 +38,18 @@ fn tenant_path(preset: Preset, path: &str) -> String {
         Preset::Uem | Preset::Intelligence | Preset::Connect => return String::new(),
     };
     let name = path.strip_prefix(door).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let name = name.trim_end_matches(is_behind);
     if name.is_empty() { String::new() } else { format!("{door}{name}") }
+}
+
+/// What stands around a URL in a text that it is copied out of.
+fn is_around(c: char) -> bool {
+    c.is_whitespace() || "<>\"'`".contains(c)
+}
+
+/// What may stand behind it too.
+fn is_behind(c: char) -> bool {
+    is_around(c) || ".,;".contains(c)
 }
 
 #[cfg(test)]
@@ -69,6 +77,7 @@ mod tests {
             (Access, "https://h.example.com/SAAS/t/X", "https://h.example.com/SAAS/t/X"),
             (Access, "h.example.com/SAAS/t/X/apps/#!/y", "https://h.example.com/SAAS/t/X"),
             (Access, "https://h.example.com/SAAS/t/", "https://h.example.com"),
+            (Access, "https://h.example.com/SAAS/t/X,?y", "https://h.example.com/SAAS/t/X"),
             (Access, "https://vc.example.com/acs/t/CUSTOMER/x", "https://vc.example.com"),
             (Access, "http://127.0.0.1:8080/SAAS/apps", "http://127.0.0.1:8080"),
             (Access, "http://localhost", "http://localhost"),

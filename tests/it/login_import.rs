@@ -1,0 +1,61 @@
+//! `login --import`: the file that the Intelligence console downloads.
+
+use ws1_emulator::Emulator;
+
+use crate::login::{config, empty, everything, parsed};
+use crate::sandbox::{SECRET, Sandbox, assert_snapshot, write};
+
+/// A file as the Intelligence console gives it.
+fn console_file(sandbox: &Sandbox, endpoint: &str) -> String {
+    let text = format!("{{\"tokenEndpoint\":\"{endpoint}\",\"clientId\":\"bot@acme\",\"clientSecret\":\"{SECRET}\"}}");
+    write(&sandbox.path("service-account.json"), text.as_bytes());
+    "service-account.json".to_owned()
+}
+
+#[test]
+fn a_consoles_file_becomes_a_profile() {
+    let emulator = Emulator::builder().client("bot@acme", SECRET).start().unwrap();
+    let sandbox = empty(&emulator);
+    let endpoint = format!("{}/oauth/token?grant_type=client_credentials", emulator.url());
+    let file = console_file(&sandbox, &endpoint);
+    let output = sandbox.run(&["login", "insights", "--import", &file]);
+    assert_eq!(output.status, 0, "{output}");
+    sandbox.run(&["get"]).token();
+    let requests = emulator.requests();
+    assert_eq!((requests.len(), requests[0].target.as_str()), (1, "/oauth/token?grant_type=client_credentials"));
+    let text = config(&sandbox).replace(&emulator.host(), "$TENANT");
+    assert!(!text.contains("token_url"));
+    assert!(sandbox.path(&file).exists(), "deleting it is the user's business");
+    assert_snapshot!("login-import", format!("{output}\n{text}"));
+}
+
+#[test]
+fn a_consoles_file_with_another_endpoint_keeps_it() {
+    let emulator = Emulator::builder().client("bot@acme", SECRET).start().unwrap();
+    let sandbox = empty(&emulator);
+    let endpoint = format!("{}/connect/token", emulator.url());
+    let file = console_file(&sandbox, &endpoint);
+    assert_eq!(sandbox.run(&["login", "insights", "--import", &file]).status, 0);
+    assert_eq!(parsed(&sandbox)["profiles"]["insights"]["token_url"], endpoint);
+}
+
+#[test]
+fn a_file_that_is_none_of_the_consoles_is_refused() {
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    let mut page = String::new();
+    for text in [
+        "",
+        "hunter2",
+        "{ \"clientId\": \"x\" }",
+        "{ \"tokenEndpoint\": \"https://a:hunter2@h/\", \"clientId\": \"x\", \"clientSecret\": \"hunter2\" }",
+        "{ \"tokenEndpoint\": \"https://h/\", \"clientId\": \"x\", \"clientSecret\": \"hunter2\", \"orgName\": \"hunter2\" }",
+    ] {
+        write(&sandbox.path("file.json"), text.as_bytes());
+        page.push_str(&format!("{}\n", sandbox.run(&["login", "--import", "file.json"])));
+    }
+    page.push_str(&sandbox.run(&["login", "--import", "nowhere.json"]).to_string());
+    assert!(!page.contains("hunter2"));
+    assert_eq!(everything(&sandbox), []);
+    assert_snapshot!("login-import-refused", page);
+}
