@@ -80,7 +80,7 @@ def instructions(command):
 
 
 def system_calls(command):
-    """Lines of `strace -f`, which are the system calls, and one at the end."""
+    """Lines of `strace -f`: the system calls, and one for the end of the process."""
     with tempfile.NamedTemporaryFile("r") as log:
         command.under(["strace", "-f", "-o", log.name])
         return sum(1 for _ in log)
@@ -106,3 +106,11 @@ def peak_memory(command):
             peak = int(found[2])
         time.sleep(0.002)
     return peak
+
+
+# What is counted, by which function, with which tool.
+COUNTS = {
+    "instructions": (instructions, "valgrind"),
+    "system calls": (system_calls, "strace"),
+    "peak memory": (peak_memory, "strace"),
+}

@@ -1,4 +1,4 @@
-"""Other programs that hand a cached token to a caller, those that are installed, each set up so that it needs no network."""
+"""Other programs that hand a cached token to a caller, as far as they are installed, set up to need no network."""
 
 import json
 import os

@@ -110,11 +110,11 @@ impl Sources<'_> {
     /// Picks the profile out of the file's text and parses it.
     fn choose(&self, text: &str, file: &Path, wanted: Option<String>) -> Result<(String, RawProfile), Error> {
         let config: RawConfig = serde_json::from_str(text).map_err(|error| invalid::explain(file, text, &error))?;
-        let known = || config.profiles.keys().cloned().collect::<Vec<_>>();
+        let known = || config.profiles.names();
         let name = match wanted.or(config.default_profile.clone()) {
             Some(name) => name,
             None if self.is_self_contained() => return Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())),
-            None if config.profiles.len() == 1 => known().remove(0),
+            None if known().len() == 1 => known().remove(0),
             None => return Err(Error::NoProfile { file: file.to_owned(), known: known() }),
         };
         match config.profiles.get(&name) {
@@ -131,7 +131,7 @@ impl Sources<'_> {
         let Some(file) = self.file() else { return Ok(None) };
         let Some(text) = file::read(&file)? else { return Ok(None) };
         let config: RawConfig = serde_json::from_str(&text).map_err(|error| invalid::explain(&file, &text, &error))?;
-        Ok(Some(Names { profiles: config.profiles.keys().cloned().collect(), default: config.default_profile }))
+        Ok(Some(Names { profiles: config.profiles.names(), default: config.default_profile }))
     }
 }
 

@@ -419,11 +419,11 @@ impl Error {
             Self::NoHome => "name a file with --config, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and \
                  WS1_TOKEN_CLIENT_SECRET_FILE"
                 .to_owned(),
-            Self::NoProfile { known, .. } if known.is_empty() => "add a profile to that file".to_owned(),
+            Self::NoProfile { known, .. } if known.is_empty() => "run `ws1-token login`".to_owned(),
             Self::NoProfile { known, .. } => format!("choose one with --profile ({})", list(known)),
             Self::UnknownProfile { name, known, .. } => match nearest(name, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`? ({})", list(known)),
-                None if known.is_empty() => "add a profile to that file".to_owned(),
+                None if known.is_empty() => format!("run `ws1-token login {name}`"),
                 None => format!("choose one of the {}", list(known)),
             },
             Self::Missing { hint, .. }

@@ -4,7 +4,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `build.rs` | what `--version` tells of the build |
+//! | `build.rs` | what `--version` tells of the build; how the static program is linked |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the manual pages in `man/`; the argument list; the quick reading of hot command lines |
@@ -28,6 +28,7 @@
 //! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks, `completions/` with the shells' scripts |
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
 //! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
+//! | `bench/` | what a call costs, against what; the budgets and their guard |
 //! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
 //!
 //! # Invariants

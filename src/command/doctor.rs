@@ -79,7 +79,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
     let machine = if let Some(profile) = &profile {
         let endpoint = HttpEndpoint { profile, env: context.env };
-        let _waiting = context.log.waiting(|| format!("examining {} …", profile.tenant.authority()));
+        let _waiting = context.log.waiting_for(&profile.token_url.origin);
         let reached = network::check(context, &endpoint, &time, &mut findings);
         match reached {
             Ok(()) => tenant::introduce(context, &endpoint, &time, &mut findings),
@@ -119,7 +119,7 @@ fn tokens(
     findings: &mut Vec<Finding>,
 ) {
     let held_back = machine.held_back(fingerprint(&endpoint.profile.identity(), secret));
-    let (finding, issued) = tenant::token(context, endpoint, secret, held_back, time);
+    let (finding, issued) = tenant::token(context, endpoint, secret, held_back.as_ref(), time);
     findings.push(finding);
     let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };
     let (finding, renewed) = tenant::refresh(context, endpoint, secret, &issued, time);

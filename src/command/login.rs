@@ -182,8 +182,11 @@ impl Login<'_> {
                 draft.secret = self.ask_secret(draft, false)?;
             }
             Again::Tenant => {
-                draft.tenant = self.ask_tenant(draft.preset, Some(&draft.tenant))?;
-                draft.token_url = None;
+                let tenant = self.ask_tenant(draft.preset, Some(&draft.tenant))?;
+                if tenant != draft.tenant {
+                    draft.token_url = None;
+                }
+                draft.tenant = tenant;
             }
             Again::Scope => draft.scope = self.ask_scope(draft.scope.as_deref())?,
             Again::CaFile => match self.ask_ca_file()? {
@@ -203,7 +206,7 @@ fn read(profile: &Profile) -> Result<Secret, Error> {
     }
 }
 
-/// Says what `login` itself can do about a failure.
+/// Says what `login` itself can do about a failure: the option instead of the key that it becomes.
 fn for_login(error: Error) -> Error {
     match error {
         Error::Untrusted { host, source, hint } if hint.contains("`ca_file`") => Error::Untrusted {

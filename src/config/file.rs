@@ -1,9 +1,11 @@
 //! The configuration file as it stands.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{AuthStyle, Preset};
@@ -14,7 +16,7 @@ use crate::platform;
 const CONFIG_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The configuration file: only the chosen profile is parsed, the others stay text.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig<'a> {
     /// For editors.
@@ -24,11 +26,57 @@ pub(super) struct RawConfig<'a> {
     pub(super) default_profile: Option<String>,
     /// The profiles.
     #[serde(borrow, default)]
-    pub(super) profiles: BTreeMap<String, &'a RawValue>,
+    pub(super) profiles: RawProfiles<'a>,
+}
+
+/// Names and texts of the profiles as they stand in the file. No map: a run needs one of them, and sorting a thousand
+/// takes longer than reading them.
+#[derive(Default)]
+pub(super) struct RawProfiles<'a>(Vec<(Name<'a>, &'a RawValue)>);
+
+/// A profile's name, as a part of the file's text where it holds no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> RawProfiles<'a> {
+    /// A profile's text; of two profiles with one name the last counts, as everywhere in JSON.
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().rfind(|(each, _)| each.0 == name).map(|(_, text)| *text)
+    }
+
+    /// The names, sorted.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|(name, _)| name.0.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawProfiles<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Takes the entries in their order.
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = RawProfiles<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut profiles = Vec::new();
+                while let Some(profile) = map.next_entry()? {
+                    profiles.push(profile);
+                }
+                Ok(RawProfiles(profiles))
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
 }
 
 /// A profile as it stands in the file.
-#[derive(Deserialize, Default)]
+#[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfile {
     /// See [`super::Profile::tenant`].
@@ -64,7 +112,7 @@ pub(super) struct RawProfile {
 }
 
 /// A secret source as it stands in the file: exactly one of the four, `allow_shared_file` only with `file`.
-#[derive(Deserialize, Default)]
+#[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSecret {
     /// A file.

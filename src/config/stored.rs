@@ -71,7 +71,7 @@ impl Stored {
 
     /// The names of the profiles, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.raw().map(|config| config.profiles.into_keys().collect()).unwrap_or_default()
+        self.raw().map(|config| config.profiles.names()).unwrap_or_default()
     }
 
     /// The profile that is used when none is named: the one that the file names, or the only one.

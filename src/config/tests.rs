@@ -202,3 +202,19 @@ fn paths_are_relative_to_their_origin() {
         assert_eq!(resolve(path, Some(Path::new("/etc")), home), Path::new(expected));
     }
 }
+
+#[test]
+fn names_of_profiles_are_read_as_json_has_them() {
+    let config = r#"{ "profiles": { "b\u0061d": {}, "z": {"tenant": "old"}, "a": {}, "z": {"tenant": "acme.example.com", "client_id": "c"} } }"#;
+    let flags = |name: &str| Overrides { profile: Some(name.to_owned()), ..Overrides::default() };
+    let last = World::new(config).flags(flags("z")).profile().unwrap();
+    assert_eq!(last.tenant.to_string(), "https://acme.example.com", "the last of two counts");
+    let report = World::new(config).flags(flags("bad")).report();
+    assert!(
+        report.starts_with("error: profile `bad` has no tenant\n"),
+        "found by its name without the escape: {report}"
+    );
+    let raw: RawConfig = serde_json::from_str(config).unwrap();
+    assert_eq!(raw.profiles.names(), ["a", "bad", "z"], "sorted, each once");
+    assert!(World::new(r#"{"profiles": []}"#).profile().is_err());
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::{CryptoProvider, KeyProvider};
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
@@ -24,6 +25,12 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bytes of response headers that are read at most.
 const HEADER_LIMIT: usize = 16 * 1024;
+
+/// Bytes of what is received that are held at once: the headers have to fit.
+const INPUT_BUFFER: usize = 2 * HEADER_LIMIT;
+
+/// Bytes of what is sent that are held at once: the headers have to fit, among them a client secret of 16 KiB in base64.
+const OUTPUT_BUFFER: usize = 64 * 1024;
 
 /// Bytes of a response body that are read at most.
 const BODY_LIMIT: u64 = 256 * 1024;
@@ -49,7 +56,7 @@ impl HttpEndpoint<'_> {
         let https = self.profile.token_url.origin.https;
         let roots = if https { self.roots().map_err(EndpointError::Setup)? } else { Vec::new() };
         let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .unversioned_rustls_crypto_provider(cryptography())
             .root_certs(RootCerts::Specific(Arc::new(roots)))
             .build();
         let config = Agent::config_builder()
@@ -60,6 +67,8 @@ impl HttpEndpoint<'_> {
             .timeout_resolve(Some(CONNECT_LIMIT.min(limit)))
             .timeout_connect(Some(CONNECT_LIMIT.min(limit)))
             .max_response_header_size(HEADER_LIMIT)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
             .max_idle_connections(0)
             .accept_encoding("identity")
             .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
@@ -121,6 +130,24 @@ impl HttpEndpoint<'_> {
             }
         }
         rustls_native_certs::load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+    }
+}
+
+/// The cryptography of TLS.
+pub(super) fn cryptography() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() })
+}
+
+/// A reader of keys that reads none: no client certificate is ever shown, and what would sign with it is not linked in.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _key: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("client certificates are not used".to_owned()))
     }
 }
 

@@ -143,7 +143,7 @@ impl HttpEndpoint<'_> {
 
 /// The library's client with its usual settings, but for the verifier.
 fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Recorder>), rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = super::client::cryptography();
     let algorithms = provider.signature_verification_algorithms;
     let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
     let config = ClientConfig::builder_with_provider(provider)

@@ -215,7 +215,7 @@ fn after_a_logout_the_secret_alone_is_asked_for() {
     assert_eq!(sandbox.run_with_stdin(&args, SECRET.as_bytes()).status, 0);
     assert_eq!(sandbox.run(&["logout"]).status, 0);
     let mut terminal = login(&sandbox, &["prod"]);
-    terminal.expect("Client secret (not shown): ").type_line(SECRET);
+    terminal.expect(" as ci-bot: only the secret is missing").expect("Client secret (not shown): ").type_line(SECRET);
     let output = finish(terminal, &sandbox);
     assert_eq!(output.status, 0, "{output}");
     assert!(!output.stderr.contains("Client ID") && !output.stderr.contains("Scopes"), "{output}");
@@ -296,6 +296,28 @@ fn a_wrong_tenant_can_be_mended() {
     assert_eq!((output.status, emulator.counters().token_requests), (0, 2), "{output}");
     assert_eq!(config(&sandbox)["profiles"]["default"]["tenant"], emulator.url());
     assert_snapshot!("dialogue-wrong-tenant", output);
+}
+
+#[test]
+fn a_token_url_stays_while_its_tenant_does() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let url = format!("{}/acs/token", emulator.url());
+    sandbox.edit_profile(|profile| profile["token_url"] = url.clone().into());
+    emulator.play(Fault::Html);
+    let mut terminal = login(&sandbox, &["--scope", "user"]);
+    terminal
+        .expect("Tenant [")
+        .type_line("")
+        .expect("Client ID [")
+        .type_line("")
+        .expect("keeps")
+        .expect("): ")
+        .type_line("");
+    terminal.expect("HTML").expect("Tenant [").expect("]: ").type_line("");
+    let output = finish(terminal, &sandbox);
+    assert_eq!(output.status, 0, "{output}");
+    assert_eq!(config(&sandbox)["profiles"][PROFILE]["token_url"], url);
 }
 
 #[test]

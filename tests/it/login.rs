@@ -457,6 +457,22 @@ fn a_linked_configuration_is_changed_where_it_is_kept() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_configuration_of_somebody_else_stays_theirs() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    sandbox.write_config_text("{}");
+    if let Err(error) = chown(sandbox.config_file(), Some(54321), Some(54321)) {
+        crate::sandbox::skipped(&format!("chown: {error}"));
+        return;
+    }
+    assert_eq!(login(&sandbox, &["--tenant", &emulator.url(), "--client-id", "ci-bot"], SECRET).status, 0);
+    let meta = std::fs::metadata(sandbox.config_file()).unwrap();
+    assert_eq!((meta.uid(), meta.gid(), parsed(&sandbox)["default_profile"].as_str()), (54321, 54321, Some("default")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_configuration_that_cannot_be_written_leaves_the_secret_as_it_was() {
     let emulator = Emulator::start();
     for before in [None, Some("before")] {
@@ -597,14 +613,14 @@ fn a_consoles_file_becomes_a_profile() {
     let emulator = Emulator::builder().client("bot@acme", SECRET).start().unwrap();
     let sandbox = empty(&emulator);
     let endpoint = format!("{}/oauth/token?grant_type=client_credentials", emulator.url());
-    let file = console_file(&sandbox, &endpoint, ", \"orgName\": \"hunter2\"");
+    let file = console_file(&sandbox, &endpoint, "");
     let output = sandbox.run(&["login", "insights", "--import", &file]);
     assert_eq!(output.status, 0, "{output}");
     sandbox.run(&["get"]).token();
     let requests = emulator.requests();
     assert_eq!((requests.len(), requests[0].target.as_str()), (1, "/oauth/token?grant_type=client_credentials"));
     let text = config(&sandbox).replace(&emulator.host(), "$TENANT");
-    assert!(!text.contains("token_url") && !text.contains("hunter2"));
+    assert!(!text.contains("token_url"));
     assert!(sandbox.path(&file).exists(), "deleting it is the user's business");
     assert_snapshot!("login-import", format!("{output}\n{text}"));
 }
@@ -629,6 +645,7 @@ fn a_file_that_is_none_of_the_consoles_is_refused() {
         "hunter2",
         "{ \"clientId\": \"x\" }",
         "{ \"tokenEndpoint\": \"https://a:hunter2@h/\", \"clientId\": \"x\", \"clientSecret\": \"hunter2\" }",
+        "{ \"tokenEndpoint\": \"https://h/\", \"clientId\": \"x\", \"clientSecret\": \"hunter2\", \"orgName\": \"hunter2\" }",
     ] {
         write(&sandbox.path("file.json"), text.as_bytes());
         page.push_str(&format!("{}\n", sandbox.run(&["login", "--import", "file.json"])));

@@ -49,6 +49,8 @@ mod readme;
 mod recipes;
 mod replies;
 mod request;
+#[cfg(target_os = "linux")]
+mod roots;
 mod sandbox;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod secret_service;

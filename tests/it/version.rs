@@ -73,3 +73,17 @@ fn features_and_the_tls_library() {
     assert_eq!(build::tls(lock), "rustls 0.23.4 with ring 0.17.1");
     assert_eq!(build::tls(""), "rustls");
 }
+
+#[test]
+fn relocations_are_packed_only_where_the_c_library_reads_them() {
+    for (rustc, packs) in [
+        ("rustc 1.93.0 (254b59607 2026-01-19)\n", true),
+        ("rustc 1.120.1-nightly (0 2028-01-01)", true),
+        ("rustc 1.92.0 (ded5c06cf 2025-12-08)", false),
+        ("rustc 1.89.0", false),
+        ("", false),
+        ("clang 1.99.0", false),
+    ] {
+        assert_eq!(build::packs_relocations(rustc), packs, "{rustc}");
+    }
+}

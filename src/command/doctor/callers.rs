@@ -169,8 +169,8 @@ fn judge(
     git_urls: &[String],
     has_room: &dyn Fn(&str) -> bool,
 ) -> Finding {
-    let (major, minor, patch) = version;
-    let shown = format_args!("{major}.{minor}.{patch}, {}", path.display());
+    let (major, minor, micro) = version;
+    let shown = format_args!("{major}.{minor}.{micro}, {}", path.display());
     if let Some((_, _, problem, fix)) = PROBLEMS.iter().find(|(old, end, ..)| *old == name && version < *end) {
         return Finding::warning(name, format_args!("{shown}: {problem}"), format_args!("{fix}"));
     }

@@ -130,14 +130,14 @@ pub(super) fn token(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    held_back: Option<(String, i64)>,
+    held_back: Option<&(String, i64)>,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
     match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
         Err(skipped) => (Finding::skipped("token", format_args!("{skipped}")), None),
         Ok(Ok(Asked { issued: Ok(issued), .. })) => {
-            let left = held_back.as_ref().map(|(failure, pause)| (failure.as_str(), *pause));
+            let left = held_back.map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
         Ok(Ok(Asked { answer, issued: Err((refusal, cause)) })) => {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Choice, Draft, Login, import, is_plain, tenant};
 use crate::cli::SecretStore;
@@ -36,7 +36,7 @@ impl Login<'_> {
         let overrides = self.context.sources.overrides;
         let tenant = match self.given("--tenant", overrides.tenant.as_ref(), "WS1_TOKEN_TENANT") {
             Some((setting, given)) => self.read_tenant(preset, &given, &setting)?,
-            None if settled => self.read_tenant(preset, &old("tenant").unwrap_or_default(), "the tenant")?,
+            None if settled => tenant::read(&old("tenant").unwrap_or_default(), preset, "the tenant")?,
             None => self.ask_tenant(preset, old("tenant").as_deref())?,
         };
         let client_id = match self.given("--client-id", overrides.client_id.as_ref(), "WS1_TOKEN_CLIENT_ID") {
@@ -44,6 +44,9 @@ impl Login<'_> {
             None if settled => old("client_id").unwrap_or_default(),
             None => self.ask_client_id(old("client_id").as_deref())?,
         };
+        if let Some(person) = self.person.as_ref().filter(|_| settled) {
+            person.say(&format!("{tenant} as {client_id}: only the secret is missing"));
+        }
         let token_url = self.kept_token_url(preset, &tenant);
         let ca_file = self.given_ca_file()?;
         let mut draft = Draft { preset, tenant, token_url, client_id, secret: Choice::Stay, scope: None, ca_file };
@@ -61,9 +64,6 @@ impl Login<'_> {
         let file = self.context.sources.absolute(&file.to_string_lossy());
         let imported = import::read(&file)?;
         config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
-        for key in &imported.unknown {
-            self.context.log.warn(&format!("`{key}` of `{}` is not known and is left out", file.display()));
-        }
         self.tell_tenant(&imported.tenant);
         let old_scope = self.old.get("scope").and_then(Value::as_str).map(str::to_owned);
         let mut draft = Draft {
@@ -301,17 +301,11 @@ impl Login<'_> {
     /// The profile's token URL, as long as the tenant is the same.
     fn kept_token_url(&self, preset: Preset, tenant: &str) -> Option<String> {
         let url = self.old.get("token_url").and_then(Value::as_str)?;
-        if preset == self.old_preset() && self.is_old_tenant(preset, tenant) {
+        if preset == self.old_preset() && is_tenant_of(&self.old, preset, tenant) {
             return Some(url.to_owned());
         }
         self.context.log.warn("`token_url` of the profile is dropped: it belongs to the tenant that it had");
         None
-    }
-
-    /// Whether the profile has that tenant already, however it is written there.
-    pub(super) fn is_old_tenant(&self, preset: Preset, tenant: &str) -> bool {
-        let old = self.old.get("tenant").and_then(Value::as_str);
-        old.is_some_and(|old| config::token_url(preset, old, None).ok() == config::token_url(preset, tenant, None).ok())
     }
 
     /// The file of trusted roots that a flag or a variable names; it is there, or no call would ever succeed.
@@ -330,6 +324,12 @@ impl Login<'_> {
             }),
         }
     }
+}
+
+/// Whether a profile has that tenant already, however it is written there.
+pub(super) fn is_tenant_of(old: &Map<String, Value>, preset: Preset, tenant: &str) -> bool {
+    let url = |tenant| config::token_url(preset, tenant, None).ok();
+    old.get("tenant").and_then(Value::as_str).is_some_and(|old| url(old) == url(tenant))
 }
 
 /// A text, unless it is blank.

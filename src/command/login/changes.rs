@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
+use super::ask::is_tenant_of;
 use super::{Choice, Draft, Login};
 use crate::cli::SecretStore;
 use crate::config::edit::Change;
@@ -22,7 +23,7 @@ impl Login<'_> {
                 changes.push(Change { path, value });
             }
         };
-        if !old.contains_key("tenant") || !self.is_old_tenant(draft.preset, &draft.tenant) {
+        if !is_tenant_of(&old, draft.preset, &draft.tenant) {
             set("tenant", Some(json!(draft.tenant)));
         }
         if old.contains_key("preset") || draft.preset != Preset::default() {

@@ -1,0 +1,37 @@
+"""The calls that are measured, for `run` and `guard` alike."""
+
+import os
+import shutil
+
+from measure import Command
+from world import private
+
+
+def warm(home, tenant, scratch):
+    """The calls that are made most, by name."""
+    host = tenant.url.removeprefix("https://")
+    offers = "capability[]=authtype\ncapability[]=state\n"
+    request = private(scratch / "git.request", f"{offers}protocol=https\nhost={host}\n\n")
+    call = lambda *words, stdin=os.devnull: Command([home.program, *words], home.environment, stdin)
+    return {"get": call("get"), "kubectl": call("kubectl"), "git get": call("git", "get", stdin=request)}
+
+
+def cold(home, tenant, cache):
+    """One token over TLS, by the program and by curl, with the same root; the program's cache in a directory."""
+
+    def forget():
+        for entry in cache.glob("*.json"):
+            entry.unlink()
+
+    curl = [find("curl"), "-q", "--silent", "--fail", "--cacert", tenant.ca, "--data", "grant_type=client_credentials"]
+    curl += ["--user", f"{tenant.client_id}:{tenant.secret}", tenant.token_url]
+    ours = Command([home.program, "--cache-dir", cache, "get"], home.environment, before=forget)
+    return {"get, cold": ours, "curl, cold": Command(curl, home.environment)}
+
+
+def find(program):
+    """The path of a program of the system."""
+    path = shutil.which(program)
+    if path is None:
+        raise SystemExit(f"{program} is not installed")
+    return path
