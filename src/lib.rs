@@ -18,7 +18,7 @@
 //! | `grant.rs` | what is sent and what an answer means. Pure |
 //! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy; `doctor`'s way there step by step |
 //! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
-//! | `clock.rs` | wall clock and boot clock |
+//! | `clock.rs`, `background.rs` | wall clock and boot clock; work that is waited for only so long |
 //! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
 //! | `prompt.rs` | questions to a person, answers shown or not |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
@@ -60,6 +60,7 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
+mod background;
 mod broker;
 mod cache;
 mod claims;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::background::Background;
 use crate::error::{Cause, Error};
 use crate::keychain;
 use crate::platform;
@@ -224,24 +225,23 @@ fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
         .spawn()
         .map_err(|error| failed(format!("could not be started: {error}")))?;
     let mut out = child.stdout.take().ok_or_else(|| failed("has no standard output".to_owned()))?;
-    let reader = std::thread::Builder::new()
-        .spawn(move || {
-            let mut bytes = Vec::new();
-            let read = out.by_ref().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
-            read.map(|_| bytes)
-        })
-        .map_err(|error| failed(format!("could not be read: {error}")))?;
+    let reader = Background::start(move || {
+        let mut bytes = Vec::new();
+        let read = out.by_ref().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
+        read.map(|_| bytes)
+    })
+    .map_err(|error| failed(format!("could not be read: {error}")))?;
     let deadline = Instant::now() + limit;
     // A grandchild may hold the pipe open; the reading thread is then left to the end of the process.
-    while !reader.is_finished() {
-        if Instant::now() >= deadline {
+    let bytes = match reader.finish(deadline) {
+        Some(Ok(bytes)) => bytes,
+        Some(Err(_)) => return Err(failed("could not be read".to_owned())),
+        None => {
             let _ = child.kill();
             let _ = child.wait();
             return Err(failed(format!("did not finish within {} s", limit.as_secs())));
         }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let Ok(Ok(bytes)) = reader.join() else { return Err(failed("could not be read".to_owned())) };
+    };
     if bytes.len() > SECRET_LIMIT {
         // It would die of the closed pipe, which is not what is wrong with it.
         let _ = child.kill();

@@ -23,7 +23,7 @@ mod setup;
 mod tenant;
 mod tls;
 
-use finding::Finding;
+use finding::{Finding, Report};
 use machine::Machine;
 use setup::Setup;
 
@@ -39,12 +39,12 @@ type Why = &'static str;
 /// Runs all checks; a failed one never keeps the others from being run that do not depend on it.
 pub(crate) fn run(context: &Context<'_>, args: &Doctor) -> Outcome {
     let findings = examine(context);
-    let page = if args.json {
-        finding::json(&findings)
+    let answer = if args.json {
+        Outcome::json(&Report::on(&findings))
     } else {
-        finding::page(&findings, Palette::of(Stream::Stdout, context.env))
+        Outcome::answer(finding::page(&findings, Palette::of(Stream::Stdout, context.env)))
     };
-    Outcome { stdout: page.into_bytes(), report: String::new(), status: finding::exit_status(&findings) }
+    Outcome { status: finding::exit_status(&findings), ..answer }
 }
 
 /// The time of an examination.

@@ -96,7 +96,7 @@ fn name(der: &[u8]) -> String {
             name.push_str(if name.is_empty() { "" } else { ", " });
             name.push_str(short);
             name.push('=');
-            name.push_str(&text(tag, value));
+            add(&mut name, tag, value);
         }
     }
     if let Some((end, _)) = name.char_indices().nth(NAME_LIMIT) {
@@ -118,15 +118,15 @@ fn short_name(identifier: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// A text of whatever kind, without control characters.
-fn text(tag: u8, value: &[u8]) -> String {
-    let text = if tag == BMP_STRING {
-        let units: Vec<u16> = value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units)
+/// Adds a text of whatever kind, without control characters.
+fn add(name: &mut String, tag: u8, value: &[u8]) {
+    let mut add = |c: char| name.push(if c.is_control() { '?' } else { c });
+    if tag == BMP_STRING {
+        let units = value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+        char::decode_utf16(units).for_each(|c| add(c.unwrap_or('?')));
     } else {
-        String::from_utf8_lossy(value).into_owned()
-    };
-    text.replace(char::is_control, "?")
+        String::from_utf8_lossy(value).chars().for_each(add);
+    }
 }
 
 /// Unix seconds of a time (RFC 5280 §4.1.2.5: in UTC, seconds given).

@@ -12,6 +12,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
 use super::{EndpointError, HttpEndpoint};
+use crate::background::Background;
 use crate::clock;
 use crate::error::{Cause, Error};
 use crate::grant::{self, Answer, Refusal};
@@ -153,8 +154,7 @@ impl KeyProvider for NoKeys {
 /// The library looks up names in a thread, and panics where the system grants none. Nothing was sent then, which only a
 /// look beforehand can tell from a later panic.
 fn look_for_a_thread() -> Result<(), EndpointError> {
-    let thread = std::thread::Builder::new().spawn(|| {});
-    thread.map(drop).map_err(|error| {
+    Background::start(|| ()).map(drop).map_err(|error| {
         EndpointError::Setup(Error::System {
             what: "cannot send a request",
             source: Cause::new(format!("the system grants no thread: {error}")),

@@ -119,23 +119,12 @@ impl ServerCertVerifier for Recorder {
 impl HttpEndpoint<'_> {
     /// Makes the handshake with a host; an error says why none could even be begun.
     pub(super) fn handshake_with(&self, mut stream: Box<dyn Duplex>, host: &str) -> Result<Handshake, Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::System {
-            what: "cannot verify any certificate",
-            source: Cause::new(error.to_string()),
-        };
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
-        let provider = super::client::cryptography();
-        let algorithms = provider.signature_verification_algorithms;
-        let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(&error))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>)
-            .with_no_client_auth();
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(&error))?;
-        let mut tls = ClientConnection::new(Arc::new(config), name).map_err(|error| failed(&error))?;
+        let (mut tls, recorder) = begin(roots, host).map_err(|error| Error::System {
+            what: "cannot verify any certificate",
+            source: Cause::new(error.to_string()),
+        })?;
         let outcome = match tls.complete_io(&mut stream) {
             Err(error) => Err(explain(&error)),
             Ok(_) if tls.is_handshaking() => Err(TlsFailure::Broken("the connection ended".to_owned())),
@@ -150,6 +139,20 @@ impl HttpEndpoint<'_> {
         let chain = std::mem::take(&mut *recorder.presented.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Handshake { chain, outcome })
     }
+}
+
+/// The library's client with its usual settings, but for the verifier.
+fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Recorder>), rustls::Error> {
+    let provider = super::client::cryptography();
+    let algorithms = provider.signature_verification_algorithms;
+    let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host).map_err(|error| rustls::Error::General(error.to_string()))?;
+    Ok((ClientConnection::new(Arc::new(config), name.to_owned())?, recorder))
 }
 
 /// Sorts the failures of a handshake.

@@ -11,6 +11,7 @@ use ureq::{Proxy, ProxyProtocol};
 use super::HttpEndpoint;
 use super::client::explain_io;
 use super::handshake::{Handshake, TlsFailure};
+use crate::background::Background;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -150,27 +151,19 @@ impl HttpEndpoint<'_> {
     }
 }
 
-/// The addresses of a name. The system's resolver knows no limit, so it is asked in a thread.
+/// The addresses of a name. The system's resolver knows no limit.
 pub(crate) fn look_up(route: &Route, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = (route.host.clone(), route.port);
-    let end = Instant::now() + limit;
-    let resolver = std::thread::Builder::new()
-        .spawn(move || (host.as_str(), port).to_socket_addrs().map(|found| found.take(ADDRESS_LIMIT).collect()))
-        .map_err(|error| format!("the system grants no thread: {error}"))?;
-    // One that does not come back is left to the end of the process.
-    while !resolver.is_finished() {
-        if Instant::now() >= end {
-            return Err(format!("no answer within {} s", limit.as_secs()));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    match resolver.join() {
-        Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(error)) => {
+    let found = Background::start(move || (host.as_str(), port).to_socket_addrs())
+        .map_err(|error| format!("the system grants no thread: {error}"))?
+        .finish(Instant::now() + limit);
+    match found {
+        Some(Ok(addresses)) => Ok(addresses.take(ADDRESS_LIMIT).collect()),
+        Some(Err(error)) => {
             let words = error.to_string();
             Err(words.strip_prefix("failed to lookup address information: ").unwrap_or(&words).to_owned())
         }
-        Err(_) => Err("the resolver failed".to_owned()),
+        None => Err(format!("no answer within {} s", limit.as_secs())),
     }
 }
 

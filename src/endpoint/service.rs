@@ -26,6 +26,13 @@ pub(crate) struct Discovery {
     pub(crate) revocation_endpoint: Option<String>,
 }
 
+impl Discovery {
+    /// The document of an answer, if it is one.
+    pub(crate) fn read(answer: &Answer) -> Option<Self> {
+        serde_json::from_slice(&answer.body).ok().filter(|found| answer.status == 200 && *found != Self::default())
+    }
+}
+
 impl HttpEndpoint<'_> {
     /// The URLs at which the tenant may have a discovery document, the likeliest first.
     pub(crate) fn discovery_urls(&self) -> Vec<Target> {
@@ -51,8 +58,8 @@ impl HttpEndpoint<'_> {
         let mut documents = Vec::new();
         for url in self.discovery_urls() {
             let answer = self.get(&url, None, limit.saturating_sub(clock.elapsed()).max(SHORTEST))?;
-            match (answer.status, serde_json::from_slice(&answer.body)) {
-                (200, Ok(document)) => documents.push(document),
+            match (answer.status, Discovery::read(&answer)) {
+                (_, Some(document)) => documents.push(document),
                 (408 | 429 | 500..=599, _) => {
                     let refusal =
                         if answer.status == 429 { Refusal::Limited(answer.retry_after) } else { Refusal::Failed };

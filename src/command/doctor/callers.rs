@@ -6,10 +6,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::finding::Finding;
+use crate::background::Background;
 use crate::command::Context;
 use crate::command::setup::git::POST_BUFFER;
 use crate::config::Profile;
@@ -189,13 +189,12 @@ fn judge(
 
 /// The first version in a text: `2.47.3` in `git version 2.47.3`, `1.27.1` in `GitVersion:"v1.27.1-gke"`.
 fn version(text: &str) -> Option<Version> {
-    for word in text.split(|c: char| !c.is_ascii_digit() && c != '.') {
-        let mut parts = word.split('.').map(str::parse::<u32>);
-        if let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) {
-            return Some((major, minor, parts.next().and_then(Result::ok).unwrap_or(0)));
-        }
-    }
-    None
+    text.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
+        let (major, rest) = word.split_once('.')?;
+        let (minor, rest) = rest.split_once('.').unwrap_or((rest, "0"));
+        let patch = rest.split('.').next().unwrap_or_default();
+        Some((major.parse().ok()?, minor.parse().ok()?, patch.parse().unwrap_or(0)))
+    })
 }
 
 /// The output of a child that is waited for a little only.
@@ -203,7 +202,7 @@ struct Answer {
     /// The child.
     child: Child,
     /// Reads what it says, until it has said enough.
-    reader: JoinHandle<String>,
+    reader: Background<String>,
     /// When patience ends.
     deadline: Instant,
 }
@@ -232,19 +231,17 @@ impl Answer {
             .stderr(Stdio::null())
             .spawn()?;
         let stdout = child.stdout.take();
-        let reader = std::thread::Builder::new().spawn(move || read(stdout, is_wanted))?;
+        let reader = Background::start(move || read(stdout, is_wanted))?;
         Ok(Self { child, reader, deadline: Instant::now() + limit })
     }
 
     /// What it said; nothing if it was not in time.
     fn end(mut self) -> String {
-        while !self.reader.is_finished() && Instant::now() < self.deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let said = self.reader.finish(self.deadline);
         // It has said enough, or is given up; whatever it still does is not waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if self.reader.is_finished() { self.reader.join().unwrap_or_default() } else { String::new() }
+        said.unwrap_or_default()
     }
 }
 

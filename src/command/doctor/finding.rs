@@ -127,25 +127,27 @@ fn summary(findings: &[Finding]) -> String {
 }
 
 /// The same for programs.
-pub(super) fn json(findings: &[Finding]) -> String {
-    /// The whole document.
-    #[derive(Serialize)]
-    struct Report<'a> {
-        /// See [`VERSION`].
-        version: u32,
-        /// In the order of the page.
-        checks: &'a [Finding],
-        /// See [`exit_status`].
-        exit_status: u8,
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    /// See [`VERSION`].
+    version: u32,
+    /// In the order of the page.
+    checks: &'a [Finding],
+    /// See [`exit_status`].
+    exit_status: u8,
+}
+
+impl<'a> Report<'a> {
+    /// The report on some findings.
+    pub(super) fn on(checks: &'a [Finding]) -> Self {
+        Self { version: VERSION, checks, exit_status: exit_status(checks) }
     }
-    let report = Report { version: VERSION, checks: findings, exit_status: exit_status(findings) };
-    // Texts and numbers only: writing them as JSON cannot fail.
-    format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Outcome;
     use crate::terminal::Stream;
 
     /// One finding of each level, and a second failure.
@@ -202,6 +204,11 @@ mod tests {
         let found = Finding::of("proxy", &error);
         assert_eq!(found.text, "`proxy` of profile `prod` is not usable: its scheme is odd: somebody wrote it");
         assert_eq!((found.fix.as_deref(), found.status), (Some("write http://host:port"), 2));
+    }
+
+    /// What is printed.
+    fn json(findings: &[Finding]) -> String {
+        String::from_utf8(Outcome::json(&Report::on(findings)).stdout).unwrap()
     }
 
     #[test]

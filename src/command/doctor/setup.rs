@@ -121,11 +121,9 @@ fn permissions(file: &Path) -> Finding {
     judge_permissions((file, of_file), (directory, of_directory), holds_password)
 }
 
-/// Whether any profile's proxy has credentials in its URL.
+/// Whether any profile's proxy has credentials in its URL: also in a file that cannot be parsed.
 fn holds_proxy_password(text: &str) -> bool {
-    let file: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let mut profiles = file["profiles"].as_object().into_iter().flat_map(serde_json::Map::values);
-    profiles.any(|profile| profile["proxy"].as_str().is_some_and(|proxy| proxy.contains('@')))
+    text.split("\"proxy\"").skip(1).any(|rest| rest.split('"').nth(1).is_some_and(|url| url.contains('@')))
 }
 
 /// The judgement on the configuration's modes.
@@ -241,6 +239,7 @@ mod tests {
             |proxy: &str| holds_proxy_password(&format!(r#"{{"profiles":{{"a":{{}},"b":{{"proxy":"{proxy}"}}}}}}"#));
         assert!(with("http://user:x@proxy:3128"));
         assert!(!with("http://proxy:3128"));
-        assert!(!holds_proxy_password("no JSON, but \"proxy\": \"user@host\""));
+        assert!(holds_proxy_password("half of it: \"proxy\" : \"user@host"));
+        assert!(!holds_proxy_password("\"proxy\""));
     }
 }

@@ -13,7 +13,7 @@ use crate::command::Context;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::endpoint::{Asked, Discovery, EndpointError, HttpEndpoint};
 use crate::error::EXIT_SYSTEM;
-use crate::grant::{self, Answer, Grant, Issued, Refusal};
+use crate::grant::{self, Grant, Issued, Refusal};
 use crate::origin::Target;
 use crate::secret::Secret;
 use crate::token::{ASSUMED_LIFE, CLOCK_TOLERANCE};
@@ -43,7 +43,7 @@ pub(super) fn introduce(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, time
         let found = match answer {
             Ok(answer) => {
                 ahead = ahead.or(answer.date.map(|date| wall().saturating_sub(date)));
-                document(&answer)
+                Discovery::read(&answer).ok_or_else(|| format!("HTTP {}", answer.status))
             }
             Err(error) => Err(error.cause().to_string()),
         };
@@ -69,13 +69,6 @@ impl Door {
     fn base(&self) -> &str {
         self.path.strip_suffix("/.well-known/openid-configuration").unwrap_or(&self.path)
     }
-}
-
-/// The document of an answer, or the status that came in place of one.
-fn document(answer: &Answer) -> Result<Discovery, String> {
-    let document = serde_json::from_slice::<Discovery>(&answer.body);
-    let document = document.ok().filter(|found| answer.status == 200 && *found != Discovery::default());
-    document.ok_or_else(|| format!("HTTP {}", answer.status))
 }
 
 /// The system's clock against the tenant's. From five minutes on, entries of the cache are taken for other machines'.

@@ -1,0 +1,57 @@
+//! Work in a thread of its own, waited for only so long: what the system does without a limit.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Work that goes on.
+pub(crate) struct Background<T> {
+    /// The thread.
+    thread: JoinHandle<()>,
+    /// What came of it.
+    result: Arc<Mutex<Option<T>>>,
+}
+
+impl<T: Send + 'static> Background<T> {
+    /// Begins; an error means that the system grants no thread.
+    pub(crate) fn start(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Self> {
+        let result = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&result);
+        let thread = spawn(Box::new(move || *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(work())))?;
+        Ok(Self { thread, result })
+    }
+
+    /// What came of it; `None` if that was not in time, or failed. Then the thread is left to the end of the process.
+    pub(crate) fn finish(self, deadline: Instant) -> Option<T> {
+        wait(&self.thread, deadline);
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Starts a thread. Not generic: each kind of work would cost 1 KB more.
+fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
+    Builder::new().spawn(work)
+}
+
+/// Waits for a thread's end, but not for ever.
+fn wait(thread: &JoinHandle<()>, deadline: Instant) {
+    while !thread.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_gives_its_result_or_is_left_alone() {
+        let later = || Instant::now() + Duration::from_secs(60);
+        assert_eq!(Background::start(|| 7).unwrap().finish(later()), Some(7));
+        let (sender, never) = std::sync::mpsc::channel::<()>();
+        let hanging = Background::start(move || never.recv()).unwrap();
+        assert_eq!(hanging.finish(Instant::now()), None);
+        drop(sender);
+    }
+}
