@@ -97,6 +97,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
             Ok(secret) => tokens(context, &endpoint, &secret, &mut machine, &time, &mut findings),
             Err(why) => skip(&mut findings, &["token", "refresh", "api"], why),
         }
+        machine.release();
         machine
     } else {
         let why = "not tried, no usable profile";

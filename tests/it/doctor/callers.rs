@@ -122,9 +122,12 @@ fn where_programs_are_looked_for() {
     std::fs::create_dir(sandbox.path("first")).unwrap();
     write(&sandbox.path("first/curl"), b"#!/bin/sh\necho 1.0.0\n");
     install(&sandbox, "curl", "echo 'curl 8.14.1'");
-    std::fs::create_dir(sandbox.path("relative")).unwrap();
-    write(&sandbox.path("relative/git"), b"#!/bin/sh\ntouch \"$HOME/ran\"\n");
-    set_mode(&sandbox.path("relative/git"), 0o700);
+    // A program with a relative path may be looked for where it stands, and from there once more.
+    std::fs::create_dir_all(sandbox.path("relative/relative")).unwrap();
+    for place in ["relative/git", "relative/relative/git"] {
+        write(&sandbox.path(place), b"#!/bin/sh\n: > \"$HOME/ran\"\n");
+        set_mode(&sandbox.path(place), 0o700);
+    }
     let path = format!("relative:{}:{}", sandbox.path("first").display(), sandbox.path("bin").display());
     sandbox.set("PATH", path);
     let text = lines(&sandbox.run(&["doctor"]), &NAMES);
