@@ -291,7 +291,7 @@ impl<S: Store> Broker<'_, S> {
             let left = limit.saturating_sub(self.clock.elapsed().saturating_sub(begun));
             let now = self.clock.now();
             self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
-            let _waiting = self.log.waiting(|| format!("waiting for {} …", self.profile.token_url.origin.authority()));
+            let _waiting = self.log.waiting_for(&self.profile.token_url.origin);
             self.endpoint.request(grant, secret, left.max(Duration::from_millis(500))).map(|issued| (issued, now))
         };
         if entry.refresh_in_flight || !self.profile.use_refresh_token || matches!(leave, Leave::Unlocked(_)) {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::sync::Weak;
 
 use crate::error::line;
+use crate::origin::Origin;
 use crate::progress::{Line, Waiting};
 use crate::terminal::{self, Palette, Stream};
 
@@ -93,6 +94,11 @@ impl<'a> Log<'a> {
         let waiting = Waiting::told(text());
         *self.waiting.borrow_mut() = waiting.line();
         waiting
+    }
+
+    /// The same for an answer of a server.
+    pub(crate) fn waiting_for(&self, server: &Origin) -> Waiting {
+        self.waiting(|| format!("waiting for {} …", server.authority()))
     }
 
     /// Lines as they are, but for colours.

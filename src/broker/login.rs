@@ -8,6 +8,7 @@ use crate::entry::Ask;
 use crate::error::Error;
 use crate::grant::Grant;
 use crate::lock::Tried;
+use crate::log::RENEWING;
 use crate::secret::Secret;
 
 /// A token that the credentials under proof were good for.
@@ -27,7 +28,10 @@ impl<S: Store> Broker<'_, S> {
         let mut entry = self.load();
         let asked = self.clock.now();
         self.log.step(|| format!("asking {} (client_credentials)", self.profile.token_url));
-        let issued = self.endpoint.request(&Grant::ClientCredentials, secret, NETWORK_LIMIT).map_err(|error| {
+        let waiting = self.log.waiting_for(&self.profile.token_url.origin);
+        let reply = self.endpoint.request(&Grant::ClientCredentials, secret, NETWORK_LIMIT);
+        drop(waiting);
+        let issued = reply.map_err(|error| {
             let pause = error.class().map_or(0, |class| class.back_off(1, error.retry_after(), 0));
             self.endpoint_error(error, pause)
         })?;
@@ -41,6 +45,7 @@ impl<S: Store> Broker<'_, S> {
     /// Waits for leave to write; where the cache cannot be used, goes on without.
     fn leave(&self) -> Result<Leave<S::Guard>, Error> {
         let started = self.clock.elapsed();
+        let mut waiting = None;
         loop {
             match self.store.try_lock() {
                 Tried::Held(guard) => {
@@ -60,7 +65,10 @@ impl<S: Store> Broker<'_, S> {
                 Tried::Busy if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT => {
                     return Err(self.lock_error(started));
                 }
-                Tried::Busy => self.clock.sleep(Duration::from_millis(20)),
+                Tried::Busy => {
+                    waiting.get_or_insert_with(|| self.log.waiting(|| RENEWING.to_owned()));
+                    self.clock.sleep(Duration::from_millis(20));
+                }
             }
         }
     }

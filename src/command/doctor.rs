@@ -79,6 +79,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
     let machine = if let Some(profile) = &profile {
         let endpoint = HttpEndpoint { profile, env: context.env };
+        let _waiting = context.log.waiting_for(&profile.token_url.origin);
         let reached = network::check(context, &endpoint, &time, &mut findings);
         match reached {
             Ok(()) => tenant::introduce(context, &endpoint, &time, &mut findings),

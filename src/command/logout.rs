@@ -123,6 +123,7 @@ fn revoke(
     let clock = SystemClock::start();
     let left = || NETWORK_LIMIT.saturating_sub(clock.elapsed()).max(Duration::from_millis(500));
     let endpoint = HttpEndpoint { profile, env: context.env };
+    let _waiting = context.log.waiting_for(&profile.token_url.origin);
     context.log.step(|| format!("asking {} where it revokes tokens", profile.token_url.origin));
     let documents = endpoint.discover(left()).map_err(|error| failure(profile, error))?;
     let Some(url) = documents.iter().find_map(|document| endpoint.revocation_url(document)) else {

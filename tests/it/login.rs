@@ -613,14 +613,14 @@ fn a_consoles_file_becomes_a_profile() {
     let emulator = Emulator::builder().client("bot@acme", SECRET).start().unwrap();
     let sandbox = empty(&emulator);
     let endpoint = format!("{}/oauth/token?grant_type=client_credentials", emulator.url());
-    let file = console_file(&sandbox, &endpoint, ", \"orgName\": \"hunter2\"");
+    let file = console_file(&sandbox, &endpoint, "");
     let output = sandbox.run(&["login", "insights", "--import", &file]);
     assert_eq!(output.status, 0, "{output}");
     sandbox.run(&["get"]).token();
     let requests = emulator.requests();
     assert_eq!((requests.len(), requests[0].target.as_str()), (1, "/oauth/token?grant_type=client_credentials"));
     let text = config(&sandbox).replace(&emulator.host(), "$TENANT");
-    assert!(!text.contains("token_url") && !text.contains("hunter2"));
+    assert!(!text.contains("token_url"));
     assert!(sandbox.path(&file).exists(), "deleting it is the user's business");
     assert_snapshot!("login-import", format!("{output}\n{text}"));
 }
@@ -645,6 +645,7 @@ fn a_file_that_is_none_of_the_consoles_is_refused() {
         "hunter2",
         "{ \"clientId\": \"x\" }",
         "{ \"tokenEndpoint\": \"https://a:hunter2@h/\", \"clientId\": \"x\", \"clientSecret\": \"hunter2\" }",
+        "{ \"tokenEndpoint\": \"https://h/\", \"clientId\": \"x\", \"clientSecret\": \"hunter2\", \"orgName\": \"hunter2\" }",
     ] {
         write(&sandbox.path("file.json"), text.as_bytes());
         page.push_str(&format!("{}\n", sandbox.run(&["login", "--import", "file.json"])));

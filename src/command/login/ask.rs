@@ -64,9 +64,6 @@ impl Login<'_> {
         let file = self.context.sources.absolute(&file.to_string_lossy());
         let imported = import::read(&file)?;
         config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
-        for key in &imported.unknown {
-            self.context.log.warn(&format!("`{key}` of `{}` is not known and is left out", file.display()));
-        }
         self.tell_tenant(&imported.tenant);
         let old_scope = self.old.get("scope").and_then(Value::as_str).map(str::to_owned);
         let mut draft = Draft {

@@ -27,8 +27,6 @@ pub(super) struct Imported {
     pub(super) client_id: String,
     /// Its secret.
     pub(super) secret: Secret,
-    /// Keys that are not known, and are left out.
-    pub(super) unknown: Vec<String>,
 }
 
 /// Reads the file.
@@ -36,7 +34,7 @@ pub(super) fn read(file: &Path) -> Result<Imported, Error> {
     let failed = |cause: Cause| Error::BadInput {
         what: "the file of --import",
         source: Cause::new(format!("`{}`: {cause}", file.display())),
-        hint: "name the JSON file that the Intelligence console downloads for a service account",
+        hint: "name a JSON file of tokenEndpoint, clientId and clientSecret, as the Intelligence console downloads it",
     };
     let size = std::fs::metadata(file).map_err(|error| failed(error.into()))?.len();
     if size > LIMIT {
@@ -46,7 +44,8 @@ pub(super) fn read(file: &Path) -> Result<Imported, Error> {
     parse(&text).map_err(failed)
 }
 
-/// Reads the text; a refusal repeats no value, which may be the secret.
+/// Reads the text; a refusal repeats no value, which may be the secret. A key that is not known may be one that the client
+/// does not work without: it is not dropped in silence.
 fn parse(text: &[u8]) -> Result<Imported, Cause> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let Ok(Value::Object(file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
@@ -58,8 +57,10 @@ fn parse(text: &[u8]) -> Result<Imported, Cause> {
     let [endpoint, client_id, secret] = [take(KEYS[0])?, take(KEYS[1])?, take(KEYS[2])?];
     let (tenant, token_url) = split(&endpoint).map_err(|cause| Cause::new(format!("`tokenEndpoint`: {cause}")))?;
     let secret = Secret::from_line(secret.into_bytes(), "`clientSecret`").map_err(|error| error.cause)?;
-    let unknown = file.keys().filter(|key| !KEYS.contains(&key.as_str())).cloned().collect();
-    Ok(Imported { tenant, token_url, client_id, secret, unknown })
+    match file.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        Some(key) => Err(Cause::new(format!("its key `{key}` is not known, and would be left out"))),
+        None => Ok(Imported { tenant, token_url, client_id, secret }),
+    }
 }
 
 /// What is said of a key that is not there.
@@ -111,8 +112,8 @@ mod tests {
     #[test]
     fn keys_that_are_not_known_are_named() {
         let endpoint = "https://auth.na1.data.workspaceone.com/oauth/token";
-        let imported = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes()).unwrap();
-        assert_eq!(imported.unknown, ["note", "orgId"]);
+        let refused = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes());
+        assert_eq!(refused.unwrap_err().to_string(), "its key `note` is not known, and would be left out");
         assert!(parse(format!("\u{feff}{}", text(endpoint, "")).as_bytes()).is_ok(), "as Windows programs write it");
     }
 

@@ -19,9 +19,10 @@ pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String,
     let host_hint = "give the tenant's host, like `acme.example.com`, or a URL of it from the browser";
     // As it was copied out of a text.
     let around = |c: char| c.is_whitespace() || "<>\"'`".contains(c);
-    let given = given.trim_start_matches(around).trim_end_matches(|c: char| around(c) || ".,;".contains(c));
+    let behind = |c: char| around(c) || ".,;".contains(c);
     // Behind the path may stand anything, also what no URL may hold.
     let given = given.split(['?', '#']).next().unwrap_or_default();
+    let given = given.trim_start_matches(around).trim_end_matches(behind);
     let url = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
     let end = url.find("://").and_then(|at| url[at + 3..].find('/').map(|slash| at + 3 + slash)).unwrap_or(url.len());
     let (origin, path) = url.split_at(end);
