@@ -85,7 +85,7 @@ def warm(results, allowed):
     low, high = math.log10(0.2), math.log10(max(10, max(row["ratio"] for _, row in rows)))
     x = lambda ratio: left + (right - left) * (math.log10(ratio) - low) / (high - low)
     parts = [text(0, 0, "Time with a cached token, as a multiple of cat (logarithmic)", "heading")]
-    bottom = 20 + ROW * len(rows)
+    bottom, limit = 20 + ROW * len(rows), x(allowed["wall"])
     for ratio in (10**power for power in range(int(high) + 1)):
         parts += [line(x(ratio), 12, x(ratio), bottom), text(x(ratio), bottom + 14, f"{ratio:,}", "axis", "middle")]
     for number, (name, result) in enumerate(rows):
@@ -94,8 +94,7 @@ def warm(results, allowed):
         label = f"ws1-token {name}" if ours else name
         parts.append(text(left - 10, y + 12, label, "", "end"))
         parts.append(rectangle(left, y, x(result["ratio"]) - left, "ours" if ours else "other"))
-        parts.append(text(x(result["ratio"]) + 6, y + 12, times_of(result), "small"))
-    limit = x(allowed["wall"])
+        parts.append(text(max(x(result["ratio"]), limit) + 6, y + 12, times_of(result), "small"))
     parts.append(line(limit, 12, limit, bottom, "limit"))
     parts.append(text(limit + 8, bottom + 14, f"budget {allowed['wall']}", "limit-text", "end"))
     if results["missing"]:
