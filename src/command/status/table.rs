@@ -114,7 +114,7 @@ impl Layout<'_> {
         }
     }
 
-    /// `file ~/secret` for `file /home/me/secret`.
+    /// `file ~/secret` for `file /home/ana/secret`.
     fn below_home(&self, place: &str) -> String {
         let below = |home: &Path| {
             let path = Path::new(place.strip_prefix("file ")?).strip_prefix(home).ok()?;
@@ -220,7 +220,7 @@ mod tests {
             profile: name.to_owned(),
             tenant: Some("https://acme.example.com".to_owned()),
             client_id: Some("ci-bot".to_owned()),
-            client_secret: Some("file /home/me/.config/ws1-token/prod.secret".to_owned()),
+            client_secret: Some("file /home/ana/.config/ws1-token/prod.secret".to_owned()),
             token: "fresh",
             left: Some(8000),
             ..Line::default()
@@ -262,7 +262,7 @@ mod tests {
     }
 
     fn shown(lines: &[Line], columns: Option<usize>) -> String {
-        Layout { home: Some(Path::new("/home/me")), columns, palette: Palette::PLAIN }.show(lines)
+        Layout { home: Some(Path::new("/home/ana")), columns, palette: Palette::PLAIN }.show(lines)
     }
 
     #[test]
@@ -356,10 +356,10 @@ mod tests {
         let shown = |home: &str, place: &str| {
             Layout { home: Some(Path::new(home)), columns: None, palette: Palette::PLAIN }.below_home(place)
         };
-        let whole = "file /home/me/s";
-        assert_eq!(shown("/home/me", whole).replace(MAIN_SEPARATOR, "/"), "file ~/s");
+        let whole = "file /home/ana/s";
+        assert_eq!(shown("/home/ana", whole).replace(MAIN_SEPARATOR, "/"), "file ~/s");
         for (home, place) in
-            [("/home/m", whole), ("/", whole), ("/home/me", "command /home/me/s"), ("/home/me", "keychain")]
+            [("/home/an", whole), ("/", whole), ("/home/ana", "command /home/ana/s"), ("/home/ana", "keychain")]
         {
             assert_eq!(shown(home, place), place);
         }
