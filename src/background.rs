@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::{Clock, Deadline, SystemClock};
 
 /// Work that goes on.
 pub(crate) struct Background<T> {
@@ -23,7 +25,7 @@ impl<T: Send + 'static> Background<T> {
     }
 
     /// What came of it; `None` if that was not in time, or failed. Then the thread is left to the end of the process.
-    pub(crate) fn finish(self, deadline: Instant) -> Option<T> {
+    pub(crate) fn finish(self, deadline: Deadline) -> Option<T> {
         wait(&self.thread, deadline);
         self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -35,9 +37,9 @@ fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
 }
 
 /// Waits for a thread's end, but not for ever.
-fn wait(thread: &JoinHandle<()>, deadline: Instant) {
-    while !thread.is_finished() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(2));
+fn wait(thread: &JoinHandle<()>, deadline: Deadline) {
+    while !thread.is_finished() && !deadline.is_over(&SystemClock) {
+        SystemClock.sleep(Duration::from_millis(2));
     }
 }
 
@@ -47,11 +49,11 @@ mod tests {
 
     #[test]
     fn work_gives_its_result_or_is_left_alone() {
-        let later = || Instant::now() + Duration::from_secs(60);
+        let later = || Deadline::after(&SystemClock, Duration::from_secs(60));
         assert_eq!(Background::start(|| 7).unwrap().finish(later()), Some(7));
         let (sender, never) = std::sync::mpsc::channel::<()>();
         let hanging = Background::start(move || never.recv()).unwrap();
-        assert_eq!(hanging.finish(Instant::now()), None);
+        assert_eq!(hanging.finish(Deadline::after(&SystemClock, Duration::ZERO)), None);
         drop(sender);
     }
 }

@@ -12,7 +12,7 @@
 //!    attempt. Either way a token that is still valid is served (I6).
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cache::{Loaded, Store, checksum};
 use crate::clock::{Clock, Now};
@@ -23,7 +23,8 @@ use crate::error::{Cause, Error};
 use crate::grant::{Grant, Issued, Refusal};
 use crate::lock::Tried;
 use crate::log::{Log, RENEWING};
-use crate::secret::{COMMAND_LIMIT, Secret, fingerprint};
+use crate::secret::source::COMMAND_LIMIT;
+use crate::secret::{Secret, fingerprint};
 use crate::token::{ASSUMED_LIFE, FLOOR, Freshness, Token};
 
 mod login;
@@ -128,7 +129,7 @@ pub(crate) struct Broker<'a, S> {
 impl<S: Store> Broker<'_, S> {
     /// Gets a token that is good for `want`.
     pub(crate) fn obtain(&self, want: &Want) -> Result<Served, Error> {
-        let started = self.clock.elapsed();
+        let started = self.clock.instant();
         let mut entry = self.load();
         let ask = insist(want, &entry);
         let mut waiting = None;
@@ -157,7 +158,7 @@ impl<S: Store> Broker<'_, S> {
                 Tried::Busy if freshness != Freshness::Expiring => {}
                 _ => return self.old_token(&entry, &ask).ok_or_else(|| self.lock_error(started)),
             }
-            if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT {
+            if self.clock.instant().saturating_duration_since(started) >= LOCK_WAIT {
                 return self.old_token_or(&entry, &ask, self.lock_error(started));
             }
             waiting.get_or_insert_with(|| self.log.waiting(|| RENEWING.to_owned()));
@@ -177,8 +178,9 @@ impl<S: Store> Broker<'_, S> {
                 token.access_token == given && age >= YOUNG
             })
         };
-        let started = self.clock.elapsed();
-        while refused(&self.load()) && self.clock.elapsed().saturating_sub(started) < Duration::from_secs(2) {
+        let started = self.clock.instant();
+        while refused(&self.load()) && self.clock.instant().saturating_duration_since(started) < Duration::from_secs(2)
+        {
             let (guard, locked) = match self.store.try_lock() {
                 Tried::Held(guard) => (guard, true),
                 Tried::Unsupported(guard, _) => (guard, false),
@@ -240,7 +242,7 @@ impl<S: Store> Broker<'_, S> {
     }
 
     /// Renews, with whatever leave to write there is.
-    fn renew(&self, leave: &Leave<S::Guard>, ask: &Ask, started: Duration) -> Result<Served, Error> {
+    fn renew(&self, leave: &Leave<S::Guard>, ask: &Ask, started: Instant) -> Result<Served, Error> {
         if let Leave::Locked(guard) | Leave::Unlocked(guard) = leave
             && let Some(warning) = self.store.warning(guard)
         {
@@ -262,13 +264,13 @@ impl<S: Store> Broker<'_, S> {
     }
 
     /// Reads the client secret: only here, when a request is about to be sent.
-    fn secret(&self, started: Duration) -> Result<Secret, Error> {
+    fn secret(&self, started: Instant) -> Result<Secret, Error> {
         let source = self.profile.client_secret.as_ref().ok_or_else(|| Error::Missing {
             profile: self.profile.name.clone(),
             what: "client secret",
             hint: "set `client_secret` in the profile, or WS1_TOKEN_CLIENT_SECRET_FILE",
         })?;
-        let left = RUN_LIMIT.saturating_sub(self.clock.elapsed().saturating_sub(started));
+        let left = RUN_LIMIT.saturating_sub(self.clock.instant().saturating_duration_since(started));
         self.log.step(|| format!("reading the client secret ({})", source.describe()));
         source.read_for(&self.profile.name, left.min(COMMAND_LIMIT))
     }
@@ -282,13 +284,13 @@ impl<S: Store> Broker<'_, S> {
         entry: &mut Entry,
         freshness: Freshness,
         secret: &Secret,
-        started: Duration,
+        started: Instant,
     ) -> Result<(Issued, Now), EndpointError> {
-        let begun = self.clock.elapsed();
+        let begun = self.clock.instant();
         let limit = if freshness == Freshness::Expiring { ADVISORY_NETWORK_LIMIT } else { NETWORK_LIMIT };
-        let limit = limit.min(RUN_LIMIT.saturating_sub(begun.saturating_sub(started)));
+        let limit = limit.min(RUN_LIMIT.saturating_sub(begun.saturating_duration_since(started)));
         let ask = |grant: &Grant| {
-            let left = limit.saturating_sub(self.clock.elapsed().saturating_sub(begun));
+            let left = limit.saturating_sub(self.clock.instant().saturating_duration_since(begun));
             let now = self.clock.now();
             self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
             let _waiting = self.log.waiting_for(&self.profile.token_url.origin);
@@ -467,10 +469,10 @@ impl<S: Store> Broker<'_, S> {
     }
 
     /// The error of a wait that was too long.
-    fn lock_error(&self, started: Duration) -> Error {
+    fn lock_error(&self, started: Instant) -> Error {
         let holder = self.store.holder().map_or_else(String::new, |pid| format!(" by process {pid}"));
         Error::LockWait {
-            seconds: self.clock.elapsed().saturating_sub(started).as_secs(),
+            seconds: self.clock.instant().saturating_duration_since(started).as_secs(),
             profile: self.profile.name.clone(),
             source: Cause::new(format!("lock held{holder} on `{}`", self.store.lock_path())),
         }

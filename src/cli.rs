@@ -14,6 +14,7 @@ mod examples;
 #[cfg(test)]
 mod man;
 mod quick;
+mod value;
 
 pub(crate) use arguments::{Mistake, parse};
 
@@ -125,7 +126,7 @@ pub(crate) struct Get {
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Renew unless the token lives at least this long: seconds, or a number with s, m, h or d
-    #[arg(long, value_name = "DURATION", value_parser = arguments::duration, default_value = "0", hide_default_value = true)]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
     pub(crate) min_ttl: i64,
     /// Renew even if the cached token is fresh; if that fails, a valid one is printed with a warning
     #[arg(long)]
@@ -212,7 +213,7 @@ pub(crate) struct Curl {
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Exec {
     /// The environment variable that gets the token
-    #[arg(long, value_name = "NAME", default_value = "WS1_ACCESS_TOKEN", value_parser = arguments::variable)]
+    #[arg(long, value_name = "NAME", default_value = "WS1_ACCESS_TOKEN", value_parser = value::variable)]
     pub(crate) var: String,
     /// The command and its arguments
     #[arg(value_name = "CMD", last = true, required = true)]

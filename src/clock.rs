@@ -1,6 +1,5 @@
 //! Time, as the program sees it: a wall clock for the tenant's promises, a boot clock that nobody can set.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
 /// One reading of both clocks.
@@ -17,8 +16,8 @@ pub(crate) trait Clock {
     /// Reads both clocks.
     fn now(&self) -> Now;
 
-    /// Time since some fixed moment, for measuring waits. It never jumps.
-    fn elapsed(&self) -> Duration;
+    /// The monotonic clock, for measuring waits. It never jumps.
+    fn instant(&self) -> Instant;
 
     /// Names the present boot, so that boot clock readings of another boot are not compared with ours.
     fn boot_id(&self) -> Option<String>;
@@ -30,27 +29,38 @@ pub(crate) trait Clock {
     fn jitter(&self, limit: Duration) -> Duration;
 }
 
-/// The machine's clocks.
-#[derive(Debug)]
-pub(crate) struct SystemClock {
-    /// The start of the run.
-    started: Instant,
-}
+/// The moment at which a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(Instant);
 
-impl SystemClock {
-    /// The clocks of a run that starts now.
-    pub(crate) fn start() -> Self {
-        Self { started: Instant::now() }
+impl Deadline {
+    /// So far from now.
+    pub(crate) fn after(clock: &dyn Clock, limit: Duration) -> Self {
+        Self(clock.instant() + limit)
+    }
+
+    /// The time left.
+    pub(crate) fn left(self, clock: &dyn Clock) -> Duration {
+        self.0.saturating_duration_since(clock.instant())
+    }
+
+    /// Whether no time is left.
+    pub(crate) fn is_over(self, clock: &dyn Clock) -> bool {
+        self.left(clock).is_zero()
     }
 }
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
         Now { wall: wall(), boot: crate::platform::boot_clock() }
     }
 
-    fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+    fn instant(&self) -> Instant {
+        Instant::now()
     }
 
     fn boot_id(&self) -> Option<String> {
@@ -63,7 +73,7 @@ impl Clock for SystemClock {
 
     fn jitter(&self, limit: Duration) -> Duration {
         let limit = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX).max(1);
-        Duration::from_micros(random() % limit)
+        Duration::from_micros(crate::platform::random() % limit)
     }
 }
 
@@ -75,11 +85,6 @@ pub(crate) fn wall() -> i64 {
         Ok(since) => seconds(since),
         Err(before) => -seconds(before.duration()),
     }
-}
-
-/// Sixty-four bits that another process does not draw: std seeds its hasher from the system's random source.
-pub(crate) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ` of a number of Unix seconds; times that cannot be written so become the nearest that can.
@@ -98,57 +103,14 @@ pub(crate) fn rfc3339(unix: i64) -> String {
     )
 }
 
-/// A number of seconds in words: `2 h 13 min`, `12 min`, `5 min 3 s`, `40 s`. Only as exact as a person cares for.
-pub(crate) fn span(seconds: i64) -> String {
-    let (large, small) = match seconds {
-        ..60 => ((seconds, "s"), (0, "")),
-        60..600 => ((seconds / 60, "min"), (seconds % 60, "s")),
-        600..3600 => ((seconds / 60, "min"), (0, "")),
-        3600..172_800 => ((seconds / 3600, "h"), (seconds % 3600 / 60, "min")),
-        _ => ((seconds / 86_400, "d"), (seconds % 86_400 / 3600, "h")),
-    };
-    let text = |(number, unit): (i64, &str)| format!("{number} {unit}");
-    if small.0 == 0 { text(large) } else { format!("{} {}", text(large), text(small)) }
-}
-
-/// A moment so many seconds from now, in words: `in 2 h 13 min`, `now`, `12 min ago`.
-pub(crate) fn from_now(seconds: i64) -> String {
-    match seconds {
-        1.. => format!("in {}", span(seconds)),
-        0 => "now".to_owned(),
-        _ => format!("{} ago", span(seconds.saturating_neg())),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn spans_are_as_exact_as_a_person_cares_for() {
-        for (seconds, text) in [
-            (1, "1 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (303, "5 min 3 s"),
-            (600, "10 min"),
-            (3599, "59 min"),
-            (3600, "1 h"),
-            (8000, "2 h 13 min"),
-            (172_799, "47 h 59 min"),
-            (172_800, "2 d"),
-            (200_000, "2 d 7 h"),
-        ] {
-            assert_eq!(span(seconds), text);
-        }
-    }
-
-    #[test]
-    fn moments_are_ahead_or_past() {
-        for (seconds, text) in [(8000, "in 2 h 13 min"), (0, "now"), (-720, "12 min ago")] {
-            assert_eq!(from_now(seconds), text);
-        }
-        assert!(from_now(i64::MIN).ends_with(" ago"));
+    /// The monotonic clock of a script, so long after its start.
+    pub(crate) fn instant(elapsed: Duration) -> Instant {
+        static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        *START + elapsed
     }
 
     #[test]
@@ -162,8 +124,8 @@ mod tests {
     #[test]
     fn jitter_stays_below_its_limit() {
         for _ in 0..100 {
-            assert!(SystemClock::start().jitter(Duration::from_millis(50)) < Duration::from_millis(50));
+            assert!(SystemClock.jitter(Duration::from_millis(50)) < Duration::from_millis(50));
         }
-        assert_eq!(SystemClock::start().jitter(Duration::ZERO), Duration::ZERO);
+        assert_eq!(SystemClock.jitter(Duration::ZERO), Duration::ZERO);
     }
 }

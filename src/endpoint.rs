@@ -10,12 +10,10 @@ use crate::error::{Cause, Error};
 use crate::grant::{self, Answer, Grant, Issued, Refusal};
 use crate::secret::Secret;
 
-pub(crate) mod certificate;
 mod client;
-pub(crate) mod handshake;
-pub(crate) mod probe;
 mod service;
 
+pub(crate) use client::{cryptography, explain_io};
 pub(crate) use service::Discovery;
 
 /// The seam for the tenant: grant in, checked answer out. Only the broker's tests replace it; HTTP is never faked.

@@ -7,8 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Bytes of one line of a report at most.
-const LINE_LIMIT: usize = 400;
+use crate::text::{line, nearest};
 
 /// Exit status: an operating-system failure or a bug.
 pub(crate) const EXIT_SYSTEM: u8 = 1;
@@ -490,30 +489,6 @@ fn denied_hint(cause: &str) -> &'static str {
     }
 }
 
-/// One line for a terminal: control characters replaced, cut at 400 bytes, newline added.
-pub(crate) fn line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        if line.len() + c.len_utf8() > LINE_LIMIT {
-            line.push('…');
-            break;
-        }
-        line.push(if c.is_control() { '?' } else { c });
-    }
-    line.push('\n');
-    line
-}
-
-/// The candidate that a misspelt word probably means.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
 /// ``profiles: `a`, `b` ``
 fn list(known: &[String]) -> String {
     let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
@@ -538,19 +513,5 @@ mod tests {
           caused by: not asked again for 42 s
         hint: compare the client ID and secret with the tenant's OAuth client settings
         ");
-    }
-
-    #[test]
-    fn lines_are_bounded_and_clean() {
-        assert_eq!(line("a\u{1b}[2J\nb"), "a?[2J?b\n");
-        let long = line(&"é".repeat(1000));
-        assert!(long.len() <= LINE_LIMIT + '…'.len_utf8() + 1, "{}", long.len());
-    }
-
-    #[test]
-    fn near_words_are_found() {
-        assert_eq!(nearest("tennant", ["client_id", "tenant"]), Some("tenant"));
-        assert_eq!(nearest("prdo", ["prod", "staging"]), Some("prod"));
-        assert_eq!(nearest("zzz", ["prod", "staging"]), None);
     }
 }

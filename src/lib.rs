@@ -63,28 +63,32 @@ use std::path::PathBuf;
 mod background;
 mod broker;
 mod cache;
+mod child;
 mod claims;
 mod cli;
 mod clock;
 mod command;
 mod config;
+mod context;
 mod endpoint;
 mod entry;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grant;
-mod keychain;
 mod lock;
 mod log;
 mod origin;
+mod outcome;
 mod platform;
+mod probe;
 mod progress;
 mod prompt;
 mod protocol;
 mod proxy;
 mod secret;
 mod terminal;
+mod text;
 mod token;
 
 pub use platform::{Stdin, Stdout, harden};
@@ -132,7 +136,7 @@ pub fn run(process: Process<'_>) -> u8 {
         home: home.as_deref(),
         working_dir,
     };
-    let context = command::Context {
+    let context = context::Context {
         sources: &sources,
         cache_dir_flag: cli.globals.cache_dir.as_deref(),
         default_cache_dir: cache_dir.as_deref(),

@@ -5,10 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::sync::Weak;
 
-use crate::error::line;
 use crate::origin::Origin;
+use crate::platform::Stream;
 use crate::progress::{Line, Waiting};
-use crate::terminal::{self, Palette, Stream};
+use crate::terminal::{self, Palette};
+use crate::text::line;
 
 /// What is said while another process holds the lock.
 pub(crate) const RENEWING: &str = "another ws1-token is renewing …";

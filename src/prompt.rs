@@ -2,11 +2,12 @@
 
 use std::io::Read;
 
-use crate::error::{Cause, Error, line};
+use crate::error::{Cause, Error};
 use crate::log::Log;
+use crate::platform::Stream;
 use crate::platform::{self, Typed};
 use crate::secret::{SECRET_LIMIT, Secret};
-use crate::terminal::Stream;
+use crate::text::line;
 
 /// A person who can be asked.
 pub(crate) struct Person<'a> {

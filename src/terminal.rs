@@ -1,36 +1,9 @@
 //! The user's terminal: which streams are one, how wide it is, colours and a passing line on it. Asked only where
 //! something is shown to a person, never on the cached path.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
-use crate::platform;
-
-/// A standard stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stream {
-    /// Standard input.
-    Stdin,
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-impl Stream {
-    /// Whether a person is at the other end.
-    pub(crate) fn is_terminal(self) -> bool {
-        match self {
-            Self::Stdin => std::io::stdin().is_terminal(),
-            Self::Stdout => std::io::stdout().is_terminal(),
-            Self::Stderr => std::io::stderr().is_terminal(),
-        }
-    }
-
-    /// How many columns it has; `None` where it is no terminal, or one that does not say.
-    pub(crate) fn columns(self) -> Option<usize> {
-        platform::columns(self)
-    }
-}
+use crate::platform::{self, Stream};
 
 /// Whether a terminal only prints: no colours and no way back to the start of a line. One that has no name is taken for
 /// such a one (on Windows too, where a console may not know escape sequences).

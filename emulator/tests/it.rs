@@ -1,5 +1,7 @@
 //! The emulator over real sockets, with raw bytes and with the real clients.
 
+#![expect(clippy::disallowed_methods, reason = "what only one place of the program may do, its tests may")]
+
 #[path = "it/binary.rs"]
 mod binary;
 #[path = "it/client.rs"]

@@ -44,7 +44,7 @@ impl<S: Store> Broker<'_, S> {
 
     /// Waits for leave to write; where the cache cannot be used, goes on without.
     fn leave(&self) -> Result<Leave<S::Guard>, Error> {
-        let started = self.clock.elapsed();
+        let started = self.clock.instant();
         let mut waiting = None;
         loop {
             match self.store.try_lock() {
@@ -62,7 +62,7 @@ impl<S: Store> Broker<'_, S> {
                     self.log.warn(&format!("going on without the cache ({why})"));
                     return Ok(Leave::None);
                 }
-                Tried::Busy if self.clock.elapsed().saturating_sub(started) >= LOCK_WAIT => {
+                Tried::Busy if self.clock.instant().saturating_duration_since(started) >= LOCK_WAIT => {
                     return Err(self.lock_error(started));
                 }
                 Tried::Busy => {

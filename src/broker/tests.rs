@@ -13,7 +13,7 @@ use std::rc::Rc;
 use super::*;
 use crate::config::{AuthStyle, Preset};
 use crate::origin::{Origin, Target};
-use crate::secret::SecretSource;
+use crate::secret::source::SecretSource;
 use crate::token::tests::token;
 
 /// Wall-clock second at which `token()` is issued.
@@ -225,8 +225,8 @@ impl Clock for World {
         Now { wall: self.wall.get() + seconds, boot: Some(self.boot.get() + seconds) }
     }
 
-    fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.elapsed.get().unsigned_abs())
+    fn instant(&self) -> Instant {
+        crate::clock::tests::instant(Duration::from_millis(self.elapsed.get().unsigned_abs()))
     }
 
     fn boot_id(&self) -> Option<String> {

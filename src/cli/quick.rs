@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use clap::ValueEnum;
 
-use super::arguments::duration;
+use super::value::duration;
 use super::{Bazel, BazelOperation, Cli, Command, Format, Get, Git, Globals};
 
 /// Reads `get`, `kubectl`, `git OPERATION` and `bazel get` with their options.

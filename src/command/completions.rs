@@ -16,9 +16,10 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::{Context, Outcome};
 use crate::cli::{Cli, Completions, Shell};
 use crate::config::{Overrides, Sources};
+use crate::context::Context;
+use crate::outcome::Outcome;
 
 mod line;
 

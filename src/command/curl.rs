@@ -7,13 +7,17 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
-use super::{Context, Outcome};
 use crate::broker::Want;
+use crate::child::{self, Stderr, Wanted};
 use crate::cli::Curl;
+use crate::clock::{Deadline, SystemClock};
 use crate::config::Profile;
+use crate::context::Context;
 use crate::error::Error;
 use crate::origin::Target;
+use crate::outcome::Outcome;
 use crate::protocol::plain::curl_config;
 
 /// Why an argument is refused.
@@ -22,6 +26,12 @@ const ELSEWHERE: &str = "the token would be sent there too";
 const UNCHECKED: &str = "it sends the token without checking who is there";
 /// See [`ELSEWHERE`].
 const IN_CLEAR: &str = "it shows or stores the token in clear";
+
+/// How long curl may take to list its options.
+const HELP_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of that list that are read at most; curl 8.16 prints 20 kB.
+const HELP_LIMIT: usize = 256 * 1024;
 
 /// curl options that would hand the token to somebody else.
 const REFUSED: [(&str, &str); 11] = [
@@ -48,10 +58,10 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let served = context.obtain(&profile, &Want::default())?;
     let config = curl_config(&served);
     let curl = |config: &str| {
-        let mut command = Command::new("curl");
+        let mut command = child::command("curl", None);
         // A `.curlrc` can name further URLs and switch checks off; only curl's first argument can forbid it.
         let ours = ["--disable", "--config", config, "--url", &url];
-        command.env_remove("WS1_TOKEN_CLIENT_SECRET").args(ours).args(passed);
+        command.args(ours).args(passed);
         command
     };
     let handed = crate::platform::hand_over(config.as_bytes(), |name| curl(name).spawn());
@@ -174,8 +184,12 @@ fn is_abbreviation(word: &str, name: &str) -> bool {
 /// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).
 fn options_with_value() -> Result<BTreeSet<String>, Error> {
     let help = |args: &[&str]| {
-        let output = Command::new("curl").args(args).env_remove("WS1_TOKEN_CLIENT_SECRET").output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).map_err(cannot_run)
+        let mut command = child::command("curl", None);
+        let deadline = Deadline::after(&SystemClock, HELP_TIME);
+        let output = child::run(command.args(args), Stderr::Dropped, Wanted::all(HELP_LIMIT), deadline);
+        let late = || std::io::Error::other(format!("`curl --help` did not finish within {} s", HELP_TIME.as_secs()));
+        let finished = output.and_then(|finished| finished.ok_or_else(late)).map_err(cannot_run)?;
+        Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
     };
     let mut text = help(&["--disable", "--help", "all"])?;
     if text.lines().count() < 50 {

@@ -5,12 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Context, Outcome};
 use crate::cli::Doctor;
 use crate::config::Profile;
+use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
+use crate::outcome::Outcome;
+use crate::platform::Stream;
 use crate::secret::{Secret, fingerprint};
-use crate::terminal::{Palette, Stream};
+use crate::terminal::Palette;
 
 mod callers;
 mod finding;

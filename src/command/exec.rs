@@ -1,11 +1,11 @@
 //! `exec -- CMD`: a command with the token in one environment variable, because the user asked for just that.
 
-use std::process::Command;
-
-use super::{Context, Outcome};
 use crate::broker::Want;
+use crate::child;
 use crate::cli::Exec;
+use crate::context::Context;
 use crate::error::Error;
+use crate::outcome::Outcome;
 
 /// Becomes the command: its exit status and its signals are then the run's own.
 pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> {
@@ -16,8 +16,8 @@ pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> 
         what: "command to run",
         hint: "name it after `--`",
     })?;
-    let mut command = Command::new(program);
-    command.args(rest).env_remove("WS1_TOKEN_CLIENT_SECRET").env(&args.var, served.access_token.expose());
+    let mut command = child::command(program, None);
+    command.args(rest).env(&args.var, served.access_token.expose());
     let status = crate::platform::replace_process(&mut command)
         .map_err(|error| Error::Spawn { program: program.to_string_lossy().into_owned(), source: error.into() })?;
     Ok(Outcome::status(u8::try_from(status).unwrap_or(1)))

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Context, Outcome};
 use crate::cache::{self, Cache, Loaded, Store};
 use crate::cli::Forget;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::Profile;
+use crate::context::Context;
 use crate::entry::Entry;
 use crate::error::{Cause, Error};
 use crate::lock::Tried;
 use crate::log::{Log, RENEWING};
+use crate::outcome::Outcome;
 
 /// How long a renewal in progress is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -42,7 +43,7 @@ pub(super) fn take(context: &Context<'_>, profile: &Profile) -> Result<Entry, Er
 
 /// Removes one entry, under the lock: a renewal in progress would bring it back.
 fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<Entry, Error> {
-    let clock = SystemClock::start();
+    let deadline = Deadline::after(&SystemClock, PATIENCE);
     let mut waiting = None;
     let failed = |why: String| Error::Forget { profile: profile.to_owned(), source: Cause::new(why) };
     loop {
@@ -55,9 +56,9 @@ fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<Entry, Error> {
                 return cache.remove(&guard).map(|()| entry).map_err(failed);
             }
             Tried::Unusable(why) => return Err(failed(why)),
-            Tried::Busy if clock.elapsed() < PATIENCE => {
+            Tried::Busy if !deadline.is_over(&SystemClock) => {
                 waiting.get_or_insert_with(|| log.waiting(|| RENEWING.to_owned()));
-                clock.sleep(Duration::from_millis(20));
+                SystemClock.sleep(Duration::from_millis(20));
             }
             Tried::Busy => {
                 let holder = cache.holder().map_or_else(String::new, |pid| format!(" by process {pid}"));

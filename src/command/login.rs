@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::{Context, Outcome};
 use crate::cli::Login as Args;
 use crate::config::{Preset, Profile, Stored};
+use crate::context::Context;
 use crate::error::Error;
+use crate::outcome::Outcome;
 use crate::prompt::Person;
-use crate::secret::{self, COMMAND_LIMIT, Secret, SecretSource};
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::{self, Secret};
 
 mod ask;
 mod changes;
@@ -221,7 +223,7 @@ fn for_login(error: Error) -> Error {
 /// Whether a source is the place where `login` stores the secret of a profile of that configuration.
 pub(super) fn is_own_store(source: &SecretSource, stored: &Stored, name: &str) -> bool {
     match source {
-        SecretSource::File { path, .. } => *path == stored.dir().join(secret::stored_as(name)),
+        SecretSource::File { path, .. } => *path == stored.dir().join(secret::source::stored_as(name)),
         SecretSource::Keychain { .. } => true,
         SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => false,
     }

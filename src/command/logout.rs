@@ -4,16 +4,21 @@
 
 use std::time::Duration;
 
-use super::setup::shell_word;
-use super::{Context, Outcome, forget, login};
+use super::{forget, login};
 use crate::cli::Logout;
-use crate::clock::{Clock, SystemClock, span};
+use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Overrides, Profile, Sources, Stored};
+use crate::context::Context;
 use crate::endpoint::{EndpointError, HttpEndpoint};
 use crate::entry::{Entry, FailureClass};
-use crate::error::{Cause, EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error, line};
-use crate::keychain;
-use crate::secret::{COMMAND_LIMIT, Secret, SecretError, SecretSource};
+use crate::error::{Cause, EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error};
+use crate::outcome::Outcome;
+use crate::secret::keychain;
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::{Secret, SecretError};
+use crate::text::line;
+use crate::text::shell_word;
+use crate::text::span;
 
 /// How long the tenant may take, all its doors together.
 const NETWORK_LIMIT: Duration = Duration::from_secs(10);
@@ -120,8 +125,9 @@ fn revoke(
         return Ok("nothing to revoke".to_owned());
     }
     let secret = secret.map_err(|error| unread(profile, &error))?;
-    let clock = SystemClock::start();
-    let left = || NETWORK_LIMIT.saturating_sub(clock.elapsed()).max(Duration::from_millis(500));
+    let clock = SystemClock;
+    let deadline = Deadline::after(&clock, NETWORK_LIMIT);
+    let left = || deadline.left(&clock).max(Duration::from_millis(500));
     let endpoint = HttpEndpoint { profile, env: context.env };
     let _waiting = context.log.waiting_for(&profile.token_url.origin);
     context.log.step(|| format!("asking {} where it revokes tokens", profile.token_url.origin));

@@ -1,15 +1,25 @@
 //! `setup CALLER`: the exact configuration for a caller, to paste, or applied with `--write` through the caller's own
 //! tool. No file of another program is ever edited here.
 
-use std::process::Command;
+use std::time::Duration;
 
-use super::{Context, Outcome};
+use crate::child::{self, Finished, Stderr, Wanted};
 use crate::cli::{Caller, Setup};
+use crate::clock::{Deadline, SystemClock};
 use crate::config::Profile;
+use crate::context::Context;
 use crate::error::{Cause, Error};
+use crate::outcome::Outcome;
+use crate::text::shell_word;
 
 pub(super) mod git;
 mod kubectl;
+
+/// How long a caller's own tool may take.
+const TOOL_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of its output that are read at most.
+const TOOL_OUTPUT: usize = 1024 * 1024;
 
 /// What every caller's text is made of.
 struct Words<'a> {
@@ -129,44 +139,22 @@ impl Words<'_> {
     }
 }
 
-/// A text as one word of a shell.
-pub(super) fn shell_word(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%=".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
 /// Runs a tool and gives what it printed; its failure is an error with its last words.
 fn tool(program: &str, args: &[&str]) -> Result<String, Error> {
     let failed = |source: Cause| Error::Spawn { program: program.to_owned(), source };
-    let output = Command::new(program)
-        .args(args)
-        .env_remove("WS1_TOKEN_CLIENT_SECRET")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .map_err(|error| failed(error.into()))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(failed(Cause::new(format!(
-        "it failed ({}): {}",
-        output.status,
-        words.trim().lines().next_back().unwrap_or_default()
-    ))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_for_a_shell() {
-        assert_eq!(shell_word("/usr/bin/ws1-token"), "/usr/bin/ws1-token");
-        assert_eq!(shell_word("/my bin/it's"), "'/my bin/it'\\''s'");
-        assert_eq!(shell_word(""), "''");
+    let mut command = child::command(program, None);
+    let deadline = Deadline::after(&SystemClock, TOOL_TIME);
+    let finished = child::run(command.args(args), Stderr::Read, Wanted::all(TOOL_OUTPUT), deadline);
+    match finished.map_err(|error| failed(error.into()))? {
+        None => Err(failed(format!("it did not finish within {} s", TOOL_TIME.as_secs()).into())),
+        Some(Finished { status: None, .. }) => Err(failed("it printed more than 1 MiB".into())),
+        Some(Finished { stdout, status: Some(status), .. }) if status.success() => {
+            Ok(String::from_utf8_lossy(&stdout).into_owned())
+        }
+        Some(Finished { stderr, status: Some(status), .. }) => {
+            let words = String::from_utf8_lossy(&stderr);
+            let last = words.trim().lines().next_back().unwrap_or_default();
+            Err(failed(format!("it failed ({status}): {last}").into()))
+        }
     }
 }

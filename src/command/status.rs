@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use super::{Context, Outcome};
 use crate::cache::{Cache, Loaded, Store};
 use crate::cli::Status;
 use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::{Overrides, Profile, Sources};
+use crate::context::Context;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::terminal::{Palette, Stream};
+use crate::outcome::Outcome;
+use crate::platform::Stream;
+use crate::terminal::Palette;
 use crate::token::Freshness;
 
 mod table;
@@ -102,7 +104,7 @@ fn line(context: &Context<'_>, name: &str) -> Result<Line, Error> {
 
 /// The line of a profile.
 fn describe(context: &Context<'_>, profile: &Profile) -> Result<Line, Error> {
-    let clock = SystemClock::start();
+    let clock = SystemClock;
     let now = clock.now();
     let cache = Cache::new(context.cache_dir()?.as_deref(), &profile.identity());
     let (entry, cache_problem) = match cache.load() {
@@ -127,7 +129,7 @@ fn describe(context: &Context<'_>, profile: &Profile) -> Result<Line, Error> {
         default: false,
         tenant: Some(profile.tenant.to_string()),
         client_id: Some(profile.client_id.clone()),
-        client_secret: profile.client_secret.as_ref().map(crate::secret::SecretSource::describe),
+        client_secret: profile.client_secret.as_ref().map(crate::secret::source::SecretSource::describe),
         token,
         expires_at: ahead.map(at),
         expires_in: ahead,

@@ -2,9 +2,9 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::Outcome;
 use crate::cli::Mistake;
 use crate::error::EXIT_CONFIG;
+use crate::outcome::Outcome;
 
 /// Help or version as the answer, anything else as a usage error.
 pub(crate) fn outcome(mistake: &Mistake) -> Outcome {

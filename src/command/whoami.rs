@@ -4,14 +4,18 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Context, Outcome};
 use crate::cache::{Cache, Loaded, Store};
 use crate::claims::Claims;
 use crate::cli::Whoami;
-use crate::clock::{Clock, SystemClock, from_now, rfc3339};
+use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Profile;
-use crate::error::{Cause, Error, line};
-use crate::terminal::{Colour, Palette, Stream};
+use crate::context::Context;
+use crate::error::{Cause, Error};
+use crate::outcome::Outcome;
+use crate::platform::Stream;
+use crate::terminal::{Colour, Palette};
+use crate::text::from_now;
+use crate::text::line;
 use crate::token::{Freshness, Token};
 
 /// Seconds by which the token's own end may differ from the cache's before that is told: clocks are never the same.
@@ -76,7 +80,7 @@ fn cached(context: &Context<'_>, profile: &Profile) -> Result<(Token, i64, i64),
         Loaded::Miss => return Err(none("no token", cache.why_missed())),
         Loaded::Distrusted(why) | Loaded::Unusable(why) => return Err(none("no token", Some(why))),
     };
-    let clock = SystemClock::start();
+    let clock = SystemClock;
     let now = clock.now();
     let token = entry.token.ok_or_else(|| none("no token", None))?;
     let left = token.remaining(now, &|| clock.boot_id());

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::file::RawProfile;
-use crate::error::{Cause, Error, nearest};
+use crate::error::{Cause, Error};
+use crate::text::nearest;
 
 /// The keys of the file, of a profile and of a secret source; the JSON Schema lists the same.
 pub(crate) const FILE_KEYS: &[&str] = &["$schema", "default_profile", "profiles"];

@@ -6,7 +6,8 @@ use super::file::{RawProfile, RawSecret};
 use super::{Profile, Sources, preset, resolve};
 use crate::error::Error;
 use crate::origin::{Origin, Target};
-use crate::secret::{Secret, SecretSource};
+use crate::secret::Secret;
+use crate::secret::source::SecretSource;
 
 /// Makes the profile of a run of what the file says; `config_dir` is what its paths are relative to.
 pub(super) fn build(

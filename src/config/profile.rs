@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::Preset;
 use crate::origin::{Origin, Target};
-use crate::secret::{Secret, SecretSource};
+use crate::secret::Secret;
+use crate::secret::source::SecretSource;
 
 /// How the client authenticates at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

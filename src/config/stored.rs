@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 use super::edit::{self, Change};
 use super::file::{self, RawConfig};
 use super::{Overrides, Profile, Sources, invalid, layers};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Deadline, SystemClock};
 use crate::error::{Cause, Error};
 use crate::lock;
 use crate::platform;
-use crate::secret::SecretSource;
+use crate::secret::source::SecretSource;
 
 /// The variables that are laid over a profile of the file.
 pub(crate) const LAYERS: [&str; 6] = [
@@ -150,11 +150,11 @@ impl Stored {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let path = self.file.with_file_name(format!(".{name}.lock"));
         let file = platform::open_lock(&path).map_err(|error| Error::Output { file: path, source: error.into() })?;
-        let clock = SystemClock::start();
+        let deadline = Deadline::after(&SystemClock, PATIENCE);
         loop {
             match lock::flock(&file) {
                 lock::Flock::Held => return Ok(Some(file)),
-                lock::Flock::Busy if clock.elapsed() < PATIENCE => clock.sleep(Duration::from_millis(10)),
+                lock::Flock::Busy if !deadline.is_over(&SystemClock) => SystemClock.sleep(Duration::from_millis(10)),
                 lock::Flock::Busy => return Err(Error::ConfigBusy { file: self.file.clone() }),
                 lock::Flock::Unsupported(_) | lock::Flock::Failed(_) => return Ok(None),
             }

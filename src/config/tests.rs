@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::origin::Origin;
-use crate::secret::{Secret, SecretSource};
+use crate::secret::Secret;
+use crate::secret::source::SecretSource;
 
 /// A run's sources over a temporary configuration file.
 struct World {

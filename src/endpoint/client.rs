@@ -37,7 +37,7 @@ const BODY_LIMIT: u64 = 256 * 1024;
 
 impl HttpEndpoint<'_> {
     /// One request and its whole answer, within `limit`. Not generic: each kind of request would cost 10 KB more.
-    pub(super) fn exchange(
+    pub(crate) fn exchange(
         &self,
         limit: Duration,
         send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
@@ -79,7 +79,7 @@ impl HttpEndpoint<'_> {
     }
 
     /// The proxy, if any: the profile's, or the environment's.
-    pub(super) fn proxy(&self) -> Result<Option<Proxy>, Error> {
+    pub(crate) fn proxy(&self) -> Result<Option<Proxy>, Error> {
         let environment = ProxyEnvironment::read(self.env);
         let (url, name) = match &self.profile.proxy {
             Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),
@@ -96,7 +96,7 @@ impl HttpEndpoint<'_> {
     }
 
     /// The trusted roots: the platform's and the profile's `ca_file`, or the latter alone.
-    pub(super) fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
+    pub(crate) fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
         let mut roots = Vec::new();
         if let Some(file) = &self.profile.ca_file {
             roots = certificates(file).map_err(|cause| Error::Setting {
@@ -134,7 +134,7 @@ impl HttpEndpoint<'_> {
 }
 
 /// The cryptography of TLS.
-pub(super) fn cryptography() -> Arc<CryptoProvider> {
+pub(crate) fn cryptography() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() })
 }
 
@@ -212,7 +212,7 @@ fn explain(error: &ureq::Error) -> EndpointError {
 }
 
 /// The same for operating-system errors, which may carry a TLS error.
-pub(super) fn explain_io(error: &std::io::Error) -> EndpointError {
+pub(crate) fn explain_io(error: &std::io::Error) -> EndpointError {
     use std::io::ErrorKind as Kind;
     if let Some(inner) = error.get_ref() {
         let text = inner.to_string();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{EndpointError, HttpEndpoint};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Deadline, SystemClock};
 use crate::config::Preset;
 use crate::grant::{self, Answer, Refusal};
 use crate::origin::Target;
@@ -54,10 +54,10 @@ impl HttpEndpoint<'_> {
 
     /// The discovery documents that the tenant has, the likeliest first; none where it answers, but not with one.
     pub(crate) fn discover(&self, limit: Duration) -> Result<Vec<Discovery>, EndpointError> {
-        let clock = SystemClock::start();
+        let deadline = Deadline::after(&SystemClock, limit);
         let mut documents = Vec::new();
         for url in self.discovery_urls() {
-            let answer = self.get(&url, None, limit.saturating_sub(clock.elapsed()).max(SHORTEST))?;
+            let answer = self.get(&url, None, deadline.left(&SystemClock).max(SHORTEST))?;
             match (answer.status, Discovery::read(&answer)) {
                 (_, Some(document)) => documents.push(document),
                 (408 | 429 | 500..=599, _) => {

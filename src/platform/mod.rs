@@ -9,6 +9,8 @@ use std::io;
 mod inspect;
 #[cfg(not(unix))]
 mod other;
+mod random;
+mod stream;
 #[cfg(unix)]
 mod unix;
 
@@ -17,7 +19,7 @@ use other as system;
 #[cfg(unix)]
 use unix as system;
 
-// Which of the keyring crates' stores `crate::keychain` asks.
+// Which of the keyring crates' stores `crate::secret::keychain` asks.
 #[cfg(all(feature = "keychain", target_os = "macos"))]
 pub(crate) use apple_native_keyring_store::keychain::Store as KeyStore;
 #[cfg(all(feature = "keychain", windows))]
@@ -28,9 +30,11 @@ pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
 pub use system::{Stdin, Stdout, harden};
 
 pub(crate) use inspect::{Access, access, network_file_system};
+pub(crate) use random::random;
+pub(crate) use stream::Stream;
 pub(crate) use system::{
-    PrivateDir, boot_clock, boot_id, columns, create_private_dir, hand_over, is_elevated, is_foreground, open_lock,
-    read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
+    PrivateDir, boot_clock, boot_id, create_private_dir, end_group, hand_over, is_elevated, is_foreground, lead_group,
+    open_lock, read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
 };
 
 /// What came of a line that was typed without being shown.

@@ -3,12 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
+use super::Stream;
+use super::random;
 use super::{Distrust, SecretFileError, Typed};
-use crate::clock::random;
-use crate::terminal::Stream;
 
 /// Nothing to switch off here.
 pub fn harden() {}
@@ -74,6 +74,14 @@ pub(crate) fn boot_id() -> Option<String> {
 pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
     Ok(command.status()?.code().unwrap_or(1))
 }
+
+/// There are no process groups that could be ended.
+pub(crate) fn lead_group(_command: &mut Command) -> bool {
+    false
+}
+
+/// See [`lead_group`].
+pub(crate) fn end_group(_child: &Child) {}
 
 /// There is no pipe that a child could open by name.
 pub(crate) fn hand_over<T>(_content: &[u8], _start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {

@@ -6,14 +6,14 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 use super::Distrust;
-use crate::clock::random;
-use crate::terminal::Stream;
+use super::Stream;
+use super::random;
 
 mod hidden;
 mod paths;
@@ -114,6 +114,18 @@ pub(crate) fn boot_id() -> Option<String> {
 /// Replaces this process by another program; comes back only with an error.
 pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
     Err(command.exec())
+}
+
+/// Lets a child lead a process group of its own; whether that is possible.
+pub(crate) fn lead_group(command: &mut Command) -> bool {
+    command.process_group(0);
+    true
+}
+
+/// Ends the process group that a child leads.
+pub(crate) fn end_group(child: &Child) {
+    let leader = rustix::process::Pid::from_child(child);
+    let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
 }
 
 /// A file name under which a child can read `content` once: the read end of a pipe that the child inherits.

@@ -11,9 +11,10 @@ use serde::Deserialize;
 use super::{read_input, reported_expiry};
 use crate::broker::{Served, Want};
 use crate::clock::rfc3339;
-use crate::command::{Context, Outcome};
+use crate::context::Context;
 use crate::error::{Cause, Error};
 use crate::origin::{Origin, Target};
+use crate::outcome::Outcome;
 
 /// The request; more properties may come and do not matter.
 #[derive(Deserialize)]

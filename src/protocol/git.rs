@@ -15,10 +15,11 @@ use std::io::Read;
 
 use super::{INPUT_LIMIT, with_token};
 use crate::broker::{Insist, Served, Want};
-use crate::command::{Context, Outcome};
 use crate::config::Profile;
+use crate::context::Context;
 use crate::error::{Cause, EXIT_SYSTEM, Error};
 use crate::origin::Origin;
+use crate::outcome::Outcome;
 
 /// What our `state[]` values start with.
 const STATE: &str = "ws1-token:";
@@ -139,7 +140,7 @@ fn failed(error: &Error, stdout: &str) -> Outcome {
         text.push_str("; ");
         text.push_str(line.trim());
     }
-    Outcome { stdout: stdout.into(), report: crate::error::line(&text), status: error.exit_code().min(EXIT_SYSTEM) }
+    Outcome { stdout: stdout.into(), report: crate::text::line(&text), status: error.exit_code().min(EXIT_SYSTEM) }
 }
 
 impl Request {

@@ -4,8 +4,9 @@
 //! ever said there (`command::audience`), and a failure is an answer too, with status 0, because another status would hide its message.
 
 use crate::broker::{Served, Want};
-use crate::command::{Context, Outcome};
+use crate::context::Context;
 use crate::error::{Cause, Error};
+use crate::outcome::Outcome;
 
 /// The token types that a JSON web token can be asked for as.
 const TYPES: [&str; 2] = ["urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token"];

@@ -4,9 +4,10 @@ use std::fmt::{self, Write};
 use std::io::Read;
 
 use crate::broker::{Served, Want};
-use crate::command::{Context, Outcome};
 use crate::config::Profile;
+use crate::context::Context;
 use crate::error::Error;
+use crate::outcome::Outcome;
 
 pub(crate) mod bazel;
 pub(crate) mod git;

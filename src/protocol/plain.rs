@@ -6,8 +6,8 @@ use super::{Protocol, with_token};
 use crate::broker::{Insist, Served, Want};
 use crate::cli::{Format, Get};
 use crate::clock::rfc3339;
-use crate::command::Context;
 use crate::config::Profile;
+use crate::context::Context;
 use crate::error::Error;
 use crate::platform;
 

@@ -5,9 +5,10 @@
 
 use crate::broker::Want;
 use crate::cli::TerraformOperation;
-use crate::command::{Context, Outcome};
+use crate::context::Context;
 use crate::error::{Cause, Error};
 use crate::origin::Origin;
+use crate::outcome::Outcome;
 
 /// Runs an operation.
 pub(crate) fn run(context: &Context<'_>, operation: TerraformOperation, host: &str) -> Result<Outcome, Error> {

@@ -18,7 +18,6 @@ enum Renewal {
 }
 
 /// Whether every point is tried, which takes a minute, or only some.
-#[expect(clippy::disallowed_methods, reason = "a test's own environment")]
 fn is_full() -> bool {
     std::env::var("WS1_TEST_FULL").is_ok_and(|value| value == "1")
 }

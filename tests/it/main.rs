@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![expect(clippy::format_collect, clippy::format_push_string, reason = "texts of a test are short")]
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the names are the program's own")]
+#![expect(clippy::disallowed_methods, reason = "what only one place of the program may do, its tests may")]
 
 mod bazel;
 #[cfg(unix)]

@@ -331,7 +331,6 @@ pub(crate) fn binary() -> &'static str {
 }
 
 /// Seconds since the Unix epoch.
-#[expect(clippy::disallowed_methods, reason = "a test's own clock")]
 pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
@@ -359,13 +358,11 @@ pub(crate) fn names_in(dir: &Path) -> Vec<String> {
 }
 
 /// The search path of the machine, without anything else of its environment.
-#[expect(clippy::disallowed_methods, reason = "a test's own environment")]
 pub(crate) fn path() -> String {
     std::env::var("PATH").unwrap()
 }
 
 /// Whether this is a run in which a missing client is a failure.
-#[expect(clippy::disallowed_methods, reason = "a test's own environment")]
 fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
@@ -393,7 +390,6 @@ pub(crate) fn skipped(reason: &str) {
 }
 
 /// Writes a file with mode 0600.
-#[expect(clippy::disallowed_methods, reason = "a test's own file")]
 pub(crate) fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
     set_mode(path, 0o600);

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::checks::{Checks, Found};
 use super::search::Search;
@@ -462,8 +462,8 @@ impl Clock for Process<'_> {
         state.clocks()
     }
 
-    fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.step(Step::Read).now)
+    fn instant(&self) -> Instant {
+        crate::clock::tests::instant(Duration::from_millis(self.step(Step::Read).now))
     }
 
     fn boot_id(&self) -> Option<String> {

@@ -3,16 +3,15 @@
 //! They are asked for their version all at once, with nothing on standard input and hardly an environment: whichever
 //! variable holds a secret, none of them gets it.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::finding::Finding;
-use crate::background::Background;
-use crate::command::Context;
+use crate::child::{self, Running, Stderr, Wanted};
+use crate::clock::{Deadline, SystemClock};
 use crate::command::setup::git::POST_BUFFER;
 use crate::config::Profile;
+use crate::context::Context;
 use crate::origin::Origin;
 
 /// How long a program may take to tell its version.
@@ -112,7 +111,7 @@ pub(super) fn ask(context: &Context<'_>) -> Vec<Asked> {
             let path = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
             // What cannot be started is passed over, as a shell does.
             if path.is_file()
-                && let Ok(answer) = Answer::begin(context, &path, args, LIMIT, |text| version(text).is_some())
+                && let Ok(answer) = Answer::begin(context, &path, args, LIMIT, has_version)
             {
                 asked.push(Asked { name, args, path, answer });
                 break;
@@ -157,7 +156,9 @@ fn git_urls(profile: Option<&Profile>) -> Vec<String> {
 /// Whether git buffers more than its default for pushes to a URL, by its own account.
 fn has_room(context: &Context<'_>, git: &Path, url: &str) -> bool {
     let args = ["config", "--type=int", "--get-urlmatch", "http.postBuffer", url];
-    let Ok(answer) = Answer::begin(context, git, &args, SETTING_LIMIT, |_| true) else { return false };
+    let Ok(answer) = Answer::begin(context, git, &args, SETTING_LIMIT, |output| output.contains(&b'\n')) else {
+        return false;
+    };
     answer.end().trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
 }
 
@@ -197,65 +198,48 @@ fn version(text: &str) -> Option<Version> {
     })
 }
 
-/// The output of a child that is waited for a little only.
+/// A program that was asked something and is given a little time for its answer.
 struct Answer {
-    /// The child.
-    child: Child,
-    /// Reads what it says, until it has said enough.
-    reader: Background<String>,
-    /// When patience ends.
-    deadline: Instant,
+    /// The program.
+    running: Running,
+    /// When its time is over.
+    deadline: Deadline,
 }
 
 impl Answer {
-    /// Starts a program; it has said enough when a whole line and what is wanted is there.
+    /// Starts a program; it has said enough when `is_enough` says so.
     fn begin(
         context: &Context<'_>,
         path: &Path,
         args: &[&str],
         limit: Duration,
-        is_wanted: fn(&str) -> bool,
+        is_enough: fn(&[u8]) -> bool,
     ) -> std::io::Result<Self> {
         let nothing = if cfg!(windows) { "NUL" } else { "/dev/null" };
         let known = VARIABLES.iter().filter_map(|name| Some((*name, (context.env)(name)?)));
-        let mut child = Command::new(path)
+        let mut command = child::command(path, None);
+        command
             .args(args)
             .env_clear()
             .envs(known)
             // No cluster to greet, no directory to make, no check for updates, no words of another language.
             .envs([("KUBECONFIG", nothing), ("RCLONE_CONFIG", nothing), ("CHECKPOINT_DISABLE", "1"), ("LC_ALL", "C")])
             // A project's own settings could have a version manager install something.
-            .current_dir(path.parent().unwrap_or(path))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let stdout = child.stdout.take();
-        let reader = Background::start(move || read(stdout, is_wanted))?;
-        Ok(Self { child, reader, deadline: Instant::now() + limit })
+            .current_dir(path.parent().unwrap_or(path));
+        let running = child::start(&mut command, Stderr::Dropped, Wanted { limit: OUTPUT_LIMIT, is_enough })?;
+        Ok(Self { running, deadline: Deadline::after(&SystemClock, limit) })
     }
 
     /// What it said; nothing if it was not in time.
-    fn end(mut self) -> String {
-        let said = self.reader.finish(self.deadline);
-        // It has said enough, or is given up; whatever it still does is not waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        said.unwrap_or_default()
+    fn end(self) -> String {
+        let finished = self.running.finish(self.deadline).ok().flatten();
+        finished.map_or_else(String::new, |finished| String::from_utf8_lossy(&finished.stdout).into_owned())
     }
 }
 
-/// Reads until enough is said.
-fn read(stdout: Option<impl Read>, is_wanted: fn(&str) -> bool) -> String {
-    let (mut text, mut buffer) = (String::new(), [0; 1024]);
-    let Some(mut stdout) = stdout else { return text };
-    while text.len() < OUTPUT_LIMIT && !(text.contains('\n') && is_wanted(&text)) {
-        match stdout.read(&mut buffer) {
-            Ok(0) | Err(_) => break,
-            Ok(size) => text.push_str(&String::from_utf8_lossy(&buffer[..size])),
-        }
-    }
-    text
+/// Whether a line with a version is there.
+fn has_version(output: &[u8]) -> bool {
+    output.contains(&b'\n') && version(&String::from_utf8_lossy(output)).is_some()
 }
 
 #[cfg(test)]

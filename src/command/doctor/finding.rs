@@ -7,8 +7,9 @@ use std::fmt::Arguments;
 
 use serde::Serialize;
 
-use crate::error::{Error, line};
+use crate::error::Error;
 use crate::terminal::{Colour, Palette};
+use crate::text::line;
 
 /// Version of the JSON; it changes if a field goes or changes its meaning.
 const VERSION: u32 = 1;
@@ -147,8 +148,8 @@ impl<'a> Report<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Outcome;
-    use crate::terminal::Stream;
+    use crate::outcome::Outcome;
+    use crate::platform::Stream;
 
     /// One finding of each level, and a second failure.
     fn all() -> Vec<Finding> {

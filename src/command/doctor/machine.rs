@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::{Time, Why};
 use crate::cache::{self, Cache, Loaded, Store};
-use crate::clock::{Clock, SystemClock, wall};
-use crate::command::Context;
+use crate::clock::{Clock, Deadline, SystemClock, wall};
+use crate::context::Context;
 use crate::entry::Entry;
 use crate::error::EXIT_TEMPORARY;
 use crate::lock::{Guard, Tried};
@@ -77,12 +77,12 @@ impl Machine {
 
     /// Takes the lock, waiting a little for a renewal in progress.
     fn lock(mut self, context: &Context<'_>, cache: &Cache, time: &Time) -> Self {
-        let clock = SystemClock::start();
         let patience = time.left(PATIENCE).unwrap_or_default();
+        let deadline = Deadline::after(&SystemClock, patience);
         context.log.step(|| format!("taking the lock {}", cache.lock_path()));
         let tried = loop {
             match cache.try_lock() {
-                Tried::Busy if clock.elapsed() < patience => clock.sleep(Duration::from_millis(20)),
+                Tried::Busy if !deadline.is_over(&SystemClock) => SystemClock.sleep(Duration::from_millis(20)),
                 tried => break tried,
             }
         };

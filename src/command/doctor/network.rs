@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::finding::Finding;
 use super::{Time, Why};
-use crate::command::Context;
 use crate::config::Profile;
+use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
-use crate::endpoint::probe::{Attempt, Route, TunnelFailure, connect, look_up};
 use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
+use crate::probe::route::{Attempt, Route, TunnelFailure, connect, look_up};
 use crate::proxy::{Choice, ProxyEnvironment};
 
 /// Time for looking up a name, for connecting, and for the handshake, each.

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::Time;
 use super::finding::Finding;
-use crate::command::Context;
 use crate::config::{Overrides, Profile, Sources};
+use crate::context::Context;
 use crate::error::{EXIT_CONFIG, EXIT_SYSTEM, Error};
 use crate::platform::{self, Access};
-use crate::secret::{COMMAND_LIMIT, Secret, SecretError, SecretSource};
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::{Secret, SecretError};
 
 /// Stands in for a client where none is named: the way to the tenant can be examined without one.
 const NOBODY: &str = "nobody";

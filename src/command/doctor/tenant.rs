@@ -8,14 +8,15 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::reply::{Reply, unanswered};
 use super::{Time, Why};
-use crate::clock::{span, wall};
-use crate::command::Context;
+use crate::clock::wall;
 use crate::config::{AuthStyle, Preset, Profile};
+use crate::context::Context;
 use crate::endpoint::{Asked, Discovery, EndpointError, HttpEndpoint};
 use crate::error::EXIT_SYSTEM;
 use crate::grant::{self, Grant, Issued, Refusal};
 use crate::origin::Target;
 use crate::secret::Secret;
+use crate::text::span;
 use crate::token::{ASSUMED_LIFE, CLOCK_TOLERANCE};
 
 /// Time for the token request, as everywhere.

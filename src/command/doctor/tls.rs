@@ -5,13 +5,13 @@ use std::fmt::Arguments;
 use super::Why;
 use super::finding::Finding;
 use crate::clock::{rfc3339, wall};
-use crate::command::Context;
 use crate::config::Profile;
+use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
-use crate::endpoint::certificate::Certificate;
-use crate::endpoint::handshake::{Distrust, Handshake, TlsFailure};
-use crate::endpoint::probe::Connection;
 use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
+use crate::probe::certificate::Certificate;
+use crate::probe::handshake::{Distrust, Handshake, TlsFailure};
+use crate::probe::route::Connection;
 
 /// Days before the end of a certificate from which that is worth a warning.
 const LAST_DAYS: i64 = 14;

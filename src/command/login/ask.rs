@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 use super::{Choice, Draft, Login, import, is_plain, tenant};
 use crate::cli::SecretStore;
 use crate::config::{self, Preset};
-use crate::error::{Error, line};
-use crate::keychain;
+use crate::error::Error;
 use crate::prompt::{self, Person};
-use crate::secret::{Secret, SecretError, SecretSource};
+use crate::secret::keychain;
+use crate::secret::source::SecretSource;
+use crate::secret::{Secret, SecretError};
+use crate::text::line;
 
 /// How long a key store may take before a secret is asked for: a person may have to unlock it.
 const KEY_STORE_LIMIT: Duration = Duration::from_secs(60);
@@ -239,7 +241,7 @@ impl Login<'_> {
         if self.args.store.is_none() && !matches!(source, SecretSource::Keychain { .. }) {
             return Ok(Choice::Stay);
         }
-        source.read_for(&self.name, crate::secret::COMMAND_LIMIT).map(Choice::Store)
+        source.read_for(&self.name, crate::secret::source::COMMAND_LIMIT).map(Choice::Store)
     }
 
     /// The secret that the profile has, if it has one that is there.

@@ -10,7 +10,7 @@ use super::{Choice, Draft, Login};
 use crate::cli::SecretStore;
 use crate::config::edit::Change;
 use crate::config::{Preset, Stored, resolve};
-use crate::secret::stored_as;
+use crate::secret::source::stored_as;
 
 impl Login<'_> {
     /// The changes that make `present` say what the draft does.

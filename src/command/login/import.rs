@@ -65,7 +65,7 @@ fn parse(text: &[u8]) -> Result<Imported, Cause> {
 
 /// What is said of a key that is not there.
 fn missing(key: &str, file: &Map<String, Value>) -> Cause {
-    match crate::error::nearest(key, file.keys().map(String::as_str)) {
+    match crate::text::nearest(key, file.keys().map(String::as_str)) {
         Some(near) => Cause::new(format!("there is no `{key}`, only `{near}`")),
         None => Cause::new(format!("there is no `{key}`")),
     }

@@ -2,11 +2,11 @@
 
 use super::Login;
 use super::store::Done;
-use crate::clock::span;
-use crate::command::setup::shell_word;
 use crate::config::{LAYERS, Preset, Profile};
-use crate::error::line;
-use crate::secret::SecretSource;
+use crate::secret::source::SecretSource;
+use crate::text::line;
+use crate::text::shell_word;
+use crate::text::span;
 
 impl Login<'_> {
     /// The answer on standard output; `life` is that of the token that was issued, in seconds.

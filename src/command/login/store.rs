@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::{Choice, Draft, Login, is_own_store};
 use crate::config::{Profile, Stored};
 use crate::error::Error;
-use crate::keychain;
 use crate::platform;
-use crate::secret::{COMMAND_LIMIT, Secret, SecretSource};
+use crate::secret::Secret;
+use crate::secret::keychain;
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 
 /// What was stored.
 pub(super) struct Done {

@@ -1,7 +1,8 @@
 //! `setup kubectl [USER]`: a user of the kubeconfig, applied by `kubectl config`.
 
-use super::{Outcome, Words, shell_word, tool};
+use super::{Outcome, Words, tool};
 use crate::error::Error;
+use crate::text::shell_word;
 
 /// What the user is told by kubectl where the program is not installed.
 const INSTALL_HINT: &str = "ws1-token is not installed, or not on PATH";

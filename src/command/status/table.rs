@@ -4,9 +4,9 @@
 use std::path::{MAIN_SEPARATOR, Path};
 
 use super::Line;
-use crate::clock::from_now;
-use crate::error::line;
 use crate::terminal::{Colour, Palette};
+use crate::text::from_now;
+use crate::text::line;
 
 /// The headings of the columns.
 const HEADINGS: [&str; 6] = ["PROFILE", "TENANT", "CLIENT", "SECRET", "TOKEN", "EXPIRES"];

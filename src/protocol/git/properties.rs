@@ -97,8 +97,8 @@ fn check_answer(request: &Request, answer: &str) {
 mod tests {
     use super::*;
     use crate::cache::{Cache, Store};
-    use crate::command::Context;
     use crate::config::{Overrides, Sources};
+    use crate::context::Context;
     use crate::entry::Entry;
     use crate::lock::Tried;
     use crate::log::Log;
@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// Runs `get` against a cache that holds a token, without a tenant that could be reached.
-    fn get(dir: &std::path::Path, input: &[u8]) -> crate::command::Outcome {
+    fn get(dir: &std::path::Path, input: &[u8]) -> crate::outcome::Outcome {
         let env = |name: &str| {
             Some(match name {
                 "WS1_TOKEN_CONFIG" => dir.join("config.json").display().to_string(),

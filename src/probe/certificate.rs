@@ -34,7 +34,7 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     /// Reads a certificate; what cannot be read stays empty.
-    pub(super) fn read(der: &[u8]) -> Self {
+    pub(crate) fn read(der: &[u8]) -> Self {
         Self::fields(der).unwrap_or_default()
     }
 

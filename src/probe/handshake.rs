@@ -16,10 +16,10 @@ use rustls::{
     SignatureScheme, StreamOwned,
 };
 
-use super::HttpEndpoint;
 use super::certificate::Certificate;
-use super::client::explain_io;
-use super::probe::Duplex;
+use super::route::Duplex;
+use crate::endpoint::HttpEndpoint;
+use crate::endpoint::explain_io;
 use crate::error::{Cause, Error};
 
 /// What came of a handshake.
@@ -143,7 +143,7 @@ impl HttpEndpoint<'_> {
 
 /// The library's client with its usual settings, but for the verifier.
 fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Recorder>), rustls::Error> {
-    let provider = super::client::cryptography();
+    let provider = crate::endpoint::cryptography();
     let algorithms = provider.signature_verification_algorithms;
     let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
     let config = ClientConfig::builder_with_provider(provider)

@@ -8,10 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ureq::{Proxy, ProxyProtocol};
 
-use super::HttpEndpoint;
-use super::client::explain_io;
 use super::handshake::{Handshake, TlsFailure};
 use crate::background::Background;
+use crate::clock::{Deadline, SystemClock};
+use crate::endpoint::HttpEndpoint;
+use crate::endpoint::explain_io;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -156,7 +157,7 @@ pub(crate) fn look_up(route: &Route, limit: Duration) -> Result<Vec<SocketAddr>,
     let (host, port) = (route.host.clone(), route.port);
     let found = Background::start(move || (host.as_str(), port).to_socket_addrs())
         .map_err(|error| format!("the system grants no thread: {error}"))?
-        .finish(Instant::now() + limit);
+        .finish(Deadline::after(&SystemClock, limit));
     match found {
         Some(Ok(addresses)) => Ok(addresses.take(ADDRESS_LIMIT).collect()),
         Some(Err(error)) => {

@@ -1,0 +1,69 @@
+//! Values of options: a duration, the name of a variable.
+
+/// Seconds of `90`, `90s`, `15m`, `2h` or `1d`.
+pub(super) fn duration(text: &str) -> Result<i64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("expected seconds, or a number with s, m, h or d".to_owned()),
+    };
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i64>().ok()).flatten();
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|seconds| *seconds <= crate::token::LONGEST_LIFE)
+        .ok_or_else(|| "expected seconds up to 400 days, or a number with s, m, h or d".to_owned())
+}
+
+/// A name that an environment variable can have everywhere.
+pub(super) fn variable(text: &str) -> Result<String, String> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if text.is_empty() || !text.bytes().all(word) || text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err("expected letters, digits and underscores".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("0", 0), ("90", 90), ("90s", 90), ("15m", 900), ("2h", 7200), ("1d", 86_400)] {
+            assert_eq!(duration(text), Ok(seconds));
+        }
+        for text in ["", "m", "-5", "+5", "1w", "1.5h", "5 m", "9999999999999999999", "401d"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_duration_is_digits_and_a_unit_up_to_400_days(number in 0_i64..40_000_000, unit in 0_usize..5) {
+            let (unit, factor) = [("", 1), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)][unit];
+            let seconds = Some(number * factor).filter(|seconds| *seconds <= 400 * 86_400);
+            proptest::prop_assert_eq!(duration(&format!("{number}{unit}")).ok(), seconds);
+            proptest::prop_assert_eq!(duration(&format!("000{number}{unit}")).ok(), seconds);
+        }
+
+        #[test]
+        fn what_is_no_duration_is_refused(text in "\\PC*", near in "[0-9+ .٣-]{0,3}[smhdw é]{0,2}") {
+            for text in [text, near] {
+                let digits = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or(&text);
+                let sound = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                proptest::prop_assert!(sound || duration(&text).is_err(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn variables() {
+        assert!(variable("TF_VAR_token2").is_ok());
+        for name in ["", "1A", "A=B", "A B", "Ä"] {
+            assert!(variable(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a run works with: configuration, cache directory, standard error; and a token of a profile.
+
+use std::path::{Path, PathBuf};
+
+use crate::broker::{Broker, Served, Want};
+use crate::cache::Cache;
+use crate::clock::SystemClock;
+use crate::config::{Profile, Sources};
+use crate::endpoint::HttpEndpoint;
+use crate::error::Error;
+use crate::log::Log;
+
+/// What every command works with.
+pub(crate) struct Context<'a> {
+    /// Where profiles come from.
+    pub(crate) sources: &'a Sources<'a>,
+    /// `--cache-dir`
+    pub(crate) cache_dir_flag: Option<&'a Path>,
+    /// The platform's directory for caches.
+    pub(crate) default_cache_dir: Option<&'a Path>,
+    /// A variable of the environment; unset and empty are the same.
+    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    /// Standard error.
+    pub(crate) log: &'a Log<'a>,
+    /// The program's own file, asked for only where it is written down.
+    pub(crate) executable: &'a dyn Fn() -> Option<PathBuf>,
+}
+
+impl Context<'_> {
+    /// The cache directory: flag, environment, or the platform's place; `None` where the user has no home.
+    pub(crate) fn cache_dir(&self) -> Result<Option<PathBuf>, Error> {
+        if let Some(dir) = self.cache_dir_flag {
+            return Ok(Some(self.sources.absolute(&dir.to_string_lossy())));
+        }
+        let (name, dir) = match ((self.env)("WS1_TOKEN_CACHE_DIR"), self.default_cache_dir) {
+            (Some(dir), _) => ("WS1_TOKEN_CACHE_DIR", crate::config::resolve(&dir, None, self.sources.home)),
+            (None, Some(dir)) => ("HOME", dir.join("ws1-token")),
+            (None, None) => return Ok(None),
+        };
+        if dir.is_absolute() { Ok(Some(dir)) } else { Err(Error::RelativePath { name, path: dir }) }
+    }
+
+    /// The program's own path, or its name where that cannot be found out.
+    pub(crate) fn program(&self) -> String {
+        (self.executable)().map_or_else(|| "ws1-token".to_owned(), |path| path.display().to_string())
+    }
+
+    /// Runs something with the broker of a profile.
+    pub(crate) fn with_broker<T>(
+        &self,
+        profile: &Profile,
+        work: impl FnOnce(&Broker<'_, Cache>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let identity = profile.identity();
+        let cache = Cache::new(self.cache_dir()?.as_deref(), &identity);
+        work(&Broker {
+            profile,
+            store: &cache,
+            clock: &SystemClock,
+            endpoint: &HttpEndpoint { profile, env: self.env },
+            log: self.log,
+            identity: &identity,
+        })
+    }
+
+    /// A token of a profile.
+    pub(crate) fn obtain(&self, profile: &Profile, want: &Want) -> Result<Served, Error> {
+        self.with_broker(profile, |broker| broker.obtain(want))
+    }
+}

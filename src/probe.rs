@@ -1,0 +1,5 @@
+//! doctor's way to the tenant, step by step: address, connection, tunnel, handshake. No request is sent.
+
+pub(crate) mod certificate;
+pub(crate) mod handshake;
+pub(crate) mod route;

@@ -1,0 +1,176 @@
+//! The places a client secret is read from.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{SECRET_LIMIT, Secret, SecretError, check, fingerprint, keychain};
+use crate::child::{self, Finished, Stderr, Wanted};
+use crate::clock::{Deadline, SystemClock};
+use crate::error::{Cause, Error};
+use crate::platform;
+
+/// How long a secret command may run unless the run's own deadline is nearer.
+pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a profile's client secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    /// The value itself, taken from `WS1_TOKEN_CLIENT_SECRET`.
+    Given(Secret),
+    /// A file that only its owner can read, unless `shared` accepts others (mounted container secrets).
+    File {
+        /// Absolute path.
+        path: PathBuf,
+        /// Accept a file that others can read or own.
+        shared: bool,
+    },
+    /// An environment variable, already looked up: its name, and its value if it is set.
+    Env {
+        /// Name of the variable.
+        name: String,
+        /// Its value, if it is set and UTF-8.
+        value: Option<Secret>,
+    },
+    /// The standard output of a command.
+    Command(Vec<String>),
+    /// The platform's key store.
+    Keychain {
+        /// Under which account, see [`crate::secret::keychain`].
+        account: String,
+        /// The profile whose `login` stores it there.
+        profile: String,
+    },
+}
+
+impl SecretSource {
+    /// Reads the secret, strips one trailing newline, and refuses an empty or multi-line one.
+    ///
+    /// A `command` or the key store may take `limit` at most; the command's standard error goes through to ours.
+    pub(crate) fn read(&self, limit: Duration) -> Result<Secret, SecretError> {
+        let (bytes, origin) = match self {
+            Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
+            Self::File { path, shared } => (read_file(path, *shared)?, format!("`{}`", path.display())),
+            Self::Env { name, value } => (read_env(name, value.as_ref())?, format!("the variable `{name}`")),
+            Self::Command(argv) => {
+                (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
+            }
+            Self::Keychain { account, profile } => {
+                (read_keychain(account, profile, limit)?, format!("the key store's secret for `{account}`"))
+            }
+        };
+        check(bytes, &origin)
+    }
+
+    /// The same for a profile, whose failure names it; `login` is the cure where the file that it stored is gone.
+    pub(crate) fn read_for(&self, profile: &str, limit: Duration) -> Result<Secret, Error> {
+        self.read(limit).map_err(|SecretError { cause, hint }| match hint {
+            Some(_) if self.is_gone(profile) => Error::Secret {
+                profile: profile.to_owned(),
+                source: cause,
+                hint: format!("run `ws1-token login {profile}`"),
+            },
+            Some(hint) => Error::Secret { profile: profile.to_owned(), source: cause, hint },
+            None => Error::System { what: "cannot read the client secret", source: cause },
+        })
+    }
+
+    /// Whether it is the file that `login` stores the secret of a profile in, and `logout` removed it.
+    pub(crate) fn is_gone(&self, profile: &str) -> bool {
+        let Self::File { path, .. } = self else { return false };
+        let own = path.file_name().is_some_and(|name| name.to_string_lossy() == stored_as(profile));
+        own && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Whether both name one file, or one account of the key store.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File { path, .. }, Self::File { path: other, .. }) => path == other,
+            (Self::Keychain { account, .. }, Self::Keychain { account: other, .. }) => account == other,
+            _ => false,
+        }
+    }
+
+    /// A number that changes when the secret changes; `None` for sources that are not cheap to read.
+    ///
+    /// Thirty-two bits of a salted SHA-256: enough to see a change, useless for guessing.
+    pub(crate) fn fingerprint(&self, salt: &str) -> Option<u32> {
+        match self {
+            Self::Command(_) | Self::Keychain { .. } => None,
+            _ => Some(self.read(Duration::ZERO).map_or(0, |secret| fingerprint(salt, &secret))),
+        }
+    }
+
+    /// Where the secret comes from, for people.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Given(_) => "environment WS1_TOKEN_CLIENT_SECRET".to_owned(),
+            Self::File { path, .. } => format!("file {}", path.display()),
+            Self::Env { name, .. } => format!("environment {name}"),
+            Self::Command(argv) => format!("command {}", argv.first().map_or("", String::as_str)),
+            Self::Keychain { .. } => "keychain".to_owned(),
+        }
+    }
+}
+
+/// Name of the file, beside the configuration, that `login` stores the secret of a profile in.
+pub(crate) fn stored_as(profile: &str) -> String {
+    format!("{profile}.secret")
+}
+
+/// Reads a secret file after checking that nobody else can.
+fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
+    platform::read_secret_file(path, shared, SECRET_LIMIT).map_err(|error| {
+        let hint = match &error {
+            platform::SecretFileError::Io(error) if platform::is_out_of_files(error) => None,
+            platform::SecretFileError::Io(_) => {
+                Some(format!("write the client secret to `{}` with mode 600", path.display()))
+            }
+            platform::SecretFileError::Shared(_) => Some(format!(
+                "run `chmod 600 {}`, or set \"allow_shared_file\": true beside \"file\" for a mounted container secret",
+                path.display()
+            )),
+            platform::SecretFileError::Irregular | platform::SecretFileError::TooLarge => {
+                Some("name a regular file that holds the client secret and nothing else".to_owned())
+            }
+        };
+        SecretError { cause: Cause::new(format!("`{}`: {error}", path.display())), hint }
+    })
+}
+
+/// The value of a secret's environment variable.
+fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> {
+    value.map(|secret| secret.expose().as_bytes().to_vec()).ok_or_else(|| SecretError {
+        cause: Cause::new(format!("the environment variable `{name}` is not set")),
+        hint: Some(format!("set {name}, or change `client_secret` in the profile")),
+    })
+}
+
+/// Reads the secret of an account from the key store.
+fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8>, SecretError> {
+    let secret = keychain::read(account, limit)?.ok_or_else(|| SecretError {
+        cause: Cause::new(format!("the key store holds no secret for `{account}`")),
+        hint: Some(keychain::hint_for_missing(profile)),
+    })?;
+    Ok(secret.0.into_bytes())
+}
+
+/// Runs a secret command: nothing on its standard input, its standard error is ours, its standard output is the secret.
+fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
+    let name = argv.first().cloned().unwrap_or_default();
+    let failed = |what: String| SecretError {
+        cause: Cause::new(format!("the command `{name}` {what}")),
+        // Its arguments may hold a password, so they are not repeated.
+        hint: Some("run the command of `client_secret` by hand and see that it prints the client secret".to_owned()),
+    };
+    let mut command = child::command(&name, None);
+    command.args(argv.get(1..).unwrap_or_default());
+    let running = child::start(&mut command, Stderr::Inherited, Wanted::all(SECRET_LIMIT))
+        .map_err(|error| failed(format!("could not be started: {error}")))?;
+    match running.finish(Deadline::after(&SystemClock, limit)) {
+        Ok(Some(Finished { stdout, status: None, .. })) => Ok(stdout),
+        Ok(Some(Finished { stdout, status: Some(status), .. })) if status.success() => Ok(stdout),
+        Ok(Some(Finished { status: Some(status), .. })) => Err(failed(format!("failed ({status})"))),
+        Ok(None) => Err(failed(format!("did not finish within {} s", limit.as_secs()))),
+        Err(error) => Err(failed(format!("could not be read: {error}"))),
+    }
+}

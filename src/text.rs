@@ -1,0 +1,113 @@
+//! Text for people and shells: bounded and clean lines, the nearest word, quoting, spans of time. Pure.
+
+/// Bytes of one line of a report at most.
+const LINE_LIMIT: usize = 400;
+
+/// One line for a terminal: control characters replaced, cut at 400 bytes, newline added.
+pub(crate) fn line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if line.len() + c.len_utf8() > LINE_LIMIT {
+            line.push('…');
+            break;
+        }
+        line.push(if c.is_control() { '?' } else { c });
+    }
+    line.push('\n');
+    line
+}
+
+/// The candidate that a misspelt word probably means.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// A text as one word of a shell.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%=".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// A number of seconds in words: `2 h 13 min`, `12 min`, `5 min 3 s`, `40 s`. Only as exact as a person cares for.
+pub(crate) fn span(seconds: i64) -> String {
+    let (large, small) = match seconds {
+        ..60 => ((seconds, "s"), (0, "")),
+        60..600 => ((seconds / 60, "min"), (seconds % 60, "s")),
+        600..3600 => ((seconds / 60, "min"), (0, "")),
+        3600..172_800 => ((seconds / 3600, "h"), (seconds % 3600 / 60, "min")),
+        _ => ((seconds / 86_400, "d"), (seconds % 86_400 / 3600, "h")),
+    };
+    let text = |(number, unit): (i64, &str)| format!("{number} {unit}");
+    if small.0 == 0 { text(large) } else { format!("{} {}", text(large), text(small)) }
+}
+
+/// A moment so many seconds from now, in words: `in 2 h 13 min`, `now`, `12 min ago`.
+pub(crate) fn from_now(seconds: i64) -> String {
+    match seconds {
+        1.. => format!("in {}", span(seconds)),
+        0 => "now".to_owned(),
+        _ => format!("{} ago", span(seconds.saturating_neg())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_bounded_and_clean() {
+        assert_eq!(line("a\u{1b}[2J\nb"), "a?[2J?b\n");
+        let long = line(&"é".repeat(1000));
+        assert!(long.len() <= LINE_LIMIT + '…'.len_utf8() + 1, "{}", long.len());
+    }
+
+    #[test]
+    fn near_words_are_found() {
+        assert_eq!(nearest("tennant", ["client_id", "tenant"]), Some("tenant"));
+        assert_eq!(nearest("prdo", ["prod", "staging"]), Some("prod"));
+        assert_eq!(nearest("zzz", ["prod", "staging"]), None);
+    }
+
+    #[test]
+    fn words_for_a_shell() {
+        assert_eq!(shell_word("/usr/bin/ws1-token"), "/usr/bin/ws1-token");
+        assert_eq!(shell_word("/my bin/it's"), "'/my bin/it'\\''s'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn spans_are_as_exact_as_a_person_cares_for() {
+        for (seconds, text) in [
+            (1, "1 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (303, "5 min 3 s"),
+            (600, "10 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (8000, "2 h 13 min"),
+            (172_799, "47 h 59 min"),
+            (172_800, "2 d"),
+            (200_000, "2 d 7 h"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_ahead_or_past() {
+        for (seconds, text) in [(8000, "in 2 h 13 min"), (0, "now"), (-720, "12 min ago")] {
+            assert_eq!(from_now(seconds), text);
+        }
+        assert!(from_now(i64::MIN).ends_with(" ago"));
+    }
+}
