@@ -1,0 +1,267 @@
+#!/bin/sh
+# Shows ws1-token at work against an emulated tenant on this machine: emulator/try.sh BIN EMULATOR
+# BIN is the directory of ws1-token and git-credential-ws1, EMULATOR the program ws1-emulator; both are absolute paths.
+# `install.sh --try` builds both and calls this.
+set -eu
+
+main() {
+    [ $# -eq 2 ] || misuse "two arguments are needed"
+    bin=$1
+    program=$2
+    scratch=
+    emulator=
+    trap clean_up EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 141' PIPE
+    trap 'exit 143' TERM
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/ws1-token-try.XXXXXX")
+    scratch=$(cd "$scratch" && pwd)
+    world=$scratch/home
+    mkdir "$world" "$world/tmp"
+    start_emulator
+    write_profile
+    show_steps
+}
+
+say() {
+    printf '%s\n' "$*"
+}
+
+die() {
+    printf 'try.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+misuse() {
+    printf 'try.sh: %s\nUsage: emulator/try.sh BIN EMULATOR\n' "$*" >&2
+    exit 2
+}
+
+# Runs at every end of the script.
+clean_up() {
+    status=$?
+    trap '' HUP INT PIPE TERM
+    if [ -n "$emulator" ]; then
+        kill "$emulator" 2>/dev/null || true
+        wait "$emulator" 2>/dev/null || true
+    fi
+    [ -z "$scratch" ] || rm -rf "$scratch"
+    exit "$status"
+}
+
+# Replaces the shell with a command that sees nothing of the user's own: no configuration, cache or variables.
+in_world() {
+    cd "$world"
+    exec env -i HOME="$world" TMPDIR="$world/tmp" PATH="$bin:$PATH" LC_ALL=C \
+        XDG_CONFIG_HOME="$world/.config" XDG_CACHE_HOME="$world/.cache" \
+        GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 "$@"
+}
+
+# Starts the tenant on a free port of this machine, with a git repository behind its tokens.
+start_emulator() {
+    mkdir "$world/repositories"
+    if has git; then
+        (in_world sh -c 'git init -q seed && cd seed && echo "It works." >README &&
+            git add README && git -c user.name=ws1 -c user.email=ws1@example.com commit -q -m "A file" &&
+            git clone -q --bare . ../repositories/demo.git') || die "cannot make a git repository"
+    fi
+    in_world "$program" --tls --ca-out ca.pem --git-root repositories \
+        --ready-file ready.json >"$scratch/emulator.log" 2>&1 &
+    emulator=$!
+    tries=0
+    until [ -s "$world/ready.json" ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 100 ] || ! kill -0 "$emulator" 2>/dev/null; then
+            cat "$scratch/emulator.log" >&2
+            die "the emulated tenant did not start"
+        fi
+        sleep 0.1 2>/dev/null || sleep 1
+    done
+    url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$world/ready.json")
+    say "An emulated tenant listens on $url"
+}
+
+# Writes a profile for the tenant, the secret in a file of its own.
+write_profile() {
+    (
+        umask 077
+        mkdir -p "$world/.config/ws1-token"
+        cd "$world/.config/ws1-token"
+        sed -n 's/.*"client_secret":"\([^"]*\)".*/\1/p' "$world/ready.json" >demo.secret
+        cat >config.json <<END
+{ "default_profile": "demo",
+  "profiles": { "demo": {
+      "tenant": "$url",
+      "client_id": "ci-bot",
+      "client_secret": { "file": "demo.secret" },
+      "ca_file": "$world/ca.pem", "ca_only": true } } }
+END
+    )
+}
+
+# Goes through the steps, whatever becomes of the single one, and ends with the verdict.
+show_steps() {
+    count=0
+    failed=
+    skipped=
+    step "a token" step_token
+    step "the same token again, from the cache" step_cached
+    step "a credential for kubectl" step_kubectl
+    step "git clone of a protected repository" step_git
+    step "a call of the protected API" step_api
+    step "a renewed token" step_renewal
+    step "the state of the profile" step_status
+    if [ -n "$failed" ]; then
+        say "ws1-token --try: FAILED:$failed"
+        return 1
+    elif [ -n "$skipped" ]; then
+        say "ws1-token --try: no step failed; skipped:$skipped"
+    else
+        say "ws1-token --try: all $count steps passed"
+    fi
+}
+
+# step TITLE FUNCTION: one of the steps. They say why they fail; `missing` says what they skip.
+step() {
+    count=$((count + 1))
+    say
+    say "$count. $1"
+    lack=
+    outcome=
+    if "$2"; then
+        [ -z "$lack" ] || say "$lack"
+        say "${outcome:-ok}"
+    else
+        failed="$failed${failed:+;} $count. $1"
+        say "FAILED"
+    fi
+}
+
+# Shows a command and what it prints, tokens shortened; `output` is its standard output. Fails if the command does.
+show() {
+    say "\$ $1"
+    code=0
+    (in_world sh -c "$1") >"$scratch/output" 2>"$scratch/errors" </dev/null || code=$?
+    output=$(cat "$scratch/output")
+    cat "$scratch/output" "$scratch/errors" | shortened
+    [ "$code" -eq 0 ] || say "[exit status: $code]"
+    return "$code"
+}
+
+# Standard input with no token whole in it: the start is the same in all of them, the end tells them apart.
+shortened() {
+    sed 's/eyJ[A-Za-z0-9._-]*\([A-Za-z0-9_-]\{6\}\)/eyJ...\1/g' | awk '{ print substr($0, 1, 200) }'
+}
+
+# expect TEXT WHAT: `output` has TEXT in it, or the step fails for want of WHAT.
+expect() {
+    case $output in
+        *"$1"*) ;;
+        *)
+            say "expected $2"
+            return 1
+            ;;
+    esac
+}
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+# missing PROGRAM WHAT: skips what needs a program that is not there; in CI it has to be.
+missing() {
+    if [ "${CI:-}" = true ]; then
+        say "$1 is not installed, and has to be where CI=true"
+        return 1
+    fi
+    lack="skipped: $2, because $1 is not installed"
+    case $skipped in
+        *"$2 ("*) ;;
+        *) skipped="$skipped${skipped:+;} $2 (no $1)" ;;
+    esac
+}
+
+# requested COUNT: the tenant says that it was asked for a token so often.
+requested() {
+    if ! has curl; then
+        missing curl "the tenant's counters"
+        return
+    fi
+    show "curl --silent --show-error --cacert ca.pem $url/emulator/counters" || return 1
+    case $output in
+        *'"token_requests":'"$1"[!0-9]*) ;;
+        *)
+            say "expected \"token_requests\":$1"
+            return 1
+            ;;
+    esac
+}
+
+step_token() {
+    show "ws1-token get" || return 1
+    expect eyJ "a token" || return 1
+    first=$output
+}
+
+step_cached() {
+    show "ws1-token get" || return 1
+    if [ "$output" != "${first:-}" ]; then
+        say "expected the same token"
+        return 1
+    fi
+    requested 1
+}
+
+step_kubectl() {
+    show "ws1-token kubectl" || return 1
+    expect '"kind":"ExecCredential"' "an ExecCredential" || return 1
+    if ! has kubectl; then
+        missing kubectl "kubectl get pods"
+        return
+    fi
+    cat >"$world/kubeconfig" <<END
+{ "apiVersion": "v1", "kind": "Config", "current-context": "demo",
+  "contexts": [{ "name": "demo", "context": { "cluster": "demo", "user": "ws1" } }],
+  "clusters": [{ "name": "demo", "cluster": { "server": "$url/k8s", "certificate-authority": "ca.pem" } }],
+  "users": [{ "name": "ws1", "user": { "exec": {
+      "apiVersion": "client.authentication.k8s.io/v1beta1", "command": "ws1-token", "args": ["kubectl"],
+      "interactiveMode": "Never" } } }] }
+END
+    show "kubectl --kubeconfig kubeconfig get pods" && expect emulated "the pod of the emulated cluster"
+}
+
+step_git() {
+    if ! has git; then
+        missing git "git clone" && outcome=skipped
+        return
+    fi
+    # shellcheck disable=SC2016 # the shell that runs the line expands it
+    show 'git -c credential.helper=ws1 -c http.sslCAInfo="$HOME/ca.pem" clone '"$url/git/demo.git" || return 1
+    show "cat demo/README" && expect "It works." "the repository's file"
+}
+
+step_api() {
+    if ! has curl; then
+        missing curl "ws1-token curl" && outcome=skipped
+        return
+    fi
+    show "ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent --show-error --fail --cacert ca.pem" || return 1
+    expect '"totalResults"' "a list of users"
+}
+
+step_renewal() {
+    show "ws1-token get --force-refresh" || return 1
+    expect eyJ "a token" || return 1
+    if [ "$output" = "${first:-}" ]; then
+        say "expected another token"
+        return 1
+    fi
+    requested 2
+}
+
+step_status() {
+    show "ws1-token status" && expect fresh "a fresh token"
+}
+
+main "$@"
