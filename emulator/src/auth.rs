@@ -1,21 +1,8 @@
 //! Who is asking: client credentials and bearer tokens in a request.
 
-use crate::http::{Request, form};
+use crate::http::{ClientAuth, Request, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
-
-/// How a client proved who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClientAuth {
-    /// HTTP Basic with id and secret as they are.
-    Basic,
-    /// HTTP Basic with id and secret form-encoded first.
-    BasicFormEncoded,
-    /// `client_id` and `client_secret` in the body.
-    Post,
-}
 
 /// A client id and secret, as one way of reading the request gives them.
 pub(crate) struct Login {

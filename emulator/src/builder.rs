@@ -1,7 +1,7 @@
 //! What to start.
 
 use crate::clock::Clock;
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, reachable};
 use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::live::Live;
@@ -12,7 +12,7 @@ use crate::tenant::{Policy, Tenant};
 use crate::tls::{self, TlsFault};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -62,6 +62,22 @@ impl Default for Builder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             log: false,
         }
+    }
+}
+
+impl Emulator {
+    /// Starts a tenant on plain HTTP with one client, `ci-bot` / `emulator-secret`.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot listen on loopback.
+    pub fn start() -> Self {
+        Self::builder().start().unwrap_or_else(|error| panic!("the emulator cannot listen on 127.0.0.1: {error}"))
+    }
+
+    /// Starts one to measure.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }
 
@@ -187,15 +203,6 @@ impl Builder {
 fn host(addr: SocketAddr, tls: bool) -> String {
     let reachable = SocketAddr::new(reachable(addr.ip()), addr.port());
     if tls && reachable.ip().is_loopback() { format!("localhost:{}", addr.port()) } else { reachable.to_string() }
-}
-
-/// An address at which a server that listens at `ip` can be reached from this machine.
-pub(crate) fn reachable(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    }
 }
 
 #[cfg(test)]

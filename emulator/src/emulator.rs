@@ -1,11 +1,10 @@
 //! The running emulator.
 
-use crate::builder::{Builder, reachable};
 use crate::fault::Fault;
 use crate::http::Request;
 use crate::journal::Counters;
 use crate::shared::Shared;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,20 +27,6 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts a tenant on plain HTTP with one client, `ci-bot` / `emulator-secret`.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot listen on loopback.
-    pub fn start() -> Self {
-        Self::builder().start().unwrap_or_else(|error| panic!("the emulator cannot listen on 127.0.0.1: {error}"))
-    }
-
-    /// Starts one to measure.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// Its URL, without a slash at the end: `http://127.0.0.1:PORT` or `https://localhost:PORT`.
     pub fn url(&self) -> String {
         self.shared.url.clone()
@@ -157,5 +142,14 @@ impl Drop for Emulator {
 impl std::fmt::Debug for Emulator {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Emulator").field("url", &self.shared.url).finish_non_exhaustive()
+    }
+}
+
+/// An address at which a server that listens at `ip` can be reached from this machine.
+pub(crate) fn reachable(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
     }
 }

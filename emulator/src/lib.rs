@@ -4,24 +4,41 @@
 //! to measure. It speaks real HTTP or HTTPS on an ephemeral port, issues RS256-signed tokens for both grants of a
 //! service client, and can be told to misbehave: see [`Fault`]. Dropping the [`Emulator`] stops it.
 //!
-//! # Where things are
+//! # Modules
+//!
+//! Imports only go down this list: a module uses what stands below it.
 //!
 //! | module | idea |
 //! |---|---|
-//! | `builder`, `emulator` | the public handle: what to start, what to ask of it while it runs |
-//! | `server`, `live`, `gate` | accepting, one thread per connection, and stopping without waiting |
-//! | `stream`, `tls` | plain and TLS sockets, and certificates that are right or wrong on purpose |
-//! | `http` | requests in, replies out |
+//! | `builder` | the settings, and the start of the server |
+//! | `emulator` | the public handle on a running server |
+//! | `server` | accepts connections and answers one request after the other on each, in a thread per connection |
 //! | `routes` | one file per family of paths |
+//! | `play` | turns a planned fault into what is sent |
+//! | `visit` | one request, with its connection |
+//! | `delivery` | what is sent, whole or broken, and the sending |
+//! | `shared` | what all connections share |
 //! | `tenant` | clients and tokens: who may have what, without any network |
-//! | `claims`, `signer` | what access tokens say, and the key that signs them |
-//! | `fault`, `script`, `play` | what can go wrong, when it does, and how it looks on the wire |
+//! | `claims` | the claims of an access token |
+//! | `signer` | RS256 |
+//! | `auth` | client credentials and bearer tokens in a request |
+//! | `tls` | certificates that are right or wrong on purpose |
 //! | `journal` | the request log and the counters |
+//! | `script` | which fault the next token request gets |
+//! | `live` | the open connections |
+//! | `stream` | the socket of a connection, plain or under TLS |
+//! | `http` | requests in, replies out |
+//! | `fault` | the faults of the token endpoint |
+//! | `clock` | the tenant's time |
+//! | `gate` | waits that end when the server stops |
+//! | `random` | random identifiers |
+//! | `sync` | a lock that outlives a panic |
 
 mod auth;
 mod builder;
 mod claims;
 mod clock;
+mod delivery;
 mod emulator;
 mod fault;
 mod gate;
@@ -39,11 +56,11 @@ mod stream;
 mod sync;
 mod tenant;
 mod tls;
+mod visit;
 
-pub use auth::ClientAuth;
 pub use builder::Builder;
 pub use emulator::Emulator;
 pub use fault::{Fault, Part};
-pub use http::Request;
+pub use http::{ClientAuth, Request};
 pub use journal::Counters;
 pub use tls::TlsFault;

@@ -1,13 +1,14 @@
 //! Accepts connections, and answers one request after the other on each.
 
+use crate::delivery::{self, Delivery};
 use crate::http::read::{self, Unreadable};
 use crate::http::{Framing, Reply};
 use crate::live::Guest;
-use crate::play::{self, Delivery};
-use crate::routes::{self, Visit};
+use crate::routes;
 use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tls::TlsFault;
+use crate::visit::Visit;
 use rustls::ServerConfig;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -107,7 +108,7 @@ fn conclude(shared: &Shared, number: u64, visit: &Visit, delivery: &Delivery) {
 /// Sends an answer; says whether the connection stays open.
 fn deliver(stream: &mut Stream, shared: &Shared, delivery: Delivery, keep_alive: bool, head_only: bool) -> bool {
     let Delivery::Reply(reply) = delivery else {
-        play::deliver(stream, shared, delivery);
+        delivery::deliver(stream, shared, delivery);
         return false;
     };
     let framing = if keep_alive { Framing::KeepAlive } else { Framing::Close };

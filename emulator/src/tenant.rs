@@ -1,7 +1,8 @@
 //! The tenant's memory: clients, tokens, and who may have what. No network, no clock of its own.
 
-use crate::auth::{ClientAuth, Login};
-use crate::claims::claims;
+use crate::auth::Login;
+use crate::claims::{Occasion, claims};
+use crate::http::ClientAuth;
 use crate::random;
 use crate::signer::Signer;
 use std::collections::{BTreeMap, HashMap};
@@ -73,14 +74,6 @@ enum RefreshState {
     Consumed,
     /// It was taken back.
     Revoked,
-}
-
-/// Where and when a token request takes place.
-pub(crate) struct Occasion {
-    /// Base of the issuer: the tenant's URL up to and including `/SAAS` or `/SAAS/t/NAME`.
-    pub(crate) base: String,
-    /// Now, in Unix seconds.
-    pub(crate) now: i64,
 }
 
 /// What a successful token request gives.

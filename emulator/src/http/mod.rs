@@ -6,4 +6,4 @@ mod reply;
 mod request;
 
 pub(crate) use reply::{Framing, Reply};
-pub use request::Request;
+pub use request::{ClientAuth, Request};

@@ -1,6 +1,6 @@
 //! Reads one request off a connection, within limits.
 
-use super::Request;
+use super::request::Request;
 use std::io::{BufRead, BufReader, Read, Write};
 
 /// The most a request's head may take.

@@ -1,6 +1,6 @@
 //! A reply and its bytes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// A reply to one request.
@@ -44,6 +44,26 @@ impl Reply {
     /// A reply in plain text.
     pub(crate) fn text(status: u16, text: &str) -> Self {
         Self::with(status, "text/plain;charset=UTF-8", text)
+    }
+
+    /// An error of the token or revocation endpoint.
+    pub(crate) fn oauth_error(status: u16, error: &str, description: &str) -> Self {
+        Self::json(status, &json!({ "error": error, "error_description": description }))
+    }
+
+    /// An error of the API.
+    pub(crate) fn api_error(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, &json!({ "errors": [{ "code": code, "message": message, "parameters": {} }] }))
+    }
+
+    /// 404.
+    pub(crate) fn not_found() -> Self {
+        Self::api_error(404, "not.found", "Not found")
+    }
+
+    /// 405; `allowed` lists the methods of this path.
+    pub(crate) fn method_not_allowed(allowed: &str) -> Self {
+        Self::api_error(405, "method.not.allowed", "Method not allowed").header("Allow", allowed)
     }
 
     /// The same with one more header.

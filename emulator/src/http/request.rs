@@ -1,7 +1,7 @@
 //! A request as it came in.
 
 use super::form;
-use crate::auth::ClientAuth;
+use serde::Serialize;
 
 /// A request the emulator received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,18 @@ pub struct Request {
     pub status: u16,
     /// How the client proved who it is, if it did.
     pub client_auth: Option<ClientAuth>,
+}
+
+/// How a client proved who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAuth {
+    /// HTTP Basic with id and secret as they are.
+    Basic,
+    /// HTTP Basic with id and secret form-encoded first.
+    BasicFormEncoded,
+    /// `client_id` and `client_secret` in the body.
+    Post,
 }
 
 impl Request {

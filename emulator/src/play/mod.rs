@@ -1,56 +1,14 @@
 //! How faults look on the wire.
 
 mod replies;
-mod wire;
 
-pub(crate) use wire::deliver;
-
-use crate::fault::{Fault, Part};
+use crate::delivery::Delivery;
+use crate::fault::Fault;
 use crate::gate::Stopped;
 use crate::http::{Framing, Reply};
-use crate::routes::Visit;
+use crate::visit::Visit;
 use replies::{instead, pad_headers, patch};
 use std::time::Duration;
-
-/// What a client gets to see.
-pub(crate) enum Delivery {
-    /// A proper reply.
-    Reply(Reply),
-    /// These bytes, then the end.
-    Bytes {
-        /// The status they announce.
-        status: u16,
-        /// What is sent.
-        bytes: Vec<u8>,
-    },
-    /// A reply byte by byte.
-    Drip {
-        /// The reply.
-        reply: Reply,
-        /// Time between two bytes.
-        interval: Duration,
-        /// What comes slowly.
-        part: Part,
-    },
-    /// A reply without end.
-    Endless,
-    /// A reset.
-    Reset,
-    /// Nothing.
-    Silence,
-}
-
-impl Delivery {
-    /// The status the client gets to see; 0 if none.
-    pub(crate) fn status(&self) -> u16 {
-        match self {
-            Self::Reply(reply) | Self::Drip { reply, .. } => reply.status,
-            Self::Bytes { status, .. } => *status,
-            Self::Endless => 200,
-            Self::Reset | Self::Silence => 0,
-        }
-    }
-}
 
 /// Turns `fault` into what the client sees; `answer` is what the tenant would say.
 pub(crate) fn perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Delivery {

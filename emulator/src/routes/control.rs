@@ -1,8 +1,8 @@
 //! `/emulator/…`: scripts look inside and decide what goes wrong. Only from loopback, and counted nowhere.
 
-use super::{Visit, not_found, wrong_method};
 use crate::fault::Fault;
 use crate::http::{Reply, Request};
+use crate::visit::Visit;
 use serde_json::{Value, json};
 
 /// Answers one control request.
@@ -31,10 +31,10 @@ pub(crate) fn answer(visit: &Visit, path: &[&str]) -> Reply {
         ("DELETE", ["faults"]) => done(|| shared.script.clear()),
         ("POST", ["revoke-all"]) => done(|| shared.tenant().revoke_all()),
         ("POST", ["release"]) => done(|| shared.gate.release()),
-        (_, ["counters" | "requests"]) => wrong_method("GET"),
-        (_, ["faults"]) => wrong_method("POST, PUT, DELETE"),
-        (_, ["revoke-all" | "release"]) => wrong_method("POST"),
-        _ => not_found(),
+        (_, ["counters" | "requests"]) => Reply::method_not_allowed("GET"),
+        (_, ["faults"]) => Reply::method_not_allowed("POST, PUT, DELETE"),
+        (_, ["revoke-all" | "release"]) => Reply::method_not_allowed("POST"),
+        _ => Reply::not_found(),
     }
 }
 

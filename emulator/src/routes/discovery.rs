@@ -1,14 +1,14 @@
 //! The discovery documents.
 
-use super::{Visit, not_found};
 use crate::http::Reply;
+use crate::visit::Visit;
 use serde_json::json;
 
 /// The discovery document behind `door`: `SAAS/auth`, `SAAS/t/NAME/auth` or `acs`.
 pub(crate) fn answer(visit: &Visit, door: &[&str]) -> Reply {
     let url = &visit.shared.url;
     match door {
-        _ if !visit.shared.discovery => not_found(),
+        _ if !visit.shared.discovery => Reply::not_found(),
         ["SAAS", "auth"] => document(url, &format!("{url}/SAAS/auth"), "/SAAS/auth/oauthtoken"),
         ["SAAS", "t", name, "auth"] => {
             let issuer = format!("{url}/SAAS/t/{name}/auth");
@@ -16,7 +16,7 @@ pub(crate) fn answer(visit: &Visit, door: &[&str]) -> Reply {
         }
         // The tokens say `/SAAS/auth`, whichever door they came through, and so does the newer document.
         ["acs"] => document(url, &format!("{url}/SAAS/auth"), "/acs/token"),
-        _ => not_found(),
+        _ => Reply::not_found(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! `/git/NAME.git`: repositories behind a bearer token, served by git itself.
 
-use super::{Visit, not_found};
 use crate::auth;
 use crate::http::{Reply, form};
+use crate::visit::Visit;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -20,7 +20,7 @@ pub(crate) enum Schemes {
 /// Lets git answer, to whoever has a good token.
 pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
     let Some(root) = &visit.shared.git_root else {
-        return not_found();
+        return Reply::not_found();
     };
     if !admitted(visit, schemes) {
         return challenge(schemes);
@@ -29,7 +29,7 @@ pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
     // Both prefixes, `/git` and `/git-bearer`, end at the second slash.
     let below = path[1..].find('/').map_or("", |slash| &path[1 + slash..]);
     if below.split('/').any(|segment| segment == "..") {
-        return not_found();
+        return Reply::not_found();
     }
     match run(visit, root, below) {
         Ok(reply) => reply,

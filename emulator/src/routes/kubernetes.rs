@@ -1,7 +1,7 @@
 //! A cluster with one pod: just enough for `kubectl get pods`.
 
-use super::Visit;
 use crate::http::Reply;
+use crate::visit::Visit;
 use serde_json::{Value, json};
 
 /// Answers below `/k8s`, to whoever has a good token.

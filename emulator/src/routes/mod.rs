@@ -9,46 +9,9 @@ mod scim;
 mod token;
 mod validate;
 
-use crate::auth;
-use crate::http::{Reply, Request};
-use crate::play::Delivery;
-use crate::shared::Shared;
-use serde_json::json;
-use std::net::{SocketAddr, TcpStream};
-
-/// One request, and everything needed to answer it.
-pub(crate) struct Visit<'a> {
-    /// The emulator.
-    pub(crate) shared: &'a Shared,
-    /// The request.
-    pub(crate) request: &'a Request,
-    /// Where it comes from.
-    pub(crate) peer: SocketAddr,
-    /// The connection it came over.
-    pub(crate) socket: &'a TcpStream,
-}
-
-impl Visit<'_> {
-    /// Whether the client has closed the connection, or says something when it should wait.
-    pub(crate) fn client_left(&self) -> bool {
-        let mut byte = [0];
-        let waits = self.socket.set_nonblocking(true).is_ok()
-            && self.socket.peek(&mut byte).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
-        let restored = self.socket.set_nonblocking(false).is_ok();
-        !(waits && restored)
-    }
-
-    /// The scope of the request's bearer token, if the token is good.
-    fn bearer_scope(&self) -> Option<String> {
-        self.scope_of(auth::bearer(self.request)?)
-    }
-
-    /// The scope of `token`, if it is good.
-    fn scope_of(&self, token: &str) -> Option<String> {
-        let now = self.shared.clock.now();
-        self.shared.tenant().check(token, now).map(|access| access.scope.clone())
-    }
-}
+use crate::delivery::Delivery;
+use crate::http::Reply;
+use crate::visit::Visit;
 
 /// Answers a request; the number is that of its entry in the journal, if it has one.
 pub(crate) fn answer(visit: &Visit) -> (Delivery, Option<u64>) {
@@ -87,20 +50,6 @@ fn elsewhere(visit: &Visit, segments: &[&str]) -> Reply {
         [door @ .., ".well-known", "openid-configuration"] if visit.request.reads() => {
             other(discovery::answer(visit, door))
         }
-        _ => other(not_found()),
+        _ => other(Reply::not_found()),
     }
-}
-
-/// The reply where there is nothing.
-fn not_found() -> Reply {
-    Reply::json(404, &json!({ "errors": [{ "code": "not.found", "message": "Not found", "parameters": {} }] }))
-}
-
-/// The reply to a method that does not fit; `allowed` is the one that would.
-fn wrong_method(allowed: &str) -> Reply {
-    Reply::json(
-        405,
-        &json!({ "errors": [{ "code": "method.not.allowed", "message": "Method not allowed", "parameters": {} }] }),
-    )
-    .header("Allow", allowed)
 }

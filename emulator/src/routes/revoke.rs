@@ -1,9 +1,8 @@
 //! `/acs/revoke`: a client takes back its own tokens.
 
-use super::token::error;
-use super::{Visit, wrong_method};
 use crate::auth;
 use crate::http::{Reply, form};
+use crate::visit::Visit;
 
 /// Answers, and counts success as a revocation, failure as any other request.
 pub(crate) fn answer(visit: &Visit) -> Reply {
@@ -21,18 +20,18 @@ pub(crate) fn answer(visit: &Visit) -> Reply {
 /// Revokes a token. One that nobody knows is as good as revoked.
 fn revoke(visit: &Visit) -> Reply {
     if visit.request.method != "POST" {
-        return wrong_method("POST");
+        return Reply::method_not_allowed("POST");
     }
     let fields = visit.request.form();
     let mut tenant = visit.shared.tenant();
     let Some((client, _)) = tenant.authenticate(&auth::logins(visit.request, &fields)) else {
-        return error(400, "invalid_client", "Client authentication failed");
+        return Reply::oauth_error(400, "invalid_client", "Client authentication failed");
     };
     let Some(token) = form::field(&fields, "token") else {
-        return error(400, "invalid_request", "Missing parameter: token");
+        return Reply::oauth_error(400, "invalid_request", "Missing parameter: token");
     };
     if tenant.owner(token).is_some_and(|owner| owner != client) {
-        return error(400, "invalid_request", "The token was issued to another client");
+        return Reply::oauth_error(400, "invalid_request", "The token was issued to another client");
     }
     tenant.revoke(token);
     Reply::new(200)

@@ -1,19 +1,19 @@
 //! The protected API, of which one route is enough: the list of users.
 
-use super::{Visit, wrong_method};
 use crate::auth;
 use crate::http::Reply;
+use crate::visit::Visit;
 use serde_json::json;
 
 /// Answers with two users, to whoever has a token with the scope `admin`.
 pub(crate) fn answer(visit: &Visit) -> Reply {
     if !visit.request.reads() {
-        return wrong_method("GET");
+        return Reply::method_not_allowed("GET");
     }
     match visit.bearer_scope() {
         None => unauthorized(auth::bearer(visit.request).is_some()),
         Some(scope) if scope.split_whitespace().any(|granted| granted == "admin") => users(),
-        Some(_) => error(403, "access.denied", "The token lacks the scope admin")
+        Some(_) => Reply::api_error(403, "access.denied", "The token lacks the scope admin")
             .header("WWW-Authenticate", r#"Bearer error="insufficient_scope", scope="admin""#),
     }
 }
@@ -21,12 +21,7 @@ pub(crate) fn answer(visit: &Visit) -> Reply {
 /// The reply without a good token; `given` is whether there was one at all.
 fn unauthorized(given: bool) -> Reply {
     let challenge = if given { r#"Bearer error="invalid_token""# } else { "Bearer" };
-    error(401, "not.authenticated", "Not authenticated").header("WWW-Authenticate", challenge)
-}
-
-/// An API error.
-fn error(status: u16, code: &str, message: &str) -> Reply {
-    Reply::json(status, &json!({ "errors": [{ "code": code, "message": message, "parameters": {} }] }))
+    Reply::api_error(401, "not.authenticated", "Not authenticated").header("WWW-Authenticate", challenge)
 }
 
 /// The list.

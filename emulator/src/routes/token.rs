@@ -1,12 +1,14 @@
 //! The token endpoint, behind all its doors.
 
-use super::{Visit, wrong_method};
 use crate::auth;
+use crate::claims::Occasion;
+use crate::delivery::Delivery;
 use crate::fault::Fault;
 use crate::http::{Reply, Request, form};
-use crate::play::{self, Delivery};
+use crate::play;
 use crate::shared::Shared;
-use crate::tenant::{Issued, Occasion, Refused};
+use crate::tenant::{Issued, Refused};
+use crate::visit::Visit;
 use serde_json::{Value, json};
 
 /// The grants this service knows but a service client may not use.
@@ -118,14 +120,14 @@ fn parameters(request: &Request) -> Option<Vec<(String, String)>> {
 /// What the tenant says.
 fn answer(visit: &Visit, door: &Door, fields: Option<&[(String, String)]>, entry: u64) -> Reply {
     if visit.request.method != "POST" {
-        return wrong_method("POST");
+        return Reply::method_not_allowed("POST");
     }
     let Some(fields) = fields else {
-        return error(400, "invalid_request", "The body must be application/x-www-form-urlencoded");
+        return Reply::oauth_error(400, "invalid_request", "The body must be application/x-www-form-urlencoded");
     };
     let mut tenant = visit.shared.tenant();
     let Some((client, how)) = tenant.authenticate(&auth::logins(visit.request, fields)) else {
-        return error(401, "invalid_client", "Client authentication failed")
+        return Reply::oauth_error(401, "invalid_client", "Client authentication failed")
             .header("WWW-Authenticate", r#"Basic realm="ws1""#);
     };
     if let Some(entry) = visit.shared.journal().entry(entry) {
@@ -135,17 +137,17 @@ fn answer(visit: &Visit, door: &Door, fields: Option<&[(String, String)]>, entry
     match form::field(fields, "grant_type") {
         Some("client_credentials") => success(&tenant.grant(&client, form::field(fields, "scope"), &occasion), door),
         Some("refresh_token") => match form::field(fields, "refresh_token") {
-            None => error(400, "invalid_request", "Missing parameter: refresh_token"),
+            None => Reply::oauth_error(400, "invalid_request", "Missing parameter: refresh_token"),
             Some(token) => match tenant.refresh(&client, token, &occasion) {
                 Ok(issued) => success(&issued, door),
                 Err(refused) => refresh_refused(visit.shared, &refused),
             },
         },
         Some(grant) if OTHER_GRANTS.contains(&grant) => {
-            error(400, "unauthorized_client", "The client is not authorized for this grant type")
+            Reply::oauth_error(400, "unauthorized_client", "The client is not authorized for this grant type")
         }
         // The service really calls this a server error.
-        _ => error(500, "server_error", "grant_type is incorrect or absent"),
+        _ => Reply::oauth_error(500, "server_error", "grant_type is incorrect or absent"),
     }
 }
 
@@ -154,7 +156,7 @@ fn refresh_refused(shared: &Shared, refused: &Refused) -> Reply {
     if *refused == Refused::Reused {
         shared.count(|counters| counters.refresh_reuse += 1);
     }
-    error(400, "invalid_grant", "Invalid refresh token")
+    Reply::oauth_error(400, "invalid_grant", "Invalid refresh token")
 }
 
 /// The reply with a token.
@@ -172,9 +174,4 @@ fn success(issued: &Issued, door: &Door) -> Reply {
         body["id_token"] = Value::Null;
     }
     Reply::json(200, &body)
-}
-
-/// An OAuth error.
-pub(crate) fn error(status: u16, error: &str, description: &str) -> Reply {
-    Reply::json(status, &json!({ "error": error, "error_description": description }))
 }

@@ -1,20 +1,20 @@
 //! `/SAAS/API/1.0/REST/auth/token`: is my token good, and which key signs it?
 
-use super::{Visit, not_found, wrong_method};
 use crate::auth;
 use crate::http::{Reply, form};
+use crate::visit::Visit;
 
 /// Answers one of the three questions.
 pub(crate) fn answer(visit: &Visit) -> Reply {
     if !visit.request.reads() {
-        return wrong_method("GET");
+        return Reply::method_not_allowed("GET");
     }
     let query = form::pairs(visit.request.query());
     match form::field(&query, "attribute") {
         Some("isValid") => about_token(visit, |token| visit.scope_of(token).is_some()),
         Some("isRevoked") => about_token(visit, |token| visit.shared.tenant().is_revoked(token)),
         Some("publicKey") => public_key(visit, form::field(&query, "format").unwrap_or("jwk")),
-        _ => not_found(),
+        _ => Reply::not_found(),
     }
 }
 

@@ -1,12 +1,51 @@
-//! Sends what is no proper reply.
+//! What goes out on a connection: a reply, or what a fault makes of it.
 
-use super::Delivery;
 use crate::fault::Part;
 use crate::http::{Framing, Reply};
 use crate::shared::Shared;
 use crate::stream::Stream;
 use std::io::{self, Write as _};
 use std::time::Duration;
+
+/// What a client gets to see.
+pub(crate) enum Delivery {
+    /// A proper reply.
+    Reply(Reply),
+    /// These bytes, then the end.
+    Bytes {
+        /// The status they announce.
+        status: u16,
+        /// What is sent.
+        bytes: Vec<u8>,
+    },
+    /// A reply byte by byte.
+    Drip {
+        /// The reply.
+        reply: Reply,
+        /// Time between two bytes.
+        interval: Duration,
+        /// What comes slowly.
+        part: Part,
+    },
+    /// A reply without end.
+    Endless,
+    /// A reset.
+    Reset,
+    /// Nothing.
+    Silence,
+}
+
+impl Delivery {
+    /// The status the client gets to see; 0 if none.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Reply(reply) | Self::Drip { reply, .. } => reply.status,
+            Self::Bytes { status, .. } => *status,
+            Self::Endless => 200,
+            Self::Reset | Self::Silence => 0,
+        }
+    }
+}
 
 /// Sends what is no proper reply. That the client leaves early is part of the play.
 pub(crate) fn deliver(stream: &mut Stream, shared: &Shared, delivery: Delivery) {
