@@ -7,16 +7,19 @@ use crate::stream::Stream;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-/// What a client gets to see.
+/// Bytes to send one after the other. Each piece is made when its turn comes, so that a huge reply takes no memory.
+pub(crate) type Pieces = Box<dyn Iterator<Item = Vec<u8>>>;
+
+/// How a request is answered.
 pub(crate) enum Delivery {
     /// A proper reply.
     Reply(Reply),
-    /// These bytes, then the end.
+    /// These bytes; the connection closes after them.
     Bytes {
         /// The status they announce.
         status: u16,
         /// What is sent.
-        bytes: Vec<u8>,
+        pieces: Pieces,
     },
     /// A reply byte by byte.
     Drip {
@@ -27,8 +30,6 @@ pub(crate) enum Delivery {
         /// What comes slowly.
         part: Part,
     },
-    /// A reply without end.
-    Endless,
     /// A reset.
     Reset,
     /// Nothing.
@@ -41,7 +42,6 @@ impl Delivery {
         match self {
             Self::Reply(reply) | Self::Drip { reply, .. } => reply.status,
             Self::Bytes { status, .. } => *status,
-            Self::Endless => 200,
             Self::Reset | Self::Silence => 0,
         }
     }
@@ -50,19 +50,27 @@ impl Delivery {
 /// Sends what is no proper reply. That the client leaves early is part of the play.
 pub(crate) fn deliver(stream: &mut Stream, shared: &Shared, delivery: Delivery) {
     let _ = match delivery {
-        Delivery::Bytes { bytes, .. } => {
-            let sent = stream.write_all(&bytes).and_then(|()| stream.flush());
-            stream.say_goodbye();
-            sent
-        }
+        Delivery::Bytes { pieces, .. } => send(stream, shared, pieces),
         Delivery::Drip { reply, interval, part } => drip(stream, shared, &reply, interval, part),
-        Delivery::Endless => endless(stream, shared),
         // With no time to linger, closing a socket resets its connection.
         Delivery::Reset => {
             rustix::net::sockopt::set_socket_linger(stream.socket(), Some(Duration::ZERO)).map_err(io::Error::from)
         }
         Delivery::Silence | Delivery::Reply(_) => Ok(()),
     };
+}
+
+/// Sends all pieces, unless the client leaves or the server stops first.
+fn send(stream: &mut Stream, shared: &Shared, pieces: Pieces) -> io::Result<()> {
+    for piece in pieces {
+        if shared.gate.stopped() {
+            return Ok(());
+        }
+        stream.write_all(&piece)?;
+    }
+    stream.flush()?;
+    stream.say_goodbye();
+    Ok(())
 }
 
 /// Sends a reply byte by byte.
@@ -80,16 +88,5 @@ fn drip(stream: &mut Stream, shared: &Shared, reply: &Reply, interval: Duration,
         stream.flush()?;
     }
     stream.say_goodbye();
-    Ok(())
-}
-
-/// Sends chunks of spaces until the client or the server has had enough.
-fn endless(stream: &mut Stream, shared: &Shared) -> io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-    stream.write_all(head.as_bytes())?;
-    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
-    while !shared.gate.stopped() {
-        stream.write_all(chunk.as_bytes())?;
-    }
     Ok(())
 }

@@ -7,7 +7,8 @@ use crate::fault::Fault;
 use crate::gate::Stopped;
 use crate::http::{Framing, Reply};
 use crate::visit::Visit;
-use replies::{instead, pad_headers, patch};
+use replies::{endless, instead, oversize, pad_headers, patch};
+use std::iter;
 use std::time::Duration;
 
 /// Turns `fault` into what the client sees; `answer` is what the tenant would say.
@@ -45,8 +46,13 @@ fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) 
         }
         Fault::Reset => Delivery::Reset,
         Fault::CloseEmpty => Delivery::Silence,
-        Fault::EndlessChunked => Delivery::Endless,
-        Fault::Raw { bytes } => Delivery::Bytes { status: announced_status(&bytes), bytes },
+        Fault::EndlessChunked => Delivery::Bytes { status: 200, pieces: endless() },
+        Fault::Oversize { bytes } => {
+            Delivery::Bytes { status: 200, pieces: oversize(bytes, &visit.shared.clock.http_date()) }
+        }
+        Fault::Raw { bytes } => {
+            Delivery::Bytes { status: announced_status(&bytes), pieces: Box::new(iter::once(bytes)) }
+        }
         Fault::Patch(_)
         | Fault::Drip { .. }
         | Fault::TruncateBody
@@ -56,7 +62,6 @@ fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) 
         | Fault::Redirect { .. }
         | Fault::Html
         | Fault::Json(_)
-        | Fault::Oversize { .. }
         | Fault::GzipBomb
         | Fault::GarbageJson => Delivery::Reply(instead(fault)),
     })
@@ -68,14 +73,16 @@ fn distort(visit: &Visit, fault: Fault, reply: Reply) -> Delivery {
     let cut_off = |framing, cut: usize| {
         let mut bytes = reply.bytes(&date, framing);
         bytes.truncate(bytes.len() - cut.min(reply.body.len()));
-        Delivery::Bytes { status: reply.status, bytes }
+        Delivery::Bytes { status: reply.status, pieces: Box::new(iter::once(bytes)) }
     };
     match fault {
         Fault::TruncateBody => cut_off(Framing::Close, reply.body.len().div_ceil(2)),
         Fault::CloseDelimited { cut } => cut_off(Framing::Delimited, cut),
         Fault::Patch(fields) => Delivery::Reply(patch(reply, fields)),
         Fault::Drip { ms, part } => Delivery::Drip { reply, interval: Duration::from_millis(ms), part },
-        Fault::HugeHeaders { bytes } => Delivery::Reply(pad_headers(reply, bytes)),
+        Fault::HugeHeaders { bytes } => {
+            Delivery::Bytes { status: reply.status, pieces: pad_headers(reply, bytes, &date) }
+        }
         // `perform` sends no others here.
         _ => Delivery::Reply(reply),
     }

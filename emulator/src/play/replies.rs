@@ -1,8 +1,10 @@
 //! Replies that are wrong, or not the tenant's at all.
 
+use crate::delivery::Pieces;
 use crate::fault::Fault;
-use crate::http::Reply;
+use crate::http::{Framing, Reply};
 use serde_json::{Map, Value};
+use std::iter;
 
 /// 10 kB that unpack to 10 MB: one JSON object with nothing but spaces in it.
 const BOMB: &[u8] = include_bytes!("bomb.gz");
@@ -19,10 +21,6 @@ pub(super) fn instead(fault: Fault) -> Reply {
         }
         Fault::Redirect { code, location } => Reply::new(code).header("Location", &location),
         Fault::Json(value) => Reply::json(200, &value),
-        Fault::Oversize { bytes } => {
-            let filler = "x".repeat(bytes.saturating_sub(r#"{"access_token":""}"#.len()));
-            Reply::with(200, "application/json", format!(r#"{{"access_token":"{filler}"}}"#))
-        }
         Fault::GzipBomb => Reply::with(200, "application/json", BOMB).header("Content-Encoding", "gzip"),
         Fault::GarbageJson => Reply::with(200, "application/json", r#"{"access_token":"eyJ0eXAi, "expires_in":}"#),
         // `Html`; the caller sends no others here.
@@ -53,14 +51,45 @@ pub(super) fn patch(reply: Reply, fields: Map<String, Value>) -> Reply {
     Reply { body: Value::Object(object).to_string().into_bytes(), ..reply }
 }
 
-/// Adds so many bytes of headers.
-pub(super) fn pad_headers(mut reply: Reply, bytes: usize) -> Reply {
+/// `reply` with so many bytes of header values more.
+pub(super) fn pad_headers(reply: Reply, bytes: usize, date: &str) -> Pieces {
     /// Bytes per header: long enough to be few, short enough to pass as one.
     const STEP: usize = 1000;
-    for number in 0..bytes.div_ceil(STEP) {
-        reply = reply.header(&format!("X-Padding-{number}"), &"x".repeat(STEP.min(bytes - number * STEP)));
-    }
-    reply
+    let mut head = reply.head(date, Framing::Close);
+    let blank_line = head.split_off(head.len() - 2);
+    let padding = filler(bytes, STEP).enumerate().map(|(number, value)| {
+        let name = format!("X-Padding-{number}: ").into_bytes();
+        [name, value, b"\r\n".to_vec()].concat()
+    });
+    Box::new(iter::once(head).chain(padding).chain([blank_line, reply.body]))
+}
+
+/// A reply with a JSON body of so many bytes, at least an empty token.
+pub(super) fn oversize(bytes: usize, date: &str) -> Pieces {
+    /// Bytes per write.
+    const STEP: usize = 16 * 1024;
+    /// What stands around the token.
+    const AROUND: [&str; 2] = [r#"{"access_token":""#, r#""}"#];
+    let token = bytes.saturating_sub(AROUND.concat().len());
+    let head = Reply::new(200)
+        .header("Content-Type", "application/json")
+        .header("Content-Length", &(AROUND.concat().len() + token).to_string())
+        // The length is there already.
+        .head(date, Framing::Delimited);
+    let [before, after] = AROUND.map(|text| text.as_bytes().to_vec());
+    Box::new([head, before].into_iter().chain(filler(token, STEP)).chain([after]))
+}
+
+/// A reply whose body is chunks of spaces for ever.
+pub(super) fn endless() -> Pieces {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
+    Box::new(iter::once(head.as_bytes().to_vec()).chain(iter::repeat(chunk)))
+}
+
+/// So many letters, at most `step` at a time.
+fn filler(bytes: usize, step: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..bytes).step_by(step).map(move |at| vec![b'x'; step.min(bytes - at)])
 }
 
 #[cfg(test)]
@@ -78,9 +107,35 @@ mod tests {
         assert_eq!(error.body, b"{}");
     }
 
+    /// All pieces as one text.
+    fn text(pieces: Pieces) -> String {
+        String::from_utf8(pieces.flatten().collect()).unwrap()
+    }
+
     #[test]
     fn padding_is_as_long_as_asked() {
-        let padded = pad_headers(Reply::new(200), 2500);
-        assert_eq!(padded.headers.iter().map(|(_, value)| value.len()).sum::<usize>(), 2500);
+        let padded = text(pad_headers(Reply::text(200, "body"), 2500, "D"));
+        assert_eq!(padded.matches("X-Padding-").count(), 3);
+        assert_eq!(padded.matches('x').count(), 2500 + "text".matches('x').count());
+        assert!(padded.starts_with("HTTP/1.1 200 OK\r\nDate: D\r\n") && padded.ends_with("x\r\n\r\nbody"));
+    }
+
+    #[test]
+    fn a_large_body_is_as_long_as_announced() {
+        let large = text(oversize(40_000, "D"));
+        let (head, body) = large.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("Content-Length: 40000\r\n"), "{head}");
+        assert_eq!((body.len(), serde_json::from_str::<Value>(body).is_ok()), (40_000, true));
+        assert!(
+            text(oversize(1, "D")).ends_with("Content-Length: 19\r\nConnection: close\r\n\r\n{\"access_token\":\"\"}")
+        );
+    }
+
+    #[test]
+    fn huge_replies_are_not_built() {
+        let huge = [oversize(usize::MAX, "D"), pad_headers(Reply::new(200), usize::MAX, "D"), endless()];
+        for pieces in huge {
+            assert!(pieces.take(1000).all(|piece| piece.len() < 20_000));
+        }
     }
 }
