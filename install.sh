@@ -1,35 +1,34 @@
 #!/bin/sh
-# Builds ws1-token from this source tree and installs it for one user; `--help` tells the rest.
-# Everything is in functions that the last line calls, so that half a file does nothing.
+# Builds ws1-token from this source tree and installs it for one user; `--help` lists the options.
+# The last line calls `main`, so that a truncated download runs nothing.
 set -eu
 
 usage() {
     cat <<'END'
 Usage: ./install.sh [--prefix DIR] [--keychain] [--try] [--uninstall] [--help]
 
-Builds ws1-token and installs it, with manual pages and shell completions, for the user who runs this. Needs cargo,
-not root.
+Builds ws1-token and installs it for the current user, with manual pages and shell completions. Needs cargo, not root.
 
   --prefix DIR   install below DIR instead of ~/.local
-  --keychain     build it so that it can keep client secrets in this system's key store: the Keychain on
-                 macOS, elsewhere a Secret Service such as gnome-keyring; also with --try
-  --try          install into a temporary place, show the program at work against an emulated tenant
-                 on this machine, and remove everything again
-  --uninstall    remove what an installation put below the prefix
-  --help         print this
+  --keychain     build with support for this system's key store, for client secrets: the Keychain on macOS,
+                 elsewhere a Secret Service such as gnome-keyring; also with --try
+  --try          install into a temporary directory, demonstrate the program against an emulated tenant on
+                 this machine, and remove everything again
+  --uninstall    remove the installed files from the prefix
+  --help         print this help
 END
 }
 
-# What an installation consists of, below the prefix. Each is one file.
+# The installed files, relative to the prefix.
 BINARY=bin/ws1-token
 GIT_HELPER=bin/git-credential-ws1
 BASH_COMPLETION=share/bash-completion/completions/ws1-token
 ZSH_COMPLETION=share/zsh/site-functions/_ws1-token
 FISH_COMPLETION=share/fish/vendor_completions.d/ws1-token.fish
 SCHEMA=share/ws1-token/config.schema.json
-# And the manual pages ws1-token.1 and ws1-token-COMMAND.1, as many as there are.
+# Directory of the manual pages ws1-token.1 and ws1-token-COMMAND.1.
 MANUAL=share/man/man1
-# Lists the directories that did not exist before, so that `--uninstall` removes those and no others.
+# Lists the directories that the installation created: `--uninstall` removes only those.
 RECORD=share/ws1-token/created-directories
 
 main() {
@@ -54,7 +53,7 @@ main() {
         esac
         shift
     done
-    [ -z "$keychain" ] || [ "$action" != uninstall ] || misuse "--keychain is about building: leave it out"
+    [ -z "$keychain" ] || [ "$action" != uninstall ] || misuse "--keychain and --uninstall exclude each other"
     unset CDPATH
     source=$(cd -- "$(dirname -- "$0")" && pwd)
     scratch=
@@ -64,7 +63,7 @@ main() {
     trap 'exit 141' PIPE
     trap 'exit 143' TERM
     if [ "$action" = try ]; then
-        [ -z "$prefix" ] || misuse "--try has a prefix of its own: leave out --prefix"
+        [ -z "$prefix" ] || misuse "--try and --prefix exclude each other"
         try
     else
         find_prefix
@@ -72,7 +71,7 @@ main() {
     fi
 }
 
-# Notes where to; a flag in the place of the directory is a slip.
+# Sets `prefix`. A value that looks like a flag means that the directory was forgotten.
 take_prefix() {
     case $1 in
         '' | -*) misuse "--prefix needs a directory" ;;
@@ -80,7 +79,7 @@ take_prefix() {
     prefix=$1
 }
 
-# Notes what to do; two things at once are a mistake.
+# Sets `action`, once.
 choose() {
     [ "$action" = install ] || [ "$action" = "$1" ] || misuse "--try and --uninstall exclude each other"
     action=$1
@@ -101,7 +100,7 @@ misuse() {
     exit 2
 }
 
-# Runs at every end of the script.
+# The exit trap: removes temporary files and keeps the exit status.
 clean_up() {
     status=$?
     trap '' HUP INT PIPE TERM
@@ -110,10 +109,10 @@ clean_up() {
     exit "$status"
 }
 
-# Makes `prefix` absolute.
+# Makes `prefix` absolute, ~/.local by default.
 find_prefix() {
     if [ -z "$prefix" ]; then
-        [ -n "${HOME:-}" ] || die "HOME is not set: say where to with --prefix DIR"
+        [ -n "${HOME:-}" ] || die "HOME is not set: give --prefix DIR"
         prefix=$HOME/.local
     fi
     case $prefix in
@@ -125,13 +124,13 @@ find_prefix() {
 
 # --- building ------------------------------------------------------------------------------------
 
-# Finds cargo and decides what to build for: sets `target` and `target_dir`.
+# Finds cargo and chooses the target: sets `target` and `target_dir`.
 prepare_build() {
-    command -v cargo >/dev/null || die "cargo, which builds it, is not on PATH.
+    command -v cargo >/dev/null || die "cargo is not on PATH.
 Get it from https://rustup.rs, or from your distribution (Debian, Ubuntu: apt install rustup)."
-    command -v rustc >/dev/null || die "cargo is there, but rustc is not on PATH: install both, from https://rustup.rs for example."
+    command -v rustc >/dev/null || die "rustc is not on PATH: install it together with cargo, from https://rustup.rs"
     host=$(cd "$source" && rustc -vV | sed -n 's/^host: //p')
-    [ -n "$host" ] || die "rustc does not say what it builds for (rustc -vV)"
+    [ -n "$host" ] || die "rustc -vV names no host"
     target_dir=${CARGO_TARGET_DIR:-$source/target}
     case $target_dir in
         /*) ;;
@@ -143,27 +142,27 @@ Get it from https://rustup.rs, or from your distribution (Debian, Ubuntu: apt in
     esac
 }
 
-# Takes the static target if it can be had: such a binary starts faster and runs on any distribution.
+# Chooses the static target if its tools are installed: a static binary starts faster and runs on any distribution.
 prefer_static() {
-    lacking=
-    command -v musl-gcc >/dev/null || lacking="musl-gcc (package musl-tools)"
-    if [ -z "$lacking" ] && ! has_target "$1"; then
+    missing=
+    command -v musl-gcc >/dev/null || missing="musl-gcc (package musl-tools)"
+    if [ -z "$missing" ] && ! has_target "$1"; then
         rustup target add "$1" >/dev/null 2>&1 || true
     fi
-    has_target "$1" || lacking="${lacking:+$lacking and }the Rust target (rustup target add $1)"
-    if [ -z "$lacking" ]; then
+    has_target "$1" || missing="${missing:+$missing and }the Rust target (rustup target add $1)"
+    if [ -z "$missing" ]; then
         target=$1
     else
-        say "The binary will need this machine's C library; for a static, faster one install $lacking."
+        say "The binary will be linked to this machine's C library; for a static, faster one install $missing."
     fi
 }
 
-# Whether the standard library for a target is there.
+# Whether the standard library for a target is installed.
 has_target() {
     libraries=$(cd "$source" && rustc --print target-libdir --target "$1" 2>/dev/null) && [ -d "$libraries" ]
 }
 
-# Builds the program, with the key store's library if it was asked for.
+# Builds ws1-token, with `--keychain` for the key store.
 build_program() {
     if [ -n "$keychain" ]; then
         build ws1-token "$target, with key store support" --features keychain
@@ -172,7 +171,7 @@ build_program() {
     fi
 }
 
-# build PACKAGE TITLE OPTIONS...: builds one package; the binary is in `$target_dir/$target/release` then.
+# build PACKAGE TITLE OPTIONS...: builds the binary of a package in `$target_dir/$target/release`.
 build() {
     package=$1
     say "Building $package for $2"
@@ -180,7 +179,7 @@ build() {
     (
         cd "$source"
         if [ "$target" != "$host" ]; then
-            # ring has C in it, which must be compiled for the same C library.
+            # ring contains C code, which needs the same C library.
             export "CC_$(printf %s "$target" | tr - _)=musl-gcc"
         fi
         cargo build --quiet --release --locked --package "$package" --target "$target" --target-dir "$target_dir" "$@"
@@ -196,7 +195,7 @@ install() {
     describe
 }
 
-# Puts everything below the prefix. Doing so again replaces it.
+# Installs all files below the prefix, replacing those of an earlier installation.
 put_in_place() {
     make_directories
     place "$BINARY" 755 cat "$target_dir/$target/release/ws1-token"
@@ -213,11 +212,11 @@ put_in_place() {
     fi
 }
 
-# Puts the manual pages in place, and removes those that an older version had and this one has not.
+# Installs the manual pages, and removes pages of an older version that this one does not have.
 place_manual() {
     pages=0
     for page in "$source/man/ws1-token.1" "$source/man"/ws1-token-*.1; do
-        # Without any, a pattern stands for itself.
+        # A pattern without a match stays as it is.
         [ -f "$page" ] || continue
         place "$MANUAL/${page##*/}" 644 cat "$page"
         pages=$((pages + 1))
@@ -228,7 +227,7 @@ place_manual() {
     [ "$pages" -eq 0 ] || say "Installed $pages manual pages in $prefix/$MANUAL: man ws1-token"
 }
 
-# Makes the directories, and adds those it had to make to the record.
+# Creates the directories, and adds the new ones to the record.
 make_directories() {
     created=
     for file in "$RECORD" "$BINARY" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$MANUAL/ws1-token.1"; do
@@ -238,17 +237,16 @@ make_directories() {
     place "$RECORD" 644 say "$created"
 }
 
-# Makes a directory and its parents, and puts them in front of `created`.
+# Creates a directory and its parents, and prepends them to `created`: children first.
 make_directory() {
     [ ! -d "$1" ] || return 0
     make_directory "$(dirname "$1")"
-    mkdir "$1" || die "cannot make $1"
+    mkdir "$1" || die "cannot create $1"
     created="$1
 $created"
 }
 
-# place FILE MODE COMMAND...: makes a file below the prefix of a command's output. Whoever runs or reads it meanwhile
-# sees the old one or the new one, never half of it.
+# place FILE MODE COMMAND...: writes a command's output to a file below the prefix, replacing it atomically.
 place() {
     file=$prefix/$1
     draft=$(dirname "$file")/.ws1-token.$$
@@ -260,7 +258,7 @@ place() {
     draft=
 }
 
-# Says what to do next.
+# Prints the version, and how to put the program on PATH.
 describe() {
     say "ws1-token $("$prefix/$BINARY" -V | sed 's/.* //')${keychain:+ with key store support} is installed."
     case :$PATH: in
@@ -269,7 +267,7 @@ describe() {
     esac
 }
 
-# Tells the line that makes the user's shell find the program.
+# Prints the line that adds the program to PATH in the user's shell.
 advise_path() {
     directory=$(quoted "$prefix/bin")
     case ${SHELL:-} in
@@ -280,7 +278,7 @@ advise_path() {
     esac
 }
 
-# A text as one word for a shell.
+# Quotes a text as one shell word.
 quoted() {
     printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
 }
@@ -296,8 +294,8 @@ uninstall() {
         remove "$page"
     done
     remove_directories
-    [ "$removed" -gt 0 ] || say "Nothing of ws1-token is installed in $prefix."
-    tell_what_stays
+    [ "$removed" -gt 0 ] || say "ws1-token is not installed in $prefix."
+    report_user_data
 }
 
 # Removes a file if it is there, and counts it.
@@ -309,7 +307,7 @@ remove() {
     fi
 }
 
-# Removes the directories of the record, unless something else is in them by now.
+# Removes the recorded directories that are empty.
 remove_directories() {
     [ -f "$prefix/$RECORD" ] || return 0
     directories=$(cat "$prefix/$RECORD")
@@ -319,8 +317,8 @@ remove_directories() {
     done
 }
 
-# Says where the user's own data is.
-tell_what_stays() {
+# Prints where the user's data is, which stays.
+report_user_data() {
     home=${HOME:-\~}
     case $(uname -s) in
         Darwin)
@@ -332,10 +330,10 @@ tell_what_stays() {
             cache=${XDG_CACHE_HOME:-$home/.cache}
             ;;
     esac
-    say "Left alone: profiles in $config/ws1-token, cached tokens in $cache/ws1-token, and secrets in the key store."
+    say "Kept: profiles in $config/ws1-token, cached tokens in $cache/ws1-token, and secrets in the key store."
 }
 
-# --- trying --------------------------------------------------------------------------------------
+# --- demonstrating -------------------------------------------------------------------------------
 
 try() {
     prepare_build
@@ -344,7 +342,7 @@ try() {
     prefix=$scratch/prefix
     build_program
     build ws1-emulator "$target"
-    say "Installing into a temporary place"
+    say "Installing into a temporary directory"
     put_in_place >/dev/null
     "$source/emulator/try.sh" "$prefix/bin" "$target_dir/$target/release/ws1-emulator"
 }

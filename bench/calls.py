@@ -1,4 +1,4 @@
-"""The calls that are measured, for `run` and `guard` alike."""
+"""The calls that `run` and `guard` measure."""
 
 import os
 import shutil
@@ -8,16 +8,16 @@ from world import private
 
 
 def warm(home, tenant, scratch):
-    """The calls that are made most, by name."""
+    """The most frequent calls, by name; the token is cached."""
     host = tenant.url.removeprefix("https://")
-    offers = "capability[]=authtype\ncapability[]=state\n"
-    request = private(scratch / "git.request", f"{offers}protocol=https\nhost={host}\n\n")
+    capabilities = "capability[]=authtype\ncapability[]=state\n"
+    request = private(scratch / "git.request", f"{capabilities}protocol=https\nhost={host}\n\n")
     call = lambda *words, stdin=os.devnull: Command([home.program, *words], home.environment, stdin)
     return {"get": call("get"), "kubectl": call("kubectl"), "git get": call("git", "get", stdin=request)}
 
 
 def cold(home, tenant, cache):
-    """One token over TLS, by the program and by curl, with the same root; the program's cache in a directory."""
+    """One token over TLS, requested by the program with its cache in `cache`, and by curl. Both trust the same root."""
 
     def forget():
         for entry in cache.glob("*.json"):
@@ -30,7 +30,7 @@ def cold(home, tenant, cache):
 
 
 def find(program):
-    """The path of a program of the system."""
+    """The path of an installed program."""
     path = shutil.which(program)
     if path is None:
         raise SystemExit(f"{program} is not installed")

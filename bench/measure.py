@@ -1,4 +1,4 @@
-"""What a run costs: time in interleaved pairs, instructions, system calls, memory."""
+"""Measures a command: time in interleaved pairs, instructions, system calls, memory."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from statistics import median, quantiles
 
 
 class Command:
-    """A program to be measured, with its environment, a file as standard input, and what is done before each run."""
+    """A command to measure: arguments, environment, a file as standard input, and what to call before each run."""
 
     def __init__(self, arguments, environment, stdin=os.devnull, before=None):
         self.arguments = [str(part) for part in arguments]
@@ -19,7 +19,7 @@ class Command:
         self.before = before or (lambda: None)
 
     def start(self, stdout):
-        """Starts it, its standard output an open file; gives its process id."""
+        """Starts it with the file descriptor `stdout` as standard output; returns the process id."""
         streams = [
             (os.POSIX_SPAWN_OPEN, 0, self.stdin, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, stdout, 1),
@@ -28,20 +28,20 @@ class Command:
         return os.posix_spawn(self.arguments[0], self.arguments, self.environment, file_actions=streams)
 
     def wait(self, process):
-        """Waits for its end, which has to be a success."""
+        """Waits until it ends; a failure ends the measurement."""
         _, status = os.waitpid(process, 0)
         if status != 0:
             raise SystemExit(f"{' '.join(self.arguments)} failed ({os.waitstatus_to_exitcode(status)})")
 
     def seconds(self, stdout):
-        """How long a run takes, from just before its start until it is waited for."""
+        """The time of a run, from just before the start until `waitpid` returns."""
         self.before()
         started = time.perf_counter()
         self.wait(self.start(stdout))
         return time.perf_counter() - started
 
     def under(self, tool):
-        """Runs it under a tool, and gives the tool's words. A run that breaks off costs little, so it has to answer."""
+        """Runs it under a tool; returns standard error. A run that fails or prints nothing would measure too little."""
         self.before()
         with open(self.stdin, "rb") as stdin:
             command = [*tool, *self.arguments]
@@ -52,7 +52,7 @@ class Command:
 
 
 def compare(command, yardstick, pairs):
-    """Runs both by turns. Gives the median of the pairs' ratios with its quartiles, and the medians of both."""
+    """Runs both by turns. Returns the median of the ratios with its quartiles, and the median time of each."""
     times = []
     with open(os.devnull, "wb") as null:
         for number in range(pairs + 2):
@@ -61,7 +61,7 @@ def compare(command, yardstick, pairs):
             else:
                 pair = (yardstick.seconds(null.fileno()), command.seconds(null.fileno()))[::-1]
             times.append(pair)
-    del times[:2]  # They filled the caches.
+    del times[:2]  # They warmed up the caches.
     ratios = [ours / theirs for ours, theirs in times]
     low, middle, high = quantiles(ratios, n=4)
     return {
@@ -74,30 +74,30 @@ def compare(command, yardstick, pairs):
 
 
 def instructions(command):
-    """Instructions of a run in user space, counted by callgrind."""
-    said = command.under(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
-    return int(re.search(r"I\s+refs:\s+([\d,]+)", said)[1].replace(",", ""))
+    """Instructions in user space, counted by callgrind."""
+    report = command.under(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
+    return int(re.search(r"I\s+refs:\s+([\d,]+)", report)[1].replace(",", ""))
 
 
 def system_calls(command):
-    """Lines of `strace -f`: the system calls, and one for the end of the process."""
+    """Lines of `strace -f`: one for each system call, and one for the exit of the process."""
     with tempfile.NamedTemporaryFile("r") as log:
         command.under(["strace", "-f", "-o", log.name])
         return sum(1 for _ in log)
 
 
 def peak_memory(command):
-    """KiB of memory that a run has resident at most, as the kernel tells at its end.
+    """Peak resident memory in KiB: `VmHWM` at the end of the run.
 
-    `ru_maxrss` would not do: it starts with what the starting process had. So strace holds the run back when it ends,
-    and the kernel is asked meanwhile.
+    `ru_maxrss` does not do: it starts with the value of the parent process. So strace delays the call `exit_group`, and
+    `/proc/PID/status` is read meanwhile.
     """
-    hold = [shutil.which("strace"), "-D", "-qq", "-o", os.devnull, "-e", "trace=exit_group"]
-    hold += ["-e", "inject=exit_group:delay_enter=100000"]
-    held = Command([*hold, *command.arguments], command.environment, command.stdin)
+    delay = [shutil.which("strace"), "-D", "-qq", "-o", os.devnull, "-e", "trace=exit_group"]
+    delay += ["-e", "inject=exit_group:delay_enter=100000"]
+    delayed = Command([*delay, *command.arguments], command.environment, command.stdin)
     command.before()
     with open(os.devnull, "wb") as null:
-        process = held.start(null.fileno())
+        process = delayed.start(null.fileno())
     peak = 0
     while os.waitpid(process, os.WNOHANG) == (0, 0):
         with open(f"/proc/{process}/status", encoding="ascii", errors="replace") as status:
@@ -108,7 +108,7 @@ def peak_memory(command):
     return peak
 
 
-# What is counted, by which function, with which tool.
+# The kinds of counts: the function that counts, and the tool that it needs.
 COUNTS = {
     "instructions": (instructions, "valgrind"),
     "system calls": (system_calls, "strace"),

@@ -1,4 +1,4 @@
-"""Other programs that hand a cached token to a caller, as far as they are installed, set up to need no network."""
+"""Other credential helpers, as far as they are installed, configured to return a cached token without a network."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from measure import Command
 from world import private
 
-# Name, and the program that has to be there. What a run of them does differs; each is the nearest that there is.
+# Name of a measurement, and its program. They do different work; each is the nearest match to `ws1-token get`.
 NAMES = {
     "git credential-store get": "git-credential-store",
     "gke-gcloud-auth-plugin": "gke-gcloud-auth-plugin",
@@ -23,12 +23,12 @@ NAMES = {
     "az account get-access-token": "az",
 }
 
-# These ask a daemon or a sign-in that only a person has: named, not measured.
-NEED_A_PERSON = {"oidc-token", "az", "docker-credential-pass", "docker-credential-secretservice"}
+# These need a daemon or an interactive sign-in: they are listed, not measured.
+INTERACTIVE = {"oidc-token", "az", "docker-credential-pass", "docker-credential-secretservice"}
 
 
 def commands(scratch):
-    """The peers that can be measured, by name, and what is to be said of the others."""
+    """The commands that can be measured, by name, and for the others why not."""
     home = scratch / "peers"
     home.mkdir()
     found, missing = {}, {}
@@ -36,8 +36,8 @@ def commands(scratch):
         path = find(program)
         if path is None:
             missing[name] = "not installed"
-        elif program in NEED_A_PERSON:
-            missing[name] = "needs a person's sign-in"
+        elif program in INTERACTIVE:
+            missing[name] = "needs an interactive sign-in"
         else:
             command = set_up(program, path, home)
             failure = why_not(command)
@@ -49,7 +49,7 @@ def commands(scratch):
 
 
 def set_up(program, path, home):
-    """The command of a peer, its token laid where it looks for it."""
+    """The command that prints the token of a helper; writes the files that it reads."""
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C"}
     if program == "git-credential-store":
         credentials = private(home / "credentials", "https://user:eyJ-token@git.example.com\n")
@@ -73,19 +73,19 @@ def set_up(program, path, home):
 
 
 def find(program):
-    """Where a program is: on PATH, or among git's own; what pyenv stands in front of is looked up behind it."""
+    """The path of a program, also of git's own programs and behind a pyenv shim; `None` if it is not installed."""
     path = shutil.which(program)
     if path is None and program.startswith("git-") and shutil.which("git"):
-        own = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=False).stdout.strip()
-        path = shutil.which(program, path=own)
+        directory = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=False).stdout.strip()
+        path = shutil.which(program, path=directory)
     if path and "shims" in Path(path).parts:
-        behind = subprocess.run(["pyenv", "which", program], capture_output=True, text=True, check=False)
-        path = behind.stdout.strip() or None
+        real = subprocess.run(["pyenv", "which", program], capture_output=True, text=True, check=False)
+        path = real.stdout.strip() or None
     return path
 
 
 def why_not(command):
-    """Runs it once, which also lets it make its own caches; says why it cannot be measured, if so."""
+    """Runs it once, so that it fills its own caches; returns why it cannot be measured, or `None`."""
     try:
         with open(command.stdin, "rb") as stdin:
             done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The results as a drawing: one SVG with a background of its own, light or dark as the reader's system is."""
+"""The results as an SVG, light or dark as the reader's system is."""
 
 import math
 from html import escape
@@ -36,7 +36,7 @@ STYLE = f"""
 
 
 def svg(results):
-    """The whole drawing."""
+    """The whole SVG."""
     allowed = budgets.ALLOWED[results["build"]["libc"]]
     drawing, y = head(results)
     for row in [
@@ -60,25 +60,25 @@ def svg(results):
 
 
 def caption(results):
-    """The drawing in a sentence, for those who do not see it."""
+    """The title of the SVG, for screen readers."""
     ratio, cold = results["warm"]["get"]["ratio"], results["cold"]["ratio"]
     return f"ws1-token get takes {ratio:.2f} times as long as cat with a cached token, {cold:.2f} times curl without one"
 
 
 def head(results):
-    """Title and machine; gives also where the rest begins."""
+    """Title, build and machine; returns also the y of the next part."""
     build, machine = results["build"], results["machine"]
     place = f"{machine['cores']} {'virtual ' if machine['virtual'] else ''}cores of {machine['processor']}"
     lines = [f"{build['version']} ({build['target']}) on {place}, Linux {machine['kernel']}, {results['date']}"]
     if results["quick"]:
-        lines.append("A quick look: few runs of everything, no figures to quote.")
+        lines.append("Few runs (--quick): rough figures.")
     texts = [text(MARGIN, 44, "What a call of ws1-token costs", "title")]
     texts += [text(MARGIN, 66 + 16 * number, line, "small") for number, line in enumerate(lines)]
     return texts, 84 + 16 * len(lines)
 
 
 def warm(results, allowed):
-    """Times with a cached token, logarithmic."""
+    """Times with a cached token, on a logarithmic axis."""
     times = {"cat of the cache entry": {"ratio": 1.0}} | results["warm"]
     rows = sorted(times.items(), key=lambda row: row[1]["ratio"])
     left, right = 250, WIDTH - 2 * MARGIN - 110
@@ -104,7 +104,7 @@ def warm(results, allowed):
 
 
 def times_of(result):
-    """A ratio and its time."""
+    """A ratio with its time."""
     ratio = f"{result['ratio']:.2f}" if result["ratio"] < 10 else f"{result['ratio']:,.0f}"
     if "milliseconds" not in result:
         return ratio
@@ -113,7 +113,7 @@ def times_of(result):
 
 
 def counts(results, allowed):
-    """Counts as parts of their budgets."""
+    """Counts as fractions of their budgets."""
     rows = []
     for kind in ("instructions", "system calls", "peak memory"):
         for name in budgets.GUARD:
@@ -123,7 +123,7 @@ def counts(results, allowed):
     rows.append(("peak memory, cold", cold_run.get("peak memory"), budgets.COLD_PEAK_MEMORY))
     rows.append(("binary, bytes", results["build"]["bytes"], budgets.BINARY_SIZE))
     left, full = 160, 190
-    parts = [text(0, 0, "Counts, as parts of their budgets", "heading")]
+    parts = [text(0, 0, "Counts, as fractions of their budgets", "heading")]
     rows = [row for row in rows if row[1] is not None]
     for number, (name, value, budget) in enumerate(rows):
         y = 20 + ROW * number
@@ -144,7 +144,7 @@ def cold_and_many(results, allowed):
     rows = [
         ("ws1-token get", cold["milliseconds"], "ours"),
         ("with a cache on disk", results["cold, on disk"]["milliseconds"], "ours"),
-        ("curl, keeps nothing", cold["yardstick milliseconds"], "other"),
+        ("curl, caches nothing", cold["yardstick milliseconds"], "other"),
     ]
     parts += bars(20, rows, lambda value: f"{value:.1f}")
     y = 20 + ROW * len(rows) + 14
@@ -156,13 +156,13 @@ def cold_and_many(results, allowed):
     parts += bars(y + 20, rows, lambda value: f"{value:,}")
     y += 20 + ROW * len(rows) + 14
     requests, late = many["cold token requests"], many["cold milliseconds above the delay"]
-    said = f"Without a token: {requests} request for all {count}, done {late} ms after the tenant's answer"
-    parts.append(text(0, y, said, "small"))
+    summary = f"Without a token: {requests} request for all {count}, done {late} ms after the tenant's reply"
+    parts.append(text(0, y, summary, "small"))
     return y + 8, parts
 
 
 def bars(y, rows, shown):
-    """Bars beside their names, the longest over the whole width."""
+    """Bars with their names; the longest has the full width."""
     left, full = 150, 190
     longest = max(value for _, value, _ in rows)
     parts = []
@@ -175,20 +175,20 @@ def bars(y, rows, shown):
 
 
 def growth_of_profiles(results):
-    """The warm call with more profiles and entries."""
+    """The time of `get` with many profiles and entries."""
     points = [(int(count), each["ratio"]) for count, each in results["growth"]["profiles"].items()]
     limit = budgets.GROWTH
-    return chart("Time with so many profiles and entries, one = 1", points, 10, limit, f"budget {limit:.0f}")
+    return chart("Time by number of profiles and entries, one = 1", points, 10, limit, f"budget {limit:.0f}")
 
 
 def growth_of_tokens(results):
-    """The warm call with longer tokens."""
+    """The time of `get` with long tokens."""
     points = [(int(size), each["ratio"]) for size, each in results["growth"]["tokens"].items()]
-    return chart("Time with tokens of so many KiB, cat of that entry = 1", points, 2, 1.0, "cat")
+    return chart("Time by size of the token in KiB, cat of the entry = 1", points, 2, 1.0, "cat")
 
 
 def chart(title, points, base, limit, limit_name):
-    """A line over a logarithmic axis, with a limit."""
+    """A line chart with a logarithmic x axis and a limit."""
     left, right, top, bottom = 36, 400, 20, 170
     highest = 1.1 * max([limit] + [y for _, y in points])
     last = math.log(points[-1][0], base)
@@ -210,20 +210,20 @@ def chart(title, points, base, limit, limit_name):
 
 
 def placed(parts, x, y):
-    """Parts at a place of the drawing."""
+    """A group of parts, moved to (x, y)."""
     return f'<g transform="translate({x} {y})">\n' + "\n".join(parts) + "\n</g>"
 
 
 def text(x, y, words, kind="", anchor="start"):
-    """Words."""
+    """A text element."""
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
 def line(x, y, to_x, to_y, kind="grid"):
-    """A straight line."""
+    """A line element."""
     return f'<line class="{kind}" x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"/>'
 
 
 def rectangle(x, y, width, kind):
-    """A bar."""
+    """A bar of a chart."""
     return f'<rect class="{kind}" x="{x:.1f}" y="{y + 1:.1f}" width="{max(width, 1):.1f}" height="{ROW - 8}" rx="2"/>'

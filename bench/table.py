@@ -1,4 +1,4 @@
-"""The results as text."""
+"""The results as a text table."""
 
 import budgets
 
@@ -18,7 +18,7 @@ def text(results):
 
 
 def head(results):
-    """What was measured on what."""
+    """Build and machine."""
     build, machine = results["build"], results["machine"]
     kind = "virtual, " if machine["virtual"] else ""
     lines = [
@@ -27,7 +27,7 @@ def head(results):
         f"Linux {machine['kernel']}, load {machine['load']}, {results['date']}",
     ]
     if results["quick"]:
-        lines.append("A QUICK LOOK: few runs of everything, no figures to quote.")
+        lines.append("FEW RUNS (--quick): rough figures.")
     return "\n".join(lines)
 
 
@@ -45,13 +45,13 @@ def warm(results, allowed):
 
 
 def compared(result):
-    """The columns of a comparison."""
+    """The cells of a comparison."""
     low, high = result["quartiles"]
     return f"{result['ratio']:.2f}", f"{low:.2f}-{high:.2f}", f"{result['milliseconds']:.3f}", str(result["pairs"])
 
 
 def counts(results, allowed):
-    """Counts, each with its budget."""
+    """Counts, with their budgets."""
     rows = [("", "instructions", "budget", "system calls", "budget", "peak KiB", "budget")]
     for name, result in results["counts"].items():
         limits = {kind: allowed[kind] for kind in ("instructions", "system calls", "peak memory")}
@@ -68,17 +68,17 @@ def counts(results, allowed):
 
 
 def cold(results, allowed):
-    """The cold path."""
+    """A token over TLS."""
     curl = f"{results['cold']['yardstick milliseconds']:.3f}"
     rows = [("", "ratio", "quartiles", "ms", "pairs", "budget")]
     rows.append(("ws1-token get, cache in memory", *compared(results["cold"]), f"{allowed['cold wall']:.2f}"))
     rows.append(("ws1-token get, cache on this disk", *compared(results["cold, on disk"]), ""))
-    rows.append(("curl, keeps nothing", "1.00", "", curl, "", ""))
+    rows.append(("curl, caches nothing", "1.00", "", curl, "", ""))
     return titled("A token over TLS on loopback: time against `curl --cacert` doing the same", rows)
 
 
 def together(result):
-    """Many at once."""
+    """Many processes at once."""
     count = result["processes"]
     return (
         f"{count} processes at once, cached: {number(result['warm per second'])} per second, "
@@ -90,7 +90,7 @@ def together(result):
 
 
 def growth(result):
-    """What grows."""
+    """Times by number of profiles and by size of the token."""
     profiles = [("profiles, entries", "time against one", "quartiles", "instructions", "budget")]
     for count, each in result["profiles"].items():
         ratio, quartiles, _, _ = compared(each)
@@ -104,12 +104,12 @@ def growth(result):
 
 
 def number(value, nothing="-"):
-    """A number with its thousands apart."""
+    """A number with thousands separators."""
     return nothing if value is None else f"{value:,}"
 
 
 def titled(title, rows):
-    """Rows in columns under a title, the first column to the left, the others to the right."""
+    """Rows in aligned columns under a title."""
     whole = [row for row in rows if len(row) == len(rows[0])]
     widths = [max(len(cell) for cell in column) for column in zip(*whole)]
     lines = [title] if title else []

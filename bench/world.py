@@ -1,4 +1,4 @@
-"""Where it is measured: the program as install.sh builds it, an emulated tenant, homes with profiles and tokens."""
+"""The environment of a measurement: the installed program, an emulated tenant, home directories with profiles."""
 
 import json
 import os
@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Scratch:
-    """A temporary directory; its name is always of the same length, on which the counts depend a little.
+    """A temporary directory. Its name always has the same length, because the counts depend on it.
 
-    In memory, if that is asked for and to be had: what is measured there does not wait for a disk.
+    With `in_memory` it is in /dev/shm where that is writable, so that no disk affects the times.
     """
 
     def __init__(self, in_memory=False):
@@ -32,17 +32,17 @@ class Scratch:
 
 
 class Build:
-    """The program, built and installed by install.sh, and the emulator built alike."""
+    """The program, installed by install.sh, and the emulator, built for the same target."""
 
     def __init__(self, scratch):
-        said = check([ROOT / "install.sh", "--prefix", scratch / "prefix"])
-        self.target = re.search(r"^Building ws1-token for (\S+)$", said, re.MULTILINE)[1]
+        output = check([ROOT / "install.sh", "--prefix", scratch / "prefix"])
+        self.target = re.search(r"^Building ws1-token for (\S+)$", output, re.MULTILINE)[1]
         self.libc = "musl" if "musl" in self.target else "gnu"
         self.program = scratch / "prefix/bin/ws1-token"
         self.emulator = self.build_emulator()
 
     def build_emulator(self):
-        """Builds the emulator where install.sh builds, which has done most of it; gives its path."""
+        """Builds the emulator in the target directory of install.sh, which has most of the crates; returns its path."""
         target_dir = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
         environment = dict(os.environ)
         if self.libc == "musl":
@@ -53,7 +53,7 @@ class Build:
 
 
 class Tenant:
-    """An emulated tenant on a free port of this machine."""
+    """An emulated tenant on a free loopback port."""
 
     def __init__(self, build, scratch):
         self.ca = scratch / "ca.pem"
@@ -65,8 +65,8 @@ class Tenant:
             if self.process.poll() is not None:
                 raise SystemExit("the emulated tenant did not start:\n" + (scratch / "emulator.log").read_text())
             time.sleep(0.01)
-        told = json.loads(ready.read_text())
-        self.url, self.client_id, self.secret = told["url"], told["client_id"], told["client_secret"]
+        client = json.loads(ready.read_text())
+        self.url, self.client_id, self.secret = client["url"], client["client_id"], client["client_secret"]
         self.token_url = self.url + "/SAAS/auth/oauthtoken"
 
     def __enter__(self):
@@ -76,22 +76,22 @@ class Tenant:
         self.process.terminate()
         self.process.wait()
 
-    def ask(self, path, body=None):
-        """A request at the emulator's own door."""
+    def control(self, path, body=None):
+        """Sends a request to the emulator's control endpoint; returns the reply."""
         curl = ["curl", "-q", "--silent", "--show-error", "--fail", "--cacert", self.ca, self.url + path]
         return check([*curl, "--data-binary", body] if body else curl)
 
     def token_requests(self):
-        """How often it was asked for a token."""
-        return json.loads(self.ask("/emulator/counters"))["token_requests"]
+        """The number of token requests so far."""
+        return json.loads(self.control("/emulator/counters"))["token_requests"]
 
     def delay_next(self, milliseconds):
-        """Lets the next token request wait."""
-        self.ask("/emulator/faults", json.dumps([{"delay": {"ms": milliseconds}}]))
+        """Delays the reply to the next token request."""
+        self.control("/emulator/faults", json.dumps([{"delay": {"ms": milliseconds}}]))
 
 
 class Home:
-    """A home directory with so many profiles and cache entries, of which one pair is used; its token is cached."""
+    """A home directory with `count` profiles and cache entries; the default profile has a cached token."""
 
     def __init__(self, build, tenant, directory, count=1):
         self.program = build.program
@@ -113,37 +113,37 @@ class Home:
         return check([self.program, "get"], env=self.environment).rstrip("\n")
 
     def forget(self):
-        """Removes the cached token that is used."""
+        """Removes the cached token of the default profile."""
         self.entry.unlink(missing_ok=True)
 
     def cache_token(self, length):
-        """Makes the cached token one of so many bytes, and sees that it is served."""
+        """Replaces the cached token by one of `length` bytes, and checks that the program prints it."""
         token = ("eyJ" + "abcdefghijklmnopqrstuvwxyz.0123456789-" * length)[:length]
         content = json.loads(self.entry.read_text())["entry"]
         content["token"]["access_token"] = token
         body = json.dumps(content, separators=(",", ":"))
         private(self.entry, f'{{"checksum":"{zlib.crc32(body.encode()):08x}","entry":{body}}}\n')
         if self.get() != token:
-            raise SystemExit(f"a token of {length} bytes is not served")
+            raise SystemExit(f"the program does not print a cached token of {length} bytes")
 
 
 def configuration(tenant, count):
-    """A configuration of so many profiles; the one that is used stands in the middle."""
-    used = {
+    """A configuration of `count` profiles; the default one is in the middle."""
+    profile = {
         "tenant": tenant.url,
         "client_id": tenant.client_id,
         "client_secret": {"file": "client.secret"},
         "ca_file": str(tenant.ca),
         "ca_only": True,
     }
-    profiles = {f"profile-{number:04}": {**used, "client_id": f"client-{number:04}"} for number in range(count)}
+    profiles = {f"profile-{number:04}": {**profile, "client_id": f"client-{number:04}"} for number in range(count)}
     default = f"profile-{count // 2:04}"
-    profiles[default] = used
+    profiles[default] = profile
     return {"default_profile": default, "profiles": profiles}
 
 
 def private(path, content):
-    """Writes a new file that only its owner can read."""
+    """Writes a new file with mode 0600; returns its path."""
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -151,7 +151,7 @@ def private(path, content):
 
 
 def check(command, **options):
-    """Runs a command and gives its standard output; if it fails, that is the end, with what it said."""
+    """Runs a command and returns its standard output. A failure ends the measurement, with the command's output."""
     command = [str(part) for part in command]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **options)
     if done.returncode != 0:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows ws1-token at work against an emulated tenant on this machine: emulator/try.sh BIN EMULATOR
+# Demonstrates ws1-token against an emulated tenant on this machine: emulator/try.sh BIN EMULATOR
 # BIN is the directory of ws1-token and git-credential-ws1, EMULATOR the program ws1-emulator; both are absolute paths.
 # `install.sh --try` builds both and calls this.
 set -eu
@@ -7,9 +7,9 @@ set -eu
 main() {
     [ $# -eq 2 ] || misuse "two arguments are needed"
     bin=$1
-    program=$2
+    emulator=$2
     scratch=
-    emulator=
+    emulator_pid=
     trap clean_up EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
@@ -17,8 +17,8 @@ main() {
     trap 'exit 143' TERM
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/ws1-token-try.XXXXXX")
     scratch=$(cd "$scratch" && pwd)
-    world=$scratch/home
-    mkdir "$world" "$world/tmp"
+    home=$scratch/home
+    mkdir "$home" "$home/tmp"
     start_emulator
     write_profile
     show_steps
@@ -38,69 +38,69 @@ misuse() {
     exit 2
 }
 
-# Runs at every end of the script.
+# The exit trap: stops the emulator, removes temporary files and keeps the exit status.
 clean_up() {
     status=$?
     trap '' HUP INT PIPE TERM
-    if [ -n "$emulator" ]; then
-        kill "$emulator" 2>/dev/null || true
-        wait "$emulator" 2>/dev/null || true
+    if [ -n "$emulator_pid" ]; then
+        kill "$emulator_pid" 2>/dev/null || true
+        wait "$emulator_pid" 2>/dev/null || true
     fi
     [ -z "$scratch" ] || rm -rf "$scratch"
     exit "$status"
 }
 
-# Replaces the shell with a command that sees nothing of the user's own: no configuration, cache or variables.
-in_world() {
-    cd "$world"
-    exec env -i HOME="$world" TMPDIR="$world/tmp" PATH="$bin:$PATH" LC_ALL=C \
-        XDG_CONFIG_HOME="$world/.config" XDG_CACHE_HOME="$world/.cache" \
+# Replaces the shell with a command that does not see the user's configuration, cache and variables.
+isolated() {
+    cd "$home"
+    exec env -i HOME="$home" TMPDIR="$home/tmp" PATH="$bin:$PATH" LC_ALL=C \
+        XDG_CONFIG_HOME="$home/.config" XDG_CACHE_HOME="$home/.cache" \
         GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 "$@"
 }
 
-# Starts the tenant on a free port of this machine, with a git repository behind its tokens.
+# Starts the emulator on a free port, with a git repository that needs a token.
 start_emulator() {
-    mkdir "$world/repositories"
+    mkdir "$home/repositories"
     if has git; then
-        (in_world sh -c 'git init -q seed && cd seed && echo "It works." >README &&
+        (isolated sh -c 'git init -q seed && cd seed && echo "It works." >README &&
             git add README && git -c user.name=ws1 -c user.email=ws1@example.com commit -q -m "A file" &&
-            git clone -q --bare . ../repositories/demo.git') || die "cannot make a git repository"
+            git clone -q --bare . ../repositories/demo.git') || die "cannot create a git repository"
     fi
-    in_world "$program" --tls --ca-out ca.pem --git-root repositories \
+    isolated "$emulator" --tls --ca-out ca.pem --git-root repositories \
         --ready-file ready.json >"$scratch/emulator.log" 2>&1 &
-    emulator=$!
+    emulator_pid=$!
     tries=0
-    until [ -s "$world/ready.json" ]; do
+    until [ -s "$home/ready.json" ]; do
         tries=$((tries + 1))
-        if [ "$tries" -gt 100 ] || ! kill -0 "$emulator" 2>/dev/null; then
+        if [ "$tries" -gt 100 ] || ! kill -0 "$emulator_pid" 2>/dev/null; then
             cat "$scratch/emulator.log" >&2
             die "the emulated tenant did not start"
         fi
         sleep 0.1 2>/dev/null || sleep 1
     done
-    url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$world/ready.json")
+    url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$home/ready.json")
     say "An emulated tenant listens on $url"
 }
 
-# Writes a profile for the tenant, the secret in a file of its own.
+# Writes a profile for the tenant, with the secret in a separate file.
 write_profile() {
     (
         umask 077
-        mkdir -p "$world/.config/ws1-token"
-        cd "$world/.config/ws1-token"
-        sed -n 's/.*"client_secret":"\([^"]*\)".*/\1/p' "$world/ready.json" >demo.secret
+        mkdir -p "$home/.config/ws1-token"
+        cd "$home/.config/ws1-token"
+        sed -n 's/.*"client_secret":"\([^"]*\)".*/\1/p' "$home/ready.json" >demo.secret
         cat >config.json <<END
 { "default_profile": "demo",
   "profiles": { "demo": {
       "tenant": "$url",
       "client_id": "ci-bot",
       "client_secret": { "file": "demo.secret" },
-      "ca_file": "$world/ca.pem", "ca_only": true } } }
+      "ca_file": "$home/ca.pem", "ca_only": true } } }
 END
     )
 }
 
-# Goes through the steps, whatever becomes of the single one, and ends with the verdict.
+# Runs all steps, failed ones included, and prints the result.
 show_steps() {
     count=0
     failed=
@@ -122,15 +122,15 @@ show_steps() {
     fi
 }
 
-# step TITLE FUNCTION: one of the steps. They say why they fail; `missing` says what they skip.
+# step TITLE FUNCTION: runs one step. The function prints why it fails; `skip_without` sets `note` to what it skips.
 step() {
     count=$((count + 1))
     say
     say "$count. $1"
-    lack=
+    note=
     outcome=
     if "$2"; then
-        [ -z "$lack" ] || say "$lack"
+        [ -z "$note" ] || say "$note"
         say "${outcome:-ok}"
     else
         failed="$failed${failed:+;} $count. $1"
@@ -138,23 +138,23 @@ step() {
     fi
 }
 
-# Shows a command and what it prints, tokens shortened; `output` is its standard output. Fails if the command does.
+# Shows a command and what it prints, with shortened tokens; `output` is its standard output. Fails if the command does.
 show() {
     say "\$ $1"
     code=0
-    (in_world sh -c "$1") >"$scratch/output" 2>"$scratch/errors" </dev/null || code=$?
+    (isolated sh -c "$1") >"$scratch/output" 2>"$scratch/errors" </dev/null || code=$?
     output=$(cat "$scratch/output")
-    cat "$scratch/output" "$scratch/errors" | shortened
+    cat "$scratch/output" "$scratch/errors" | shorten_tokens
     [ "$code" -eq 0 ] || say "[exit status: $code]"
     return "$code"
 }
 
-# Standard input with no token whole in it: the start is the same in all of them, the end tells them apart.
-shortened() {
+# Shortens the tokens in standard input. The end is kept, because all tokens start alike.
+shorten_tokens() {
     sed 's/eyJ[A-Za-z0-9._-]*\([A-Za-z0-9_-]\{6\}\)/eyJ...\1/g' | awk '{ print substr($0, 1, 200) }'
 }
 
-# expect TEXT WHAT: `output` has TEXT in it, or the step fails for want of WHAT.
+# expect TEXT WHAT: fails unless `output` contains TEXT; the message names it WHAT.
 expect() {
     case $output in
         *"$1"*) ;;
@@ -169,23 +169,23 @@ has() {
     command -v "$1" >/dev/null
 }
 
-# missing PROGRAM WHAT: skips what needs a program that is not there; in CI it has to be.
-missing() {
+# skip_without PROGRAM WHAT: reports that WHAT is skipped because PROGRAM is missing; with CI=true it fails instead.
+skip_without() {
     if [ "${CI:-}" = true ]; then
-        say "$1 is not installed, and has to be where CI=true"
+        say "$1 is not installed, and CI=true requires it"
         return 1
     fi
-    lack="skipped: $2, because $1 is not installed"
+    note="skipped: $2, because $1 is not installed"
     case $skipped in
         *"$2 ("*) ;;
         *) skipped="$skipped${skipped:+;} $2 (no $1)" ;;
     esac
 }
 
-# requested COUNT: the tenant says that it was asked for a token so often.
-requested() {
+# expect_token_requests COUNT: fails unless the tenant has counted so many token requests.
+expect_token_requests() {
     if ! has curl; then
-        missing curl "the tenant's counters"
+        skip_without curl "the tenant's counters"
         return
     fi
     show "curl --silent --show-error --cacert ca.pem $url/emulator/counters" || return 1
@@ -201,26 +201,26 @@ requested() {
 step_token() {
     show "ws1-token get" || return 1
     expect eyJ "a token" || return 1
-    first=$output
+    first_token=$output
 }
 
 step_cached() {
     show "ws1-token get" || return 1
-    if [ "$output" != "${first:-}" ]; then
+    if [ "$output" != "${first_token:-}" ]; then
         say "expected the same token"
         return 1
     fi
-    requested 1
+    expect_token_requests 1
 }
 
 step_kubectl() {
     show "ws1-token kubectl" || return 1
     expect '"kind":"ExecCredential"' "an ExecCredential" || return 1
     if ! has kubectl; then
-        missing kubectl "kubectl get pods"
+        skip_without kubectl "kubectl get pods"
         return
     fi
-    cat >"$world/kubeconfig" <<END
+    cat >"$home/kubeconfig" <<END
 { "apiVersion": "v1", "kind": "Config", "current-context": "demo",
   "contexts": [{ "name": "demo", "context": { "cluster": "demo", "user": "ws1" } }],
   "clusters": [{ "name": "demo", "cluster": { "server": "$url/k8s", "certificate-authority": "ca.pem" } }],
@@ -233,7 +233,7 @@ END
 
 step_git() {
     if ! has git; then
-        missing git "git clone" && outcome=skipped
+        skip_without git "git clone" && outcome=skipped
         return
     fi
     # shellcheck disable=SC2016 # the shell that runs the line expands it
@@ -243,7 +243,7 @@ step_git() {
 
 step_api() {
     if ! has curl; then
-        missing curl "ws1-token curl" && outcome=skipped
+        skip_without curl "ws1-token curl" && outcome=skipped
         return
     fi
     show "ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent --show-error --fail --cacert ca.pem" || return 1
@@ -253,11 +253,11 @@ step_api() {
 step_renewal() {
     show "ws1-token get --force-refresh" || return 1
     expect eyJ "a token" || return 1
-    if [ "$output" = "${first:-}" ]; then
+    if [ "$output" = "${first_token:-}" ]; then
         say "expected another token"
         return 1
     fi
-    requested 2
+    expect_token_requests 2
 }
 
 step_status() {

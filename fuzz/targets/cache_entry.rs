@@ -1,4 +1,4 @@
-//! See `ws1_token::fuzzing::cache_entry`.
+//! Fuzzes the parser of cache entries.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ws1_token::fuzzing::cache_entry(data));

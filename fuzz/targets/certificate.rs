@@ -1,4 +1,4 @@
-//! See `ws1_token::fuzzing::certificate`.
+//! Fuzzes the parser of peer certificates.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ws1_token::fuzzing::certificate(data));

@@ -1,4 +1,4 @@
-//! See `ws1_token::fuzzing::config`.
+//! Fuzzes the parser of `config.json`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ws1_token::fuzzing::config(data));

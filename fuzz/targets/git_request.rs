@@ -1,4 +1,4 @@
-//! See `ws1_token::fuzzing::git_request`.
+//! Fuzzes the parser of git's credential requests.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ws1_token::fuzzing::git_request(data));
