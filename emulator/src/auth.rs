@@ -1,34 +1,38 @@
-//! Who is asking: client credentials and bearer tokens in a request.
+//! Client credentials and bearer tokens in a request.
 
 use crate::http::{ClientAuth, Request, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A client id and secret, as one way of reading the request gives them.
-pub(crate) struct Login {
+/// A client id and secret, as one authentication method reads them from a request.
+pub(crate) struct ClientCredentials {
     /// The client id.
     pub(crate) id: String,
     /// The client secret.
     pub(crate) secret: String,
-    /// The way of reading.
-    pub(crate) how: ClientAuth,
+    /// The authentication method.
+    pub(crate) method: ClientAuth,
 }
 
-/// All ways to read client credentials out of `request`, whose parameters are `fields`.
-pub(crate) fn logins(request: &Request, fields: &[(String, String)]) -> Vec<Login> {
-    let mut logins = Vec::new();
+/// The client credentials in `request`, once for each authentication method that finds some. `fields` is the form.
+pub(crate) fn client_credentials(request: &Request, fields: &[(String, String)]) -> Vec<ClientCredentials> {
+    let mut credentials = Vec::new();
     if let Some((id, secret)) = basic(request) {
         let (decoded_id, decoded_secret) = (form::decode(&id), form::decode(&secret));
-        logins.push(Login { id, secret, how: ClientAuth::Basic });
-        logins.push(Login { id: decoded_id, secret: decoded_secret, how: ClientAuth::BasicFormEncoded });
+        credentials.push(ClientCredentials { id, secret, method: ClientAuth::Basic });
+        credentials.push(ClientCredentials {
+            id: decoded_id,
+            secret: decoded_secret,
+            method: ClientAuth::BasicFormEncoded,
+        });
     }
     if let (Some(id), Some(secret)) = (form::field(fields, "client_id"), form::field(fields, "client_secret")) {
-        logins.push(Login { id: id.to_owned(), secret: secret.to_owned(), how: ClientAuth::Post });
+        credentials.push(ClientCredentials { id: id.to_owned(), secret: secret.to_owned(), method: ClientAuth::Post });
     }
-    logins
+    credentials
 }
 
-/// User name and password of HTTP Basic.
+/// User name and password of HTTP Basic authentication.
 pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
     let decoded = STANDARD.decode(credentials(request, "Basic")?).ok()?;
     let text = String::from_utf8(decoded).ok()?;
@@ -41,26 +45,26 @@ pub(crate) fn bearer(request: &Request) -> Option<&str> {
     credentials(request, "Bearer")
 }
 
-/// What follows the name of `scheme` in the `Authorization` header.
+/// The credentials in the `Authorization` header, if its scheme is `scheme`.
 fn credentials<'a>(request: &'a Request, scheme: &str) -> Option<&'a str> {
-    let (given, credentials) = request.header("authorization")?.split_once(' ')?;
-    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
+    let (name, credentials) = request.header("authorization")?.split_once(' ')?;
+    name.eq_ignore_ascii_case(scheme).then(|| credentials.trim())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A request with only this `Authorization` header.
+    /// A request with this `Authorization` header.
     fn with(authorization: &str) -> Request {
         Request { headers: vec![("Authorization".to_owned(), authorization.to_owned())], ..Request::default() }
     }
 
     #[test]
     fn basic_is_read_raw_and_form_encoded() {
-        let logins = logins(&with("basic Y2klNDBhY21lOmElMkJiJTI1Yytk"), &[]);
-        assert_eq!((logins[0].id.as_str(), logins[0].secret.as_str()), ("ci%40acme", "a%2Bb%25c+d"));
-        assert_eq!((logins[1].id.as_str(), logins[1].secret.as_str()), ("ci@acme", "a+b%c d"));
+        let credentials = client_credentials(&with("basic Y2klNDBhY21lOmElMkJiJTI1Yytk"), &[]);
+        assert_eq!((credentials[0].id.as_str(), credentials[0].secret.as_str()), ("ci%40acme", "a%2Bb%25c+d"));
+        assert_eq!((credentials[1].id.as_str(), credentials[1].secret.as_str()), ("ci@acme", "a+b%c d"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! What to start.
+//! The settings of an emulator, and its start.
 
 use crate::clock::Clock;
+use crate::connections::Connections;
 use crate::emulator::{Emulator, reachable};
 use crate::gate::Gate;
 use crate::journal::Journal;
-use crate::live::Live;
 use crate::script::Script;
 use crate::server::{self, Encryption};
 use crate::shared::Shared;
@@ -17,35 +17,35 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// The client there is if none is named.
+/// Id and secret of the client if none is added.
 const DEFAULT_CLIENT: (&str, &str) = ("ci-bot", "emulator-secret");
-/// Three hours, as tenants do by default.
+/// Life of access tokens in seconds: three hours, the default of the service.
 const DEFAULT_LIFE: u64 = 10_800;
 
-/// How many connections may wait to be accepted.
+/// Length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// Settings of an [`Emulator`] that is to start; see [`Emulator::builder`].
+/// Settings of an [`Emulator`]; see [`Emulator::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
     /// Secrets by client id.
     clients: BTreeMap<String, String>,
-    /// How tokens are issued.
+    /// Settings of the tokens.
     policy: Policy,
-    /// One more path to the token endpoint.
+    /// Additional tenant path with a token endpoint below it.
     tenant_path: Option<String>,
-    /// Whether there are discovery documents.
+    /// Whether the discovery documents are served.
     discovery: bool,
-    /// Whether there is TLS.
+    /// Whether it serves HTTPS.
     tls: bool,
-    /// What is wrong with it.
+    /// What is wrong with its TLS.
     tls_fault: Option<TlsFault>,
-    /// Where the repositories are.
+    /// Directory of the git repositories.
     git_root: Option<PathBuf>,
-    /// Where to listen.
+    /// Address to listen on.
     listen: SocketAddr,
-    /// Whether to log to standard error.
+    /// Whether to log requests to standard error.
     log: bool,
 }
 
@@ -75,32 +75,32 @@ impl Emulator {
         Self::builder().start().unwrap_or_else(|error| panic!("the emulator cannot listen on 127.0.0.1: {error}"))
     }
 
-    /// Starts one to measure.
+    /// A tenant with settings of your own.
     pub fn builder() -> Builder {
         Builder::default()
     }
 }
 
 impl Builder {
-    /// Adds a client. The first one takes the place of the default client, `ci-bot` / `emulator-secret`.
+    /// Adds a client. Without any there is the default client, `ci-bot` / `emulator-secret`.
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.clients.insert(id.into(), secret.into());
         self
     }
 
-    /// Life of access tokens in seconds; 10800 by default. `expires_in` is one second less, as it is with real tenants.
+    /// Life of access tokens in seconds; 10800 by default. `expires_in` is one second less, as real tenants have it.
     pub fn life(mut self, seconds: u64) -> Self {
         self.policy.life = seconds;
         self
     }
 
-    /// Whether replies carry a refresh token; true by default.
+    /// Whether replies have a refresh token; true by default.
     pub fn issue_refresh_tokens(mut self, yes: bool) -> Self {
         self.policy.refresh_tokens = yes;
         self
     }
 
-    /// Whether a refresh token can be used only once and each refresh gives its successor; true by default.
+    /// Whether each refresh consumes the refresh token and issues its successor; true by default.
     ///
     /// The second use of a consumed token is counted as reuse and revokes the whole family of refresh tokens.
     pub fn rotate_refresh_tokens(mut self, yes: bool) -> Self {
@@ -108,31 +108,31 @@ impl Builder {
         self
     }
 
-    /// Whether an unexpired token is handed out again instead of a new one; false by default.
+    /// Whether a request gets the unexpired access token again instead of a new one; false by default.
     pub fn reissue(mut self, yes: bool) -> Self {
         self.policy.reissue = yes;
         self
     }
 
-    /// Serves the token endpoint also at `path/auth/oauthtoken`. Paths of the form `/SAAS/t/NAME` are always served.
+    /// Serves the token endpoint also at `path/auth/oauthtoken`. Paths of the form `/SAAS/t/NAME` need no setting.
     pub fn tenant_path(mut self, path: impl Into<String>) -> Self {
         self.tenant_path = Some(path.into().trim_end_matches('/').to_owned());
         self
     }
 
-    /// Whether there are discovery documents; true by default.
+    /// Whether the discovery documents are served; true by default.
     pub fn discovery(mut self, yes: bool) -> Self {
         self.discovery = yes;
         self
     }
 
-    /// Speaks HTTPS, with a certificate for `localhost`, 127.0.0.1 and `::1` from a fresh CA: [`Emulator::ca_pem`].
+    /// Serves HTTPS, with a certificate for `localhost`, 127.0.0.1 and `::1` from a new CA: [`Emulator::ca_pem`].
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// Speaks HTTPS with something wrong.
+    /// Serves HTTPS with a fault.
     pub fn tls_with(mut self, fault: TlsFault) -> Self {
         self.tls_fault = Some(fault);
         self.tls()
@@ -144,7 +144,7 @@ impl Builder {
         self
     }
 
-    /// Where to listen; 127.0.0.1 and a free port by default.
+    /// Address to listen on; 127.0.0.1 and a free port by default.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
@@ -159,7 +159,7 @@ impl Builder {
     /// Starts the server.
     pub fn start(self) -> io::Result<Emulator> {
         let listener = TcpListener::bind(self.listen)?;
-        // The standard library's queue of 128 is short for a crowd of clients that all start at once.
+        // The standard library's queue of 128 is too short for hundreds of clients that start at once.
         rustix::net::listen(&listener, BACKLOG)?;
         let addr = listener.local_addr()?;
         let host = host(addr, self.tls);
@@ -177,7 +177,7 @@ impl Builder {
         Ok(Emulator { shared, addr, host, ca_pem, accepting: Some(accepting) })
     }
 
-    /// What the connections will share.
+    /// The state that the connections share.
     fn shared(mut self, host: &str) -> Shared {
         if self.clients.is_empty() {
             let (id, secret) = DEFAULT_CLIENT;
@@ -192,14 +192,14 @@ impl Builder {
             clock: Clock::default(),
             gate: Arc::new(Gate::default()),
             script: Script::default(),
-            live: Arc::new(Live::default()),
+            connections: Arc::new(Connections::default()),
             tenant: Mutex::new(Tenant::new(self.policy, self.clients)),
             journal: Mutex::new(Journal::default()),
         }
     }
 }
 
-/// Host and port for the URL of a server at `addr`.
+/// Host and port in the URL of a server at `addr`.
 fn host(addr: SocketAddr, tls: bool) -> String {
     let reachable = SocketAddr::new(reachable(addr.ip()), addr.port());
     if tls && reachable.ip().is_loopback() { format!("localhost:{}", addr.port()) } else { reachable.to_string() }

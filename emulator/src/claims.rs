@@ -1,22 +1,22 @@
-//! What an access token says.
+//! The claims of an access token.
 
 use crate::random;
 use serde_json::{Value, json};
 
-/// The user that stands behind every service client.
+/// The `sub` of all service clients.
 const USER: &str = "6c2a0f55-6f0c-4a6e-9d5e-3b1f3c1d9e10";
 
-/// Where and when a token request takes place.
-pub(crate) struct Occasion {
-    /// Base of the issuer: the tenant's URL up to and including `/SAAS` or `/SAAS/t/NAME`.
+/// Issuer and time of a token.
+pub(crate) struct Issuance {
+    /// The tenant's URL up to and including `/SAAS` or `/SAAS/t/NAME`; the issuer is `base/auth`.
     pub(crate) base: String,
     /// Now, in Unix seconds.
     pub(crate) now: i64,
 }
 
-/// The claims of a token for `client`, in the tenant's own words; `ctx` really is a string that holds JSON.
-pub(crate) fn claims(client: &str, scope: &str, occasion: &Occasion, expires: i64) -> Value {
-    let Occasion { base, now } = occasion;
+/// The claims of a token for `client`, as the service writes them; `ctx` is JSON in a string there too.
+pub(crate) fn claims(client: &str, scope: &str, issuance: &Issuance, expires: i64) -> Value {
+    let Issuance { base, now } = issuance;
     json!({
         "jti": random::uuid(),
         "prn": format!("{client}@EMULATOR"),

@@ -1,4 +1,4 @@
-//! The tenant's clock: the system's, or one set by the test.
+//! The tenant's clock: the system's, or a time set by the test.
 
 use crate::sync::lock;
 use std::sync::Mutex;
@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-/// Says what time it is, in Unix seconds.
+/// The time in Unix seconds.
 #[derive(Default)]
 pub(crate) struct Clock {
-    /// The time it stands at, if a test stopped it.
+    /// The time set by the test.
     fixed: Mutex<Option<i64>>,
 }
 
@@ -19,18 +19,18 @@ impl Clock {
         lock(&self.fixed).unwrap_or_else(now)
     }
 
-    /// Stops the clock at `time`, or lets it follow the system again.
+    /// Stops the clock at `time`, or follows the system clock again.
     pub(crate) fn set(&self, time: Option<i64>) {
         *lock(&self.fixed) = time;
     }
 
-    /// Now, as the `Date` header writes it.
+    /// Now, in the format of the `Date` header.
     pub(crate) fn http_date(&self) -> String {
         http_date(self.now())
     }
 }
 
-/// `seconds` after 1970 as an HTTP date; a time no date can show becomes 1970.
+/// A Unix time as an HTTP date; 1970 if it is out of range.
 fn http_date(seconds: i64) -> String {
     OffsetDateTime::from_unix_timestamp(seconds)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -39,7 +39,7 @@ fn http_date(seconds: i64) -> String {
         .replace("+0000", "GMT")
 }
 
-/// The system's time; before 1970 it counts as 1970.
+/// The system's time in Unix seconds; 0 if it is before 1970.
 #[expect(clippy::disallowed_methods, reason = "the one place where the emulator reads the system's time")]
 pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))

@@ -1,4 +1,4 @@
-//! The running emulator.
+//! The handle on a running emulator.
 
 use crate::fault::Fault;
 use crate::http::Request;
@@ -9,25 +9,25 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long stopping waits for connections to end.
-const PATIENCE: Duration = Duration::from_millis(900);
+/// The limit for the wait for connections when it stops.
+const STOP_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// A running tenant. Dropping it stops it.
 pub struct Emulator {
-    /// What its connections share.
+    /// The state that its connections share.
     pub(crate) shared: Arc<Shared>,
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) addr: SocketAddr,
-    /// Host and port for URLs.
+    /// Host and port in its URL.
     pub(crate) host: String,
-    /// The CA, if there is TLS.
+    /// The certificate of its CA in PEM, if it serves HTTPS.
     pub(crate) ca_pem: Option<String>,
     /// The thread that accepts connections.
     pub(crate) accepting: Option<JoinHandle<()>>,
 }
 
 impl Emulator {
-    /// Its URL, without a slash at the end: `http://127.0.0.1:PORT` or `https://localhost:PORT`.
+    /// Its URL, without a trailing slash: `http://127.0.0.1:PORT` or `https://localhost:PORT`.
     pub fn url(&self) -> String {
         self.shared.url.clone()
     }
@@ -37,52 +37,52 @@ impl Emulator {
         self.host.clone()
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The certificate of its CA in PEM, if it speaks TLS.
+    /// The certificate of its CA in PEM, if it serves HTTPS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// The last 200 requests, oldest first, those in work included.
+    /// The last 200 requests, oldest first, including those without an answer yet.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.journal().requests()
     }
 
-    /// What it has seen so far.
+    /// The counters so far.
     pub fn counters(&self) -> Counters {
         self.shared.journal().counters
     }
 
-    /// Queues a fault: the next token request without one takes it.
+    /// Queues a fault for one token request.
     pub fn play(&self, fault: Fault) {
         self.shared.script.push(fault);
     }
 
-    /// Sets the fault for all token requests the queue has nothing for.
+    /// Sets the fault for all token requests while the queue is empty.
     pub fn play_always(&self, fault: Fault) {
-        self.shared.script.stand(fault);
+        self.shared.script.set_default(fault);
     }
 
-    /// Drops all planned faults.
+    /// Removes all queued faults and the one of [`Emulator::play_always`].
     pub fn play_normally(&self) {
         self.shared.script.clear();
     }
 
-    /// Lets everyone go who is in [`Fault::Hang`] or [`Fault::HangAfterIssue`] now: they get their answer.
+    /// Ends all [`Fault::Hang`] and [`Fault::HangAfterIssue`] of now: these requests are answered.
     pub fn release(&self) {
         self.shared.gate.release();
     }
 
-    /// Changes a client's secret, at once; a client that is not there yet is added.
+    /// Changes the secret of a client, or adds the client.
     pub fn set_secret(&self, client_id: &str, secret: &str) {
         self.shared.tenant().set_secret(client_id, secret);
     }
 
-    /// Removes a client, and with it all its tokens.
+    /// Removes a client and all its tokens.
     pub fn remove_client(&self, client_id: &str) {
         self.shared.tenant().remove_client(client_id);
     }
@@ -92,8 +92,7 @@ impl Emulator {
         self.shared.tenant().policy.life = seconds;
     }
 
-    /// Stops the clock at a Unix time, or lets it follow the system again. It is the clock of tokens and of the `Date`
-    /// header.
+    /// Stops the clock of tokens and of the `Date` header at a Unix time, or follows the system clock again.
     pub fn set_now(&self, seconds: Option<i64>) {
         self.shared.clock.set(seconds);
     }
@@ -108,12 +107,12 @@ impl Emulator {
         self.shared.tenant().revoke_all();
     }
 
-    /// Forgets all refresh tokens: they will be refused as invalid.
+    /// Revokes all refresh tokens.
     pub fn revoke_refresh_tokens(&self) {
         self.shared.tenant().revoke_refresh_tokens();
     }
 
-    /// Whether this access token is good now.
+    /// Whether this access token is valid now.
     pub fn is_valid(&self, token: &str) -> bool {
         let now = self.shared.clock.now();
         self.shared.tenant().check(token, now).is_some()
@@ -128,14 +127,14 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.shared.gate.stop();
-        // The accepting thread looks up when somebody connects.
-        let door = SocketAddr::new(reachable(self.addr.ip()), self.addr.port());
-        let knocked = TcpStream::connect_timeout(&door, PATIENCE).is_ok();
-        if let Some(accepting) = self.accepting.take().filter(|_| knocked) {
-            // If it panicked it is done as well.
+        // The accepting thread checks whether to stop after each connection.
+        let address = SocketAddr::new(reachable(self.addr.ip()), self.addr.port());
+        let connected = TcpStream::connect_timeout(&address, STOP_TIMEOUT).is_ok();
+        if let Some(accepting) = self.accepting.take().filter(|_| connected) {
+            // A panic ends the thread as well.
             let _ = accepting.join();
         }
-        self.shared.live.close_all(PATIENCE);
+        self.shared.connections.close_all(STOP_TIMEOUT);
     }
 }
 
@@ -145,7 +144,7 @@ impl std::fmt::Debug for Emulator {
     }
 }
 
-/// An address at which a server that listens at `ip` can be reached from this machine.
+/// The address to connect to for a server on this machine that listens on `ip`.
 pub(crate) fn reachable(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,28 +1,28 @@
-//! What can go wrong at the token endpoint.
+//! The faults of the token endpoint.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-/// One way for a token request to go wrong.
+/// A fault of the token endpoint, for one token request.
 ///
 /// As JSON (control endpoint, `--fault`) the names are in kebab-case: `"reset"`, `{"delay": {"ms": 200}}`,
 /// `{"status": {"code": 503}}`, `{"patch": {"expires_in": "soon", "scope": {"$remove": true}}}`.
 ///
-/// Unless said otherwise the grant is not consumed: a refresh token sent into such a fault stays good.
+/// Only faults that answer normally or issue a token consume the refresh token of the request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
-    /// Answer normally after a while. `Delay { ms: 0 }` is a normal reply: a place-holder in a queue.
+    /// Answer normally after a delay. `Delay { ms: 0 }` is a normal reply, which a queue may need between faults.
     Delay {
         /// Milliseconds to wait.
         ms: u64,
     },
-    /// Play another fault after a while.
+    /// Play another fault after a delay.
     DelayThen {
         /// Milliseconds to wait.
         ms: u64,
-        /// What comes then.
+        /// The other fault.
         fault: Box<Fault>,
     },
     /// Answer with this status and body.
@@ -35,7 +35,7 @@ pub enum Fault {
         /// The `Content-Type` header; none if empty.
         #[serde(default)]
         content_type: String,
-        /// More headers. A `Date` here replaces the server's own.
+        /// Additional headers. A `Date` here replaces the server's own.
         #[serde(default)]
         headers: Vec<(String, String)>,
     },
@@ -44,18 +44,18 @@ pub enum Fault {
         /// The status code, usually 301, 302, 303, 307 or 308.
         #[serde(default = "found")]
         code: u16,
-        /// Where to.
+        /// The `Location` header.
         location: String,
     },
     /// Answer 200 with an HTML login page.
     Html,
     /// Answer 200 with this JSON.
     Json(Value),
-    /// Issue a token, and set these fields in the reply; the value `{"$remove": true}` removes the field instead.
+    /// Issue a token, and set these fields in the reply; the value `{"$remove": true}` removes a field.
     Patch(Map<String, Value>),
     /// Send these bytes and close. In JSON: a string, or an array of numbers.
     Raw {
-        /// What to send.
+        /// The bytes.
         #[serde(deserialize_with = "text_or_bytes")]
         bytes: Vec<u8>,
     },
@@ -63,42 +63,42 @@ pub enum Fault {
     Drip {
         /// Milliseconds between two bytes.
         ms: u64,
-        /// Which part of the reply comes slowly.
+        /// The part of the reply that is slow.
         #[serde(default)]
         part: Part,
     },
-    /// Issue a token, and close before the last bytes that `Content-Length` promised.
+    /// Issue a token, and close in the middle of the body that `Content-Length` announces.
     TruncateBody,
-    /// Issue a token, answer without a length, and close before the end.
+    /// Issue a token, and send a close-delimited reply whose end is missing.
     CloseDelimited {
-        /// How many bytes are missing at the end.
+        /// How many bytes are missing.
         cut: usize,
     },
-    /// Reset the connection (RST) once the request has been read.
+    /// Reset the connection (RST) after reading the request.
     Reset,
-    /// Close the connection once the request has been read, without a word.
+    /// Close the connection after reading the request, without a reply.
     CloseEmpty,
-    /// Say nothing until [`crate::Emulator::release`], then answer normally, if the client is still there.
+    /// Send nothing until [`crate::Emulator::release`], then answer normally, if the client is still connected.
     Hang,
     /// Answer 200 with a JSON body of about this size.
     Oversize {
-        /// Bytes of body.
+        /// Length of the body.
         bytes: usize,
     },
-    /// Answer 200 with a body that never ends.
+    /// Answer 200 with a chunked body that never ends.
     EndlessChunked,
-    /// Issue a token, and answer with about so many bytes of headers.
+    /// Issue a token, and answer with additional headers.
     HugeHeaders {
-        /// Bytes of headers.
+        /// Length of their values together.
         bytes: usize,
     },
-    /// Answer 200 with 10 kB of gzip that unpack to 10 MB.
+    /// Answer 200 with 10 kB of gzip that decompress to 10 MB.
     GzipBomb,
-    /// Answer 200 with something that claims to be JSON and is not.
+    /// Answer 200 with invalid JSON as `application/json`.
     GarbageJson,
-    /// Issue a token, which consumes the grant, then reset the connection: the answer is lost.
+    /// Issue a token, which consumes the refresh token, and reset the connection.
     ResetAfterIssue,
-    /// Issue a token, which consumes the grant, then say nothing until [`crate::Emulator::release`].
+    /// Issue a token, which consumes the refresh token, and answer only after [`crate::Emulator::release`].
     HangAfterIssue,
 }
 
@@ -106,7 +106,7 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
-    /// From the status line on.
+    /// The whole reply, from the status line on.
     Headers,
     /// Only the body.
     #[default]
@@ -149,7 +149,7 @@ impl Fault {
         Self::set(field, json!({ "$remove": true }))
     }
 
-    /// Whether the tenant gets to look at the grant, so that it may be consumed.
+    /// Whether the tenant processes the request, which may consume the refresh token.
     pub(crate) fn issues(&self) -> bool {
         match self {
             Self::DelayThen { fault, .. } => fault.issues(),
@@ -177,14 +177,14 @@ impl Fault {
     }
 }
 
-/// The redirect people mean when they do not say.
+/// The default status of a redirect.
 fn found() -> u16 {
     302
 }
 
 /// Reads bytes written as a string or as an array of numbers.
 fn text_or_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    /// The two ways to write them.
+    /// The two notations.
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {

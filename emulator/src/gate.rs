@@ -1,19 +1,19 @@
-//! Waiting that ends at once when the server stops.
+//! Waits that end when the server stops.
 
 use crate::sync::lock;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The server is stopping: whoever waits gives up.
+/// The wait ended because the server stops.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stopped;
 
-/// Where connection threads wait: for time to pass, or for the test to let them go.
+/// Where connection threads wait for a time or for [`Gate::release`].
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// What waiting threads look at.
+    /// What the waits depend on.
     state: Mutex<State>,
-    /// Woken on every change of `state`.
+    /// Notified on every change of `state`.
     changed: Condvar,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Gate {
 struct State {
     /// Set once, when the server stops.
     stopped: bool,
-    /// How often waiting threads were let go.
+    /// Number of releases so far.
     releases: u64,
 }
 
@@ -42,7 +42,7 @@ impl Gate {
     }
 
     /// Waits for the next [`Gate::release`].
-    pub(crate) fn hang(&self) -> Result<(), Stopped> {
+    pub(crate) fn wait_for_release(&self) -> Result<(), Stopped> {
         let mut state = lock(&self.state);
         let seen = state.releases;
         while !state.stopped && state.releases == seen {
@@ -51,13 +51,13 @@ impl Gate {
         if state.stopped { Err(Stopped) } else { Ok(()) }
     }
 
-    /// Lets go everyone who hangs now.
+    /// Ends all current [`Gate::wait_for_release`].
     pub(crate) fn release(&self) {
         lock(&self.state).releases += 1;
         self.changed.notify_all();
     }
 
-    /// Ends all waiting, now and later.
+    /// Ends all waits, current and future.
     pub(crate) fn stop(&self) {
         lock(&self.state).stopped = true;
         self.changed.notify_all();
@@ -77,13 +77,13 @@ mod tests {
     fn stopping_ends_every_wait() {
         let gate = Gate::default();
         std::thread::scope(|scope| {
-            let hanging = scope.spawn(|| gate.hang());
+            let hanging = scope.spawn(|| gate.wait_for_release());
             let pausing = scope.spawn(|| gate.pause(Duration::from_secs(3600)));
             gate.stop();
             assert_eq!(hanging.join().unwrap(), Err(Stopped));
             assert_eq!(pausing.join().unwrap(), Err(Stopped));
         });
-        assert_eq!(gate.hang(), Err(Stopped));
+        assert_eq!(gate.wait_for_release(), Err(Stopped));
     }
 
     #[test]

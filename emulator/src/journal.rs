@@ -4,32 +4,32 @@ use crate::http::Request;
 use serde::Serialize;
 use std::collections::VecDeque;
 
-/// How many requests the log keeps.
+/// The number of requests in the log.
 const KEPT: usize = 200;
-/// How much of a body the log keeps.
+/// The number of bytes of a body in the log.
 const KEPT_BODY: usize = 64 * 1024;
 
-/// What the emulator has seen so far.
+/// Counters of connections and requests.
 ///
-/// Every request is a token request, an API request, a revocation or something else; the control endpoint counts
-/// nowhere.
+/// Every request counts as a token request, an API request, a revocation or another one. Requests to the control endpoint
+/// do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Connections accepted.
     pub connections: u64,
-    /// Requests to any token endpoint, whatever became of them.
+    /// Requests to any token endpoint, failed ones included.
     pub token_requests: u64,
-    /// Token requests that asked with the client's own credentials.
+    /// Token requests with `grant_type=client_credentials`.
     pub client_credentials: u64,
-    /// Token requests that brought a refresh token.
+    /// Token requests with `grant_type=refresh_token`.
     pub refresh: u64,
-    /// Refresh tokens that came a second time after they had been consumed.
+    /// Token requests with a consumed refresh token.
     pub refresh_reuse: u64,
-    /// Token requests the tenant refused (not those a scripted fault turned away).
+    /// Token requests that the tenant answered with an error; those with a fault instead do not count.
     pub denied: u64,
-    /// The most token requests ever in work at once.
+    /// The largest number of token requests in progress at the same time.
     pub max_in_flight: u64,
-    /// Requests to the protected routes: SCIM, Kubernetes, git.
+    /// Requests to the protected APIs: SCIM, Kubernetes, git.
     pub api: u64,
     /// Successful requests to `/acs/revoke`.
     pub revoked: u64,
@@ -37,21 +37,21 @@ pub struct Counters {
     pub other: u64,
 }
 
-/// What has happened.
+/// The request log and the counters.
 #[derive(Default)]
 pub(crate) struct Journal {
     /// The counters.
     pub(crate) counters: Counters,
-    /// Token requests in work.
+    /// Token requests in progress.
     in_flight: u64,
-    /// Number of the oldest request in `requests`.
+    /// The number of the first request in `requests`.
     oldest: u64,
     /// The last requests.
     requests: VecDeque<Request>,
 }
 
 impl Journal {
-    /// Writes down `request`, to which there is no answer yet, and returns its number.
+    /// Logs `request`, which has no answer yet, and returns its number.
     pub(crate) fn write(&mut self, request: &Request) -> u64 {
         if self.requests.len() == KEPT {
             self.requests.pop_front();
@@ -69,7 +69,7 @@ impl Journal {
         self.oldest + self.requests.len() as u64 - 1
     }
 
-    /// The request with this number, if it is still there.
+    /// The request with this number, if it is still in the log.
     pub(crate) fn entry(&mut self, number: u64) -> Option<&mut Request> {
         let index = usize::try_from(number.checked_sub(self.oldest)?).ok()?;
         self.requests.get_mut(index)
@@ -80,14 +80,14 @@ impl Journal {
         self.requests.iter().cloned().collect()
     }
 
-    /// A token request begins.
-    pub(crate) fn take_off(&mut self) {
+    /// Counts a token request in progress.
+    pub(crate) fn begin_token_request(&mut self) {
         self.in_flight += 1;
         self.counters.max_in_flight = self.counters.max_in_flight.max(self.in_flight);
     }
 
-    /// A token request ends.
-    pub(crate) fn land(&mut self) {
+    /// Ends a token request in progress.
+    pub(crate) fn end_token_request(&mut self) {
         self.in_flight -= 1;
     }
 }

@@ -1,50 +1,50 @@
 //! A Workspace ONE Access tenant on loopback, for testing scripts and programs offline.
 //!
 //! [`Emulator::start`] gives a running server with one client, `ci-bot` / `emulator-secret`; [`Emulator::builder`] one
-//! to measure. It speaks real HTTP or HTTPS on an ephemeral port, issues RS256-signed tokens for both grants of a
-//! service client, and can be told to misbehave: see [`Fault`]. Dropping the [`Emulator`] stops it.
+//! with other settings. It serves HTTP or HTTPS on an ephemeral port, issues RS256-signed tokens for both grants of a
+//! service client, and plays faults on request: see [`Fault`]. Dropping the [`Emulator`] stops it.
 //!
 //! # Modules
 //!
 //! Imports only go down this list: a module uses what stands below it.
 //!
-//! | module | idea |
+//! | module | purpose |
 //! |---|---|
-//! | `builder` | the settings, and the start of the server |
+//! | `builder` | settings and start of the server |
 //! | `emulator` | the public handle on a running server |
-//! | `server` | accepts connections and answers one request after the other on each, in a thread per connection |
+//! | `server` | accepts connections and answers requests, in a thread per connection |
 //! | `routes` | one file per family of paths |
 //! | `play` | turns a planned fault into what is sent |
-//! | `visit` | one request, with its connection |
-//! | `delivery` | what is sent, whole or broken, and the sending |
-//! | `shared` | what all connections share |
-//! | `tenant` | clients and tokens: who may have what, without any network |
+//! | `visit` | a request with the state that its answer needs |
+//! | `delivery` | sends replies, and what faults send instead |
+//! | `shared` | the state that all connections share |
+//! | `tenant` | clients and tokens: authentication, both grants, revocation; no network |
 //! | `claims` | the claims of an access token |
-//! | `signer` | RS256 |
+//! | `signer` | signs access tokens with RS256 |
 //! | `auth` | client credentials and bearer tokens in a request |
-//! | `tls` | certificates that are right or wrong on purpose |
+//! | `tls` | certificates, valid or with a fault |
 //! | `journal` | the request log and the counters |
-//! | `script` | which fault the next token request gets |
-//! | `live` | the open connections |
-//! | `stream` | the socket of a connection, plain or under TLS |
-//! | `http` | requests in, replies out |
+//! | `script` | the faults of the next token requests |
+//! | `connections` | the open connections |
+//! | `stream` | the socket of a connection, plain or with TLS |
+//! | `http` | reads requests, writes replies |
 //! | `fault` | the faults of the token endpoint |
-//! | `clock` | the tenant's time |
+//! | `clock` | the tenant's clock |
 //! | `gate` | waits that end when the server stops |
 //! | `random` | random identifiers |
-//! | `sync` | a lock that outlives a panic |
+//! | `sync` | locks that ignore poisoning |
 
 mod auth;
 mod builder;
 mod claims;
 mod clock;
+mod connections;
 mod delivery;
 mod emulator;
 mod fault;
 mod gate;
 mod http;
 mod journal;
-mod live;
 mod play;
 mod random;
 mod routes;

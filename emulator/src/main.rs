@@ -1,4 +1,4 @@
-//! `ws1-emulator`: an emulated Workspace ONE Access tenant for scripts, until interrupted.
+//! `ws1-emulator`: an emulated Workspace ONE Access tenant, until it is interrupted.
 
 use clap::Parser;
 use serde_json::json;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::thread;
 use ws1_emulator::{Emulator, Fault};
 
-/// What `--help` ends with.
+/// The examples at the end of `--help`.
 const EXAMPLES: &str = "\
 Examples:
   ws1-emulator --port 8080
@@ -27,7 +27,7 @@ Examples:
 /// interrupted.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Cli {
     /// Port to listen on; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -35,16 +35,16 @@ struct Cli {
     /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
-    /// Speak HTTPS, with a certificate for localhost from a fresh CA
+    /// Serve HTTPS, with a certificate for localhost from a new CA
     #[arg(long)]
     tls: bool,
-    /// Write the CA's certificate to FILE, in PEM
+    /// Write the CA certificate to FILE, in PEM
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca_out: Option<PathBuf>,
     /// Id of the service client
     #[arg(long, value_name = "ID", default_value = "ci-bot")]
     client_id: String,
-    /// Read the client's secret from FILE, less one newline at its end; without it the secret is `emulator-secret`
+    /// File with the client secret, one trailing newline ignored; the default secret is `emulator-secret`
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
     /// Life of access tokens
@@ -53,50 +53,50 @@ struct Cli {
     /// Issue no refresh tokens
     #[arg(long)]
     no_refresh: bool,
-    /// Let a refresh token be used more than once
+    /// Accept a refresh token more than once
     #[arg(long)]
     no_rotation: bool,
-    /// Hand out an unexpired token again instead of a new one
+    /// Issue the unexpired access token again instead of a new one
     #[arg(long)]
     reissue: bool,
-    /// Have no discovery documents
+    /// Serve no discovery documents
     #[arg(long)]
     no_discovery: bool,
     /// Serve the bare git repositories in DIR at /git/NAME
     #[arg(long, value_name = "DIR")]
     git_root: Option<PathBuf>,
-    /// Play this fault on the next token request; may be repeated
+    /// Queue a fault for one token request; repeatable
     #[arg(long, value_name = "JSON", value_parser = parse_fault)]
     fault: Vec<Fault>,
     /// Write one line per request to standard error, without secrets
     #[arg(long)]
     log: bool,
-    /// Write the line of JSON to FILE as well, in one step, so that scripts can wait for it
+    /// Also write the line of JSON to FILE, atomically, so that scripts can wait for the file
     #[arg(long, value_name = "FILE", visible_alias = "port-file")]
     ready_file: Option<PathBuf>,
 }
 
-/// What went wrong, in words, and why.
-struct Failure {
-    /// What.
-    what: String,
-    /// Why.
+/// A failed step, with its cause.
+struct StartError {
+    /// The step that failed: "cannot …".
+    step: String,
+    /// The error of the system.
     cause: io::Error,
 }
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { what, cause }) => {
-            // There is nowhere to report that standard error is closed.
-            let _ = writeln!(io::stderr(), "error: {what}\n  caused by: {cause}");
+        Err(StartError { step, cause }) => {
+            // If standard error is closed, there is nowhere to report it.
+            let _ = writeln!(io::stderr(), "error: {step}\n  caused by: {cause}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Starts the emulator, says so, and serves.
-fn run(cli: &Cli) -> Result<(), Failure> {
+/// Starts the emulator, prints the line of JSON, and serves until the process ends.
+fn run(cli: &Cli) -> Result<(), StartError> {
     let secret = client_secret(cli)?;
     let emulator = start(cli, &secret)?;
     if let (Some(path), Some(pem)) = (&cli.ca_out, emulator.ca_pem()) {
@@ -116,14 +116,14 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     stdout
         .write_all(ready.as_bytes())
         .and_then(|()| stdout.flush())
-        .map_err(failure("cannot write to standard output"))?;
+        .map_err(cannot("cannot write to standard output"))?;
     loop {
         thread::park();
     }
 }
 
-/// Starts the emulator.
-fn start(cli: &Cli, secret: &str) -> Result<Emulator, Failure> {
+/// Starts the emulator with the settings of the command line.
+fn start(cli: &Cli, secret: &str) -> Result<Emulator, StartError> {
     let address = SocketAddr::new(cli.listen, cli.port);
     let mut builder = Emulator::builder()
         .client(&cli.client_id, secret)
@@ -135,42 +135,42 @@ fn start(cli: &Cli, secret: &str) -> Result<Emulator, Failure> {
         .listen(address)
         .log(cli.log);
     if let Some(root) = &cli.git_root {
-        let root = root.canonicalize().map_err(failure(format!("cannot find `{}`", root.display())))?;
+        let root = root.canonicalize().map_err(cannot(format!("cannot find `{}`", root.display())))?;
         builder = builder.git_root(root);
     }
     if cli.tls {
         builder = builder.tls();
     }
-    let emulator = builder.start().map_err(failure(format!("cannot listen on {address}")))?;
+    let emulator = builder.start().map_err(cannot(format!("cannot listen on {address}")))?;
     cli.fault.iter().cloned().for_each(|fault| emulator.play(fault));
     Ok(emulator)
 }
 
-/// The secret of the client.
-fn client_secret(cli: &Cli) -> Result<String, Failure> {
+/// The client secret, from its file or the default.
+fn client_secret(cli: &Cli) -> Result<String, StartError> {
     let Some(path) = &cli.client_secret_file else {
         return Ok("emulator-secret".to_owned());
     };
-    let text = fs::read_to_string(path).map_err(failure(format!("cannot read the secret in `{}`", path.display())))?;
+    let text = fs::read_to_string(path).map_err(cannot(format!("cannot read the secret in `{}`", path.display())))?;
     Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }
 
-/// Writes a file in one step: whoever sees it sees all of it.
-fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a file atomically, by renaming a temporary one.
+fn write_file(path: &Path, text: &str) -> Result<(), StartError> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}.draft", std::process::id()));
     File::create(&draft)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&draft, path))
-        .map_err(failure(format!("cannot write `{}`", path.display())))
+        .map_err(cannot(format!("cannot write `{}`", path.display())))
 }
 
-/// Reads a fault off the command line.
+/// Parses the value of `--fault`.
 fn parse_fault(text: &str) -> Result<Fault, serde_json::Error> {
     serde_json::from_str(text)
 }
 
-/// Says what an error kept from happening.
-fn failure(what: impl Into<String>) -> impl FnOnce(io::Error) -> Failure {
-    |cause| Failure { what: what.into(), cause }
+/// Adds to an error the step that failed.
+fn cannot(step: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
+    |cause| StartError { step: step.into(), cause }
 }

@@ -9,9 +9,9 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// 32 letters and digits, the shape of the tenant's refresh tokens.
+/// 32 letters and digits, as the service's refresh tokens are.
 pub(crate) fn opaque() -> String {
-    /// What they are made of.
+    /// The letters and digits.
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     bytes::<32>().iter().map(|&byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])).collect()
 }

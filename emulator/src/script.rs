@@ -1,24 +1,24 @@
-//! When things go wrong: a queue of faults, and perhaps a standing one.
+//! The faults of the next token requests: a queue, and a default for an empty queue.
 
 use crate::fault::Fault;
 use crate::sync::lock;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-/// The faults that token requests will meet.
+/// The planned faults.
 #[derive(Default)]
 pub(crate) struct Script {
-    /// What is planned.
+    /// The queue and the default.
     plan: Mutex<Plan>,
 }
 
 /// The content of a [`Script`].
 #[derive(Default)]
 struct Plan {
-    /// One fault each for the next requests.
+    /// One fault for each of the next requests.
     queue: VecDeque<Fault>,
-    /// The fault for every request the queue has nothing for.
-    standing: Option<Fault>,
+    /// The fault for requests while the queue is empty.
+    default: Option<Fault>,
 }
 
 impl Script {
@@ -27,20 +27,20 @@ impl Script {
         lock(&self.plan).queue.push_back(fault);
     }
 
-    /// Sets the fault for all token requests.
-    pub(crate) fn stand(&self, fault: Fault) {
-        lock(&self.plan).standing = Some(fault);
+    /// Sets the fault for all token requests while the queue is empty.
+    pub(crate) fn set_default(&self, fault: Fault) {
+        lock(&self.plan).default = Some(fault);
     }
 
-    /// Drops everything planned.
+    /// Removes all planned faults.
     pub(crate) fn clear(&self) {
         *lock(&self.plan) = Plan::default();
     }
 
-    /// What the token request at hand meets.
+    /// The fault for the current token request; takes it from the queue.
     pub(crate) fn next(&self) -> Option<Fault> {
         let mut plan = lock(&self.plan);
-        plan.queue.pop_front().or_else(|| plan.standing.clone())
+        plan.queue.pop_front().or_else(|| plan.default.clone())
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn the_queue_comes_first_and_clearing_drops_both() {
         let script = Script::default();
-        script.stand(Fault::Html);
+        script.set_default(Fault::Html);
         script.push(Fault::Reset);
         assert_eq!(script.next(), Some(Fault::Reset));
         assert_eq!(script.next(), Some(Fault::Html));

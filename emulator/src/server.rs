@@ -1,9 +1,9 @@
-//! Accepts connections, and answers one request after the other on each.
+//! Accepts connections and answers the requests on each, one after the other.
 
+use crate::connections::Registration;
 use crate::delivery::{self, Delivery};
-use crate::http::read::{self, Unreadable};
+use crate::http::read::{self, ReadError};
 use crate::http::{Framing, Reply};
-use crate::live::Guest;
 use crate::routes;
 use crate::shared::Shared;
 use crate::stream::Stream;
@@ -16,19 +16,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How long a connection may be silent.
-const IDLE: Duration = Duration::from_secs(120);
-/// How long a client gets to take in an error before it is cut off.
-const LAST_WORDS: Duration = Duration::from_millis(300);
-/// Between two bytes of [`TlsFault::HandshakeDrip`].
-const DRIP: Duration = Duration::from_millis(100);
+/// The limit for a connection without a request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// The limit for each read of the rest of an invalid request.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
+/// Time between two bytes of [`TlsFault::HandshakeDrip`].
+const DRIP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The TLS of a server.
+/// The TLS settings of a server.
 #[derive(Clone)]
 pub(crate) struct Encryption {
-    /// The server's side of it.
+    /// Certificate and versions.
     pub(crate) config: Arc<ServerConfig>,
-    /// What is wrong with it.
+    /// What is wrong with its TLS.
     pub(crate) fault: Option<TlsFault>,
 }
 
@@ -41,35 +41,35 @@ pub(crate) fn accept(listener: TcpListener, encryption: Option<Encryption>, shar
             return;
         }
         match accepted {
-            Ok((socket, peer)) => welcome(socket, peer, encryption.as_ref(), &shared),
-            // Out of file handles, perhaps: do not spin until some are free again.
+            Ok((socket, peer)) => start_connection(socket, peer, encryption.as_ref(), &shared),
+            // Perhaps out of file descriptors: do not spin until some are free.
             Err(_) => drop(shared.gate.pause(Duration::from_millis(10))),
         }
     }
 }
 
-/// Gives a new connection its thread.
-fn welcome(socket: TcpStream, peer: SocketAddr, encryption: Option<&Encryption>, shared: &Arc<Shared>) {
+/// Starts the thread of a new connection.
+fn start_connection(socket: TcpStream, peer: SocketAddr, encryption: Option<&Encryption>, shared: &Arc<Shared>) {
     shared.count(|counters| counters.connections += 1);
-    let Ok(guest) = shared.live.enter(&socket) else {
+    let Ok(registration) = shared.connections.register(&socket) else {
         return;
     };
     let slow = encryption
         .filter(|encryption| encryption.fault == Some(TlsFault::HandshakeDrip))
-        .map(|_| (Arc::clone(&shared.gate), DRIP));
+        .map(|_| (Arc::clone(&shared.gate), DRIP_INTERVAL));
     let Ok(stream) = Stream::new(socket, encryption.map(|encryption| Arc::clone(&encryption.config)), slow) else {
         return;
     };
     let shared = Arc::clone(shared);
-    let serve = move || serve(stream, peer, &shared, guest);
-    // Without a thread the connection is dropped, which the client sees as a reset.
+    let serve = move || serve(stream, peer, &shared, registration);
+    // If no thread can start, the connection closes.
     drop(thread::Builder::new().name("ws1-emulator connection".to_owned()).spawn(serve));
 }
 
-/// Answers requests until one side has had enough.
-fn serve(stream: Stream, peer: SocketAddr, shared: &Shared, guest: Guest) {
-    // Without a limit the connection lives until the server stops, which is no harm either.
-    let _ = stream.socket().set_read_timeout(Some(IDLE));
+/// Answers requests until one side closes the connection.
+fn serve(stream: Stream, peer: SocketAddr, shared: &Shared, registration: Registration) {
+    // Without the limit the connection stays open until the server stops, which does no harm.
+    let _ = stream.socket().set_read_timeout(Some(IDLE_TIMEOUT));
     let mut reader = BufReader::new(stream);
     loop {
         match read::next(&mut reader) {
@@ -77,27 +77,27 @@ fn serve(stream: Stream, peer: SocketAddr, shared: &Shared, guest: Guest) {
                 let visit = Visit { shared, request: &incoming.request, peer, socket: reader.get_ref().socket() };
                 let (delivery, entry) = routes::answer(&visit);
                 if let Some(number) = entry {
-                    conclude(shared, number, &visit, &delivery);
+                    record_status(shared, number, &visit, &delivery);
                 }
                 let head_only = incoming.request.method == "HEAD";
                 if !deliver(reader.get_mut(), shared, delivery, incoming.keep_alive, head_only) {
                     break;
                 }
             }
-            Err(Unreadable::Bad(status)) => {
-                refuse(reader.get_mut(), shared, status);
+            Err(ReadError::Invalid(status)) => {
+                reject(reader.get_mut(), shared, status);
                 break;
             }
-            Err(Unreadable::Gone) => break,
+            Err(ReadError::Closed) => break,
         }
     }
-    // The socket closes before its thread counts as done.
+    // The socket closes before the connection counts as ended.
     drop(reader);
-    drop(guest);
+    drop(registration);
 }
 
-/// Notes how a request was answered, before the client can know.
-fn conclude(shared: &Shared, number: u64, visit: &Visit, delivery: &Delivery) {
+/// Logs the status before the client sees it.
+fn record_status(shared: &Shared, number: u64, visit: &Visit, delivery: &Delivery) {
     let status = delivery.status();
     if let Some(entry) = shared.journal().entry(number) {
         entry.status = status;
@@ -105,7 +105,7 @@ fn conclude(shared: &Shared, number: u64, visit: &Visit, delivery: &Delivery) {
     shared.log(visit.request, status);
 }
 
-/// Sends an answer; says whether the connection stays open.
+/// Sends an answer; returns whether the connection stays open.
 fn deliver(stream: &mut Stream, shared: &Shared, delivery: Delivery, keep_alive: bool, head_only: bool) -> bool {
     let Delivery::Reply(reply) = delivery else {
         delivery::deliver(stream, shared, delivery);
@@ -116,21 +116,21 @@ fn deliver(stream: &mut Stream, shared: &Shared, delivery: Delivery, keep_alive:
     let bytes = if head_only { reply.head(&date, framing) } else { reply.bytes(&date, framing) };
     let sent = stream.write_all(&bytes).and_then(|()| stream.flush()).is_ok();
     if sent && !keep_alive {
-        stream.say_goodbye();
+        stream.close_notify();
     }
     sent && keep_alive
 }
 
-/// Answers what is no proper request, and lets the client read that before the connection closes.
-fn refuse(stream: &mut Stream, shared: &Shared, status: u16) {
+/// Answers an invalid request, and lets the client read the answer before the connection closes.
+fn reject(stream: &mut Stream, shared: &Shared, status: u16) {
     let reply = Reply::new(status).bytes(&shared.clock.http_date(), Framing::Close);
     if stream.write_all(&reply).and_then(|()| stream.flush()).is_err() {
         return;
     }
-    stream.say_goodbye();
-    // Closing with unread input would reset the connection and might destroy the answer on its way.
+    stream.close_notify();
+    // Closing with unread input would reset the connection, and the client could lose the answer.
     let _ = stream.socket().shutdown(Shutdown::Write);
-    let _ = stream.socket().set_read_timeout(Some(LAST_WORDS));
+    let _ = stream.socket().set_read_timeout(Some(DRAIN_TIMEOUT));
     let mut unread = [0; 8192];
     for _ in 0..1024 {
         if !stream.socket().read(&mut unread).is_ok_and(|count| count > 0) {

@@ -1,10 +1,10 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use crate::clock::Clock;
+use crate::connections::Connections;
 use crate::gate::Gate;
 use crate::http::Request;
 use crate::journal::{Counters, Journal};
-use crate::live::Live;
 use crate::script::Script;
 use crate::sync::lock;
 use crate::tenant::Tenant;
@@ -12,39 +12,39 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The running emulator, as its connections see it.
+/// The state of a running emulator.
 pub(crate) struct Shared {
-    /// The tenant's URL, without a slash at the end.
+    /// The tenant's URL, without a trailing slash.
     pub(crate) url: String,
-    /// One more path below which the tenant's token endpoint is.
+    /// Additional tenant path with a token endpoint below it.
     pub(crate) tenant_path: Option<String>,
-    /// Whether there are discovery documents.
+    /// Whether the discovery documents are served.
     pub(crate) discovery: bool,
-    /// Where the git repositories are.
+    /// Directory of the git repositories.
     pub(crate) git_root: Option<PathBuf>,
-    /// Whether to write a line per request to standard error.
+    /// Whether to log requests to standard error.
     pub(crate) log: bool,
-    /// The time.
+    /// The tenant's clock.
     pub(crate) clock: Clock,
-    /// Where threads wait.
+    /// Where connection threads wait.
     pub(crate) gate: Arc<Gate>,
-    /// Faults to play.
+    /// The planned faults.
     pub(crate) script: Script,
-    /// Open connections.
-    pub(crate) live: Arc<Live>,
+    /// The open connections.
+    pub(crate) connections: Arc<Connections>,
     /// Clients and tokens.
     pub(crate) tenant: Mutex<Tenant>,
-    /// Requests and counters.
+    /// The request log and the counters.
     pub(crate) journal: Mutex<Journal>,
 }
 
 impl Shared {
-    /// The tenant, for a moment.
+    /// Locks the tenant.
     pub(crate) fn tenant(&self) -> MutexGuard<'_, Tenant> {
         lock(&self.tenant)
     }
 
-    /// The journal, for a moment.
+    /// Locks the journal.
     pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         lock(&self.journal)
     }
@@ -54,10 +54,10 @@ impl Shared {
         change(&mut self.journal().counters);
     }
 
-    /// Writes a line about an answered request, if wanted. Queries, headers and bodies may be secret and stay out.
+    /// Logs an answered request if the log is on, without query, headers and body, which may contain secrets.
     pub(crate) fn log(&self, request: &Request, status: u16) {
         if self.log {
-            // There is nowhere to report that standard error is closed.
+            // If standard error is closed, there is nowhere to report it.
             let _ = writeln!(std::io::stderr(), "{} {} {status}", request.method, request.path().escape_debug());
         }
     }

@@ -1,4 +1,4 @@
-//! RS256: signs access tokens and publishes the key that checks them.
+//! Signs access tokens with RS256, and publishes the public key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,11 +7,11 @@ use ring::rsa::PublicKeyComponents;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-/// A public test key that protects nothing: everybody has it. RSA 2048, PKCS#8, DER.
+/// A test key that protects nothing, because it is public. RSA 2048, PKCS#8, DER.
 ///
-/// A fixed key starts in no time and keeps the published key the same from run to run.
+/// A fixed key takes no time to generate, and the published key is the same in every run.
 const PUBLIC_TEST_KEY: &[u8] = include_bytes!("public-test-key.der");
-/// The name of the key in the JWKS. Access tokens do not carry it: the tenant's do not either.
+/// The `kid` of the key in the JWKS. Access tokens have none, as those of the service.
 const KEY_ID: &str = "ws1-emulator-public-test-key";
 
 /// Signs tokens.
@@ -23,10 +23,10 @@ pub(crate) struct Signer {
 impl Signer {
     /// The signer with the public test key.
     pub(crate) fn new() -> Self {
-        Self { key: RsaKeyPair::from_pkcs8(PUBLIC_TEST_KEY).expect("the test key is a good key") }
+        Self { key: RsaKeyPair::from_pkcs8(PUBLIC_TEST_KEY).expect("the test key is valid") }
     }
 
-    /// The JWT that says `claims`.
+    /// The JWT with these claims.
     pub(crate) fn sign(&self, claims: &Value) -> String {
         let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"RS256"}"#);
         let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
@@ -34,7 +34,7 @@ impl Signer {
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)
-            .expect("a good key signs anything");
+            .expect("a valid key signs any message");
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
@@ -51,7 +51,7 @@ impl Signer {
         }] })
     }
 
-    /// The public key in the tenant's own form, which is no standard JWK.
+    /// The public key in the service's own format, which is not a standard JWK.
     pub(crate) fn jwk(&self) -> Value {
         let key = self.components();
         json!({
@@ -64,7 +64,7 @@ impl Signer {
 
     /// The public key in PEM.
     pub(crate) fn pem(&self) -> String {
-        /// What stands before a 2048-bit RSA key in a `SubjectPublicKeyInfo`.
+        /// The DER of a `SubjectPublicKeyInfo` before a 2048-bit RSA key.
         const PREFIX: [u8; 24] = [
             0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05,
             0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
@@ -92,7 +92,7 @@ mod tests {
     use ring::signature::RSA_PKCS1_2048_8192_SHA256;
 
     #[test]
-    fn the_published_key_checks_the_signature() {
+    fn the_published_key_verifies_the_signature() {
         let signer = Signer::new();
         let token = signer.sign(&json!({ "prn": "x" }));
         let (message, signature) = token.rsplit_once('.').unwrap();

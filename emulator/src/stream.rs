@@ -7,30 +7,30 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Both ends of a conversation with a client.
+/// The byte stream to a client.
 pub(crate) enum Stream {
-    /// Without TLS.
+    /// HTTP.
     Plain(TcpStream),
-    /// With TLS.
+    /// HTTPS.
     Tls(Box<StreamOwned<ServerConnection, Socket>>),
 }
 
-/// The socket below TLS, which may be slow on purpose.
+/// The socket below TLS, slow if a fault asks for it.
 pub(crate) struct Socket {
     /// The real socket.
     socket: TcpStream,
-    /// Where to wait between two bytes, and how long, if it is slow.
+    /// If it is slow: where to wait between two bytes, and how long.
     slow: Option<(Arc<Gate>, Duration)>,
 }
 
 impl Stream {
-    /// The stream over `socket`, under TLS if there is a configuration for it.
+    /// The stream over `socket`, with TLS if there is a configuration for it.
     pub(crate) fn new(
         socket: TcpStream,
         tls: Option<Arc<ServerConfig>>,
         slow: Option<(Arc<Gate>, Duration)>,
     ) -> io::Result<Self> {
-        // Replies go out in one piece or, dripping, byte by byte: never let the system collect them.
+        // Replies are sent in one write or, slowly, byte by byte: the system must not delay or join the writes.
         socket.set_nodelay(true)?;
         let Some(config) = tls else {
             return Ok(Self::Plain(socket));
@@ -39,7 +39,7 @@ impl Stream {
         Ok(Self::Tls(Box::new(StreamOwned::new(session, Socket { socket, slow }))))
     }
 
-    /// The socket at the bottom.
+    /// The TCP socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
@@ -47,11 +47,11 @@ impl Stream {
         }
     }
 
-    /// Says goodbye, where the protocol has a word for it.
-    pub(crate) fn say_goodbye(&mut self) {
+    /// Sends the TLS alert `close_notify`, if there is TLS.
+    pub(crate) fn close_notify(&mut self) {
         if let Self::Tls(tls) = self {
             tls.conn.send_close_notify();
-            // A client that has gone already needs no goodbye.
+            // Fails only if the client has closed the connection.
             let _ = tls.flush();
         }
     }

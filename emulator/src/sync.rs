@@ -1,8 +1,8 @@
-//! Locking that survives a panic: one broken connection must not poison the whole server.
+//! Locks that ignore poisoning: a panic in one connection must not stop the server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks `mutex`, also after a thread panicked while holding it.
+/// Locks `mutex`, also after a thread has panicked with the lock held.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,86 +1,86 @@
-//! The tenant's memory: clients, tokens, and who may have what. No network, no clock of its own.
+//! Clients and tokens of the tenant: authentication, both grants, revocation. Pure state, without network and clock.
 
-use crate::auth::Login;
-use crate::claims::{Occasion, claims};
+use crate::auth::ClientCredentials;
+use crate::claims::{Issuance, claims};
 use crate::http::ClientAuth;
 use crate::random;
 use crate::signer::Signer;
 use std::collections::{BTreeMap, HashMap};
 
-/// The scope a client has when it asks for none.
+/// The scope of a request that names none.
 const DEFAULT_SCOPE: &str = "admin";
 
-/// How tokens are issued.
+/// Settings of the tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     /// Life of an access token in seconds.
     pub(crate) life: u64,
-    /// Whether replies carry a refresh token.
+    /// Whether replies have a refresh token.
     pub(crate) refresh_tokens: bool,
-    /// Whether a refresh token can be used only once.
+    /// Whether a refresh consumes the refresh token and issues its successor.
     pub(crate) rotation: bool,
-    /// Whether an unexpired token is handed out again instead of a new one.
+    /// Whether a request gets the unexpired access token again instead of a new one.
     pub(crate) reissue: bool,
 }
 
-/// Everything the tenant knows.
+/// The tenant.
 pub(crate) struct Tenant {
-    /// How tokens are issued.
+    /// Settings of the tokens.
     pub(crate) policy: Policy,
-    /// Signs them.
+    /// Signs access tokens.
     pub(crate) signer: Signer,
     /// Client secrets by client id.
     clients: BTreeMap<String, String>,
     /// Access tokens, oldest first.
-    access: Vec<Access>,
-    /// Where each access token is in `access`.
+    access: Vec<AccessToken>,
+    /// Index in `access` by token.
     index: HashMap<String, usize>,
-    /// All refresh tokens there ever were.
-    refresh: HashMap<String, Refresh>,
+    /// All refresh tokens issued so far, by token.
+    refresh: HashMap<String, RefreshToken>,
 }
 
 /// An access token.
-pub(crate) struct Access {
+pub(crate) struct AccessToken {
     /// The token itself.
     pub(crate) token: String,
-    /// Whose it is.
+    /// The client it was issued to.
     pub(crate) client: String,
-    /// What it allows.
+    /// The scope granted.
     pub(crate) scope: String,
-    /// When it expires, in Unix seconds.
+    /// Expiry in Unix seconds.
     expires: i64,
     /// Whether it was revoked.
     revoked: bool,
 }
 
 /// A refresh token.
-struct Refresh {
-    /// Whose it is.
+struct RefreshToken {
+    /// The client it was issued to.
     client: String,
-    /// What the tokens it buys allow.
+    /// The scope of the tokens issued for it.
     scope: String,
-    /// All refresh tokens that come from one another are one family.
+    /// Shared with the refresh tokens before and after it in the rotation.
     family: String,
-    /// Whether it is still good.
-    state: RefreshState,
+    /// Whether it is valid.
+    state: TokenState,
 }
 
-/// What became of a refresh token.
+/// The state of a refresh token.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum RefreshState {
+enum TokenState {
     /// It can be used.
-    Good,
+    Valid,
     /// It was used, and its successor issued.
     Consumed,
-    /// It was taken back.
+    /// It was revoked.
     Revoked,
 }
 
-/// What a successful token request gives.
-pub(crate) struct Issued {
+/// A successful response (RFC 6749, section 5.1).
+pub(crate) struct TokenResponse {
     /// The access token.
     pub(crate) access_token: String,
-    /// Life left in seconds, less one.
+    /// Remaining life in seconds, less one.
     pub(crate) expires_in: i64,
     /// The refresh token, if there is one.
     pub(crate) refresh_token: Option<String>,
@@ -88,12 +88,12 @@ pub(crate) struct Issued {
     pub(crate) scope: String,
 }
 
-/// Why a refresh token buys nothing.
+/// Why a refresh token is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum RefreshError {
     /// Unknown, revoked, or another client's.
     Invalid,
-    /// It was consumed before: it or its successor is in the wrong hands.
+    /// Consumed before: it or its successor may be stolen.
     Reused,
 }
 
@@ -110,13 +110,13 @@ impl Tenant {
         }
     }
 
-    /// The client that one of `logins` belongs to, and how it proved that.
-    pub(crate) fn authenticate(&self, logins: &[Login]) -> Option<(String, ClientAuth)> {
-        let right = |login: &&Login| self.clients.get(&login.id) == Some(&login.secret);
-        logins.iter().find(right).map(|login| (login.id.clone(), login.how))
+    /// The client with one of these credentials, and its authentication method.
+    pub(crate) fn authenticate(&self, credentials: &[ClientCredentials]) -> Option<(String, ClientAuth)> {
+        let valid = |given: &&ClientCredentials| self.clients.get(&given.id) == Some(&given.secret);
+        credentials.iter().find(valid).map(|given| (given.id.clone(), given.method))
     }
 
-    /// Sets a client's secret; a client that is not there yet is added.
+    /// Sets the secret of a client, or adds the client.
     pub(crate) fn set_secret(&mut self, client: &str, secret: &str) {
         self.clients.insert(client.to_owned(), secret.to_owned());
     }
@@ -128,75 +128,86 @@ impl Tenant {
         self.refresh.retain(|_, refresh| refresh.client != client);
     }
 
-    /// Serves the client credentials grant.
-    pub(crate) fn grant(&mut self, client: &str, scope: Option<&str>, occasion: &Occasion) -> Issued {
+    /// The client credentials grant.
+    pub(crate) fn grant(&mut self, client: &str, scope: Option<&str>, issuance: &Issuance) -> TokenResponse {
         let scope = scope.filter(|scope| !scope.trim().is_empty()).unwrap_or(DEFAULT_SCOPE).to_owned();
         let refresh_token =
             self.policy.refresh_tokens.then(|| self.new_refresh_token(client, &scope, random::opaque()));
-        self.issue(client, scope, refresh_token, occasion)
+        self.issue(client, scope, refresh_token, issuance)
     }
 
-    /// Serves the refresh token grant.
-    pub(crate) fn refresh(&mut self, client: &str, token: &str, occasion: &Occasion) -> Result<Issued, Refused> {
+    /// The refresh token grant.
+    pub(crate) fn refresh(
+        &mut self,
+        client: &str,
+        token: &str,
+        issuance: &Issuance,
+    ) -> Result<TokenResponse, RefreshError> {
         let rotation = self.policy.rotation;
-        let known = self.refresh.get_mut(token).filter(|known| known.client == client).ok_or(Refused::Invalid)?;
+        let known = self.refresh.get_mut(token).filter(|known| known.client == client).ok_or(RefreshError::Invalid)?;
         let (scope, family) = (known.scope.clone(), known.family.clone());
         match known.state {
-            RefreshState::Revoked => return Err(Refused::Invalid),
-            RefreshState::Consumed => {
+            TokenState::Revoked => return Err(RefreshError::Invalid),
+            TokenState::Consumed => {
                 self.revoke_family(&family);
-                return Err(Refused::Reused);
+                return Err(RefreshError::Reused);
             }
-            RefreshState::Good if rotation => known.state = RefreshState::Consumed,
-            RefreshState::Good => {
-                return Ok(self.issue(client, scope, Some(token.to_owned()), occasion));
+            TokenState::Valid if rotation => known.state = TokenState::Consumed,
+            TokenState::Valid => {
+                return Ok(self.issue(client, scope, Some(token.to_owned()), issuance));
             }
         }
         let successor = self.new_refresh_token(client, &scope, family);
-        Ok(self.issue(client, scope, Some(successor), occasion))
+        Ok(self.issue(client, scope, Some(successor), issuance))
     }
 
-    /// Whether this refresh token was consumed before.
+    /// Whether this refresh token is consumed.
     pub(crate) fn was_consumed(&self, token: &str) -> bool {
-        self.refresh.get(token).is_some_and(|known| known.state == RefreshState::Consumed)
+        self.refresh.get(token).is_some_and(|known| known.state == TokenState::Consumed)
     }
 
-    /// Takes back every refresh token of a family. Access tokens live on: they are short-lived anyway.
+    /// Revokes every refresh token of a family. Its access tokens stay valid.
     fn revoke_family(&mut self, family: &str) {
         for known in self.refresh.values_mut().filter(|known| known.family == family) {
-            if known.state == RefreshState::Good {
-                known.state = RefreshState::Revoked;
+            if known.state == TokenState::Valid {
+                known.state = TokenState::Revoked;
             }
         }
     }
 
-    /// Makes and remembers a refresh token.
+    /// Issues a refresh token.
     fn new_refresh_token(&mut self, client: &str, scope: &str, family: String) -> String {
         let token = random::opaque();
         let (client, scope) = (client.to_owned(), scope.to_owned());
-        self.refresh.insert(token.clone(), Refresh { client, scope, family, state: RefreshState::Good });
+        self.refresh.insert(token.clone(), RefreshToken { client, scope, family, state: TokenState::Valid });
         token
     }
 
-    /// Finds or makes an access token.
-    fn issue(&mut self, client: &str, scope: String, refresh_token: Option<String>, occasion: &Occasion) -> Issued {
-        let reissued = if self.policy.reissue { self.reissuable(client, &scope, occasion.now) } else { None };
-        let (access_token, expires) = reissued.unwrap_or_else(|| self.new_access_token(client, &scope, occasion));
-        Issued { access_token, expires_in: expires - occasion.now - 1, refresh_token, scope }
+    /// Issues an access token, or the unexpired one again.
+    fn issue(
+        &mut self,
+        client: &str,
+        scope: String,
+        refresh_token: Option<String>,
+        issuance: &Issuance,
+    ) -> TokenResponse {
+        let reissued = if self.policy.reissue { self.reissuable(client, &scope, issuance.now) } else { None };
+        let (access_token, expires) = reissued.unwrap_or_else(|| self.new_access_token(client, &scope, issuance));
+        TokenResponse { access_token, expires_in: expires - issuance.now - 1, refresh_token, scope }
     }
 
-    /// An access token that can be handed out again, and when it expires.
+    /// An unexpired access token of this client and scope, and its expiry.
     fn reissuable(&self, client: &str, scope: &str, now: i64) -> Option<(String, i64)> {
-        let fits = |access: &&Access| access.live(now + 1) && access.client == client && access.scope == scope;
+        let fits = |access: &&AccessToken| access.is_valid(now + 1) && access.client == client && access.scope == scope;
         self.access.iter().rev().find(fits).map(|access| (access.token.clone(), access.expires))
     }
 
-    /// Makes and remembers an access token; returns it and when it expires.
-    fn new_access_token(&mut self, client: &str, scope: &str, occasion: &Occasion) -> (String, i64) {
-        let expires = occasion.now.saturating_add_unsigned(self.policy.life);
-        let token = self.signer.sign(&claims(client, scope, occasion, expires));
+    /// Issues an access token; returns it with its expiry.
+    fn new_access_token(&mut self, client: &str, scope: &str, issuance: &Issuance) -> (String, i64) {
+        let expires = issuance.now.saturating_add_unsigned(self.policy.life);
+        let token = self.signer.sign(&claims(client, scope, issuance, expires));
         self.index.insert(token.clone(), self.access.len());
-        self.access.push(Access {
+        self.access.push(AccessToken {
             token: token.clone(),
             client: client.to_owned(),
             scope: scope.to_owned(),
@@ -206,9 +217,9 @@ impl Tenant {
         (token, expires)
     }
 
-    /// The access token `token`, if it is good at `now`.
-    pub(crate) fn check(&self, token: &str, now: i64) -> Option<&Access> {
-        self.access.get(*self.index.get(token)?).filter(|access| access.live(now))
+    /// The access token `token`, if it is valid at `now`.
+    pub(crate) fn check(&self, token: &str, now: i64) -> Option<&AccessToken> {
+        self.access.get(*self.index.get(token)?).filter(|access| access.is_valid(now))
     }
 
     /// Whether `token` is an access token that was revoked.
@@ -216,7 +227,7 @@ impl Tenant {
         self.index.get(token).is_some_and(|&at| self.access[at].revoked)
     }
 
-    /// Whose token this is, access or refresh.
+    /// The client that this access or refresh token was issued to.
     pub(crate) fn owner(&self, token: &str) -> Option<&str> {
         match self.index.get(token) {
             Some(&at) => Some(&self.access[at].client),
@@ -224,35 +235,35 @@ impl Tenant {
         }
     }
 
-    /// Takes back one token, access or refresh.
+    /// Revokes an access or refresh token.
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some(&at) = self.index.get(token) {
             self.access[at].revoked = true;
         }
         if let Some(known) = self.refresh.get_mut(token) {
-            known.state = RefreshState::Revoked;
+            known.state = TokenState::Revoked;
         }
     }
 
-    /// Takes back all access tokens.
+    /// Revokes all access tokens.
     pub(crate) fn revoke_all(&mut self) {
         self.access.iter_mut().for_each(|access| access.revoked = true);
     }
 
-    /// Forgets all refresh tokens.
+    /// Revokes all refresh tokens, and forgets them.
     pub(crate) fn revoke_refresh_tokens(&mut self) {
         self.refresh.clear();
     }
 
-    /// All access tokens there ever were, oldest first.
+    /// All access tokens issued so far, oldest first.
     pub(crate) fn issued(&self) -> Vec<String> {
         self.access.iter().map(|access| access.token.clone()).collect()
     }
 }
 
-impl Access {
-    /// Whether it is good at `now`.
-    fn live(&self, now: i64) -> bool {
+impl AccessToken {
+    /// Whether it is valid at `now`.
+    fn is_valid(&self, now: i64) -> bool {
         !self.revoked && now < self.expires
     }
 }
@@ -261,15 +272,15 @@ impl Access {
 mod tests {
     use super::*;
 
-    /// A tenant with one client and this policy.
+    /// A tenant with one client.
     fn tenant(rotation: bool, reissue: bool) -> Tenant {
         let policy = Policy { life: 100, refresh_tokens: true, rotation, reissue };
         Tenant::new(policy, BTreeMap::from([("c".to_owned(), "s".to_owned())]))
     }
 
     /// A request at `now`.
-    fn at(now: i64) -> Occasion {
-        Occasion { base: "http://h/SAAS".to_owned(), now }
+    fn at(now: i64) -> Issuance {
+        Issuance { base: "http://h/SAAS".to_owned(), now }
     }
 
     #[test]
@@ -291,9 +302,9 @@ mod tests {
         let first = tenant.grant("c", None, &at(0)).refresh_token.unwrap();
         let second = tenant.refresh("c", &first, &at(1)).unwrap().refresh_token.unwrap();
         assert_ne!(first, second);
-        assert_eq!(tenant.refresh("d", &second, &at(2)).err(), Some(Refused::Invalid));
-        assert_eq!(tenant.refresh("c", &first, &at(2)).err(), Some(Refused::Reused));
-        assert_eq!(tenant.refresh("c", &second, &at(2)).err(), Some(Refused::Invalid));
+        assert_eq!(tenant.refresh("d", &second, &at(2)).err(), Some(RefreshError::Invalid));
+        assert_eq!(tenant.refresh("c", &first, &at(2)).err(), Some(RefreshError::Reused));
+        assert_eq!(tenant.refresh("c", &second, &at(2)).err(), Some(RefreshError::Invalid));
         assert!(tenant.refresh("c", &other, &at(2)).is_ok());
     }
 
@@ -323,7 +334,7 @@ mod tests {
         let issued = tenant.grant("c", None, &at(0));
         tenant.remove_client("c");
         assert!(tenant.check(&issued.access_token, 0).is_none());
-        let login = Login { id: "c".into(), secret: "s".into(), how: ClientAuth::Basic };
-        assert!(tenant.authenticate(&[login]).is_none());
+        let credentials = ClientCredentials { id: "c".into(), secret: "s".into(), method: ClientAuth::Basic };
+        assert!(tenant.authenticate(&[credentials]).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Certificates: right ones, and ones that are wrong on purpose.
+//! Certificates, valid or with a fault.
 
 use crate::clock;
 use rcgen::{
@@ -15,40 +15,40 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// Seconds of a day.
+/// Seconds in a day.
 const DAY: i64 = 86_400;
 
-/// One way for TLS to go wrong.
+/// A fault of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TlsFault {
     /// The certificate has expired.
     Expired,
-    /// The certificate is good for nine more days.
+    /// The certificate expires in nine days.
     ExpiresSoon,
     /// The certificate is for another host.
     WrongHost,
-    /// The certificate is signed by itself, not by the CA.
+    /// The certificate is self-signed, not signed by the CA.
     SelfSigned,
-    /// The certificate is right, but everything comes one byte every 100 ms, so that the handshake takes minutes.
+    /// The certificate is valid, but the server sends one byte every 100 ms: the handshake takes minutes.
     HandshakeDrip,
 }
 
-/// What a TLS server needs.
+/// The CA and the settings of a TLS server.
 pub(crate) struct Tls {
-    /// The certificate of the fresh CA.
+    /// The certificate of the new CA.
     pub(crate) ca_pem: String,
-    /// The server's side of TLS.
+    /// Certificate and versions.
     pub(crate) config: Arc<ServerConfig>,
 }
 
-/// Makes a CA and a certificate for `localhost`, the loopback addresses and `address`.
+/// Creates a CA and a certificate for `localhost`, the loopback addresses and `address`.
 pub(crate) fn prepare(address: IpAddr, fault: Option<TlsFault>) -> io::Result<Tls> {
     build(address, fault).map_err(io::Error::other)
 }
 
-/// [`prepare`] with the errors of all the libraries it takes.
+/// [`prepare`] with the errors of the libraries.
 fn build(address: IpAddr, fault: Option<TlsFault>) -> Result<Tls, Box<dyn Error + Send + Sync>> {
     let ca = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
@@ -85,7 +85,7 @@ fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, B
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2020, 12, 31);
         }
-        // Half a day more, so that it is nine whole days for as long as a test takes.
+        // Half a day more, so that nine whole days remain during a test.
         Some(TlsFault::ExpiresSoon) => {
             params.not_after = OffsetDateTime::from_unix_timestamp(clock::now() + 9 * DAY + DAY / 2)?;
         }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_can_be_made() {
+    fn every_fault_has_a_certificate() {
         let address = "127.0.0.1".parse().unwrap();
         for fault in [
             None,

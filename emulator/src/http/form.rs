@@ -16,7 +16,7 @@ pub(crate) fn field<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// `text` with `+` and `%XX` undone; what is not an escape stays as it is.
+/// `text` with `+` and `%XX` decoded; invalid escapes stay as they are.
 pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -32,7 +32,7 @@ pub(crate) fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// The byte that two hexadecimal digits mean.
+/// The byte of two hexadecimal digits.
 fn hex_byte(digits: &[u8]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some(digit(*digits.first()?)? * 16 + digit(*digits.get(1)?)?)

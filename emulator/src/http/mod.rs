@@ -1,4 +1,4 @@
-//! Just enough HTTP/1.1: requests in, replies out.
+//! HTTP/1.1 for the server: reads requests, writes replies.
 
 pub(crate) mod form;
 pub(crate) mod read;

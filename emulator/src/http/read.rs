@@ -1,80 +1,80 @@
-//! Reads one request off a connection, within limits.
+//! Reads requests, within limits.
 
 use super::request::Request;
 use std::io::{BufRead, BufReader, Read, Write};
 
-/// The most a request's head may take.
+/// The limit for request line and headers, in bytes.
 const MAX_HEAD: u64 = 64 * 1024;
-/// The most headers a request may have.
+/// The limit for the number of headers.
 const MAX_HEADERS: usize = 128;
-/// The most a body may take.
+/// The limit for a body, in bytes.
 const MAX_BODY: u64 = 1024 * 1024;
-/// The most a body may take on its way to git, where whole packs are pushed.
+/// The limit for a body sent to git, which may be a whole pack.
 const MAX_PACK: u64 = 256 * 1024 * 1024;
 
-/// Why there is no request.
+/// Why a request could not be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// The client has gone, perhaps in the middle of something.
-    Gone,
-    /// The client gets this status, and the connection closes.
-    Bad(u16),
+pub(crate) enum ReadError {
+    /// The client has closed the connection, perhaps in the middle of a request.
+    Closed,
+    /// The request is invalid: answer with this status and close the connection.
+    Invalid(u16),
 }
 
-/// A request, and whether its sender wants to send more.
+/// A request, and whether more may follow.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     /// The request.
     pub(crate) request: Request,
-    /// Whether the connection stays open.
+    /// Whether the connection stays open after the answer.
     pub(crate) keep_alive: bool,
 }
 
-/// Reads the next request; writes only `100 Continue`, and only if asked for.
-pub(crate) fn next<S: Read + Write>(reader: &mut BufReader<S>) -> Result<Incoming, Unreadable> {
+/// Reads the next request; writes `100 Continue` if the request expects it.
+pub(crate) fn next<S: Read + Write>(reader: &mut BufReader<S>) -> Result<Incoming, ReadError> {
     let mut incoming = parse(&head(reader)?)?;
     let request = &mut incoming.request;
     if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
         let stream = reader.get_mut();
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Unreadable::Gone)?;
-        stream.flush().map_err(|_| Unreadable::Gone)?;
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| ReadError::Closed)?;
+        stream.flush().map_err(|_| ReadError::Closed)?;
     }
     let limit = if request.target.starts_with("/git") { MAX_PACK } else { MAX_BODY };
     request.body = match (request.header("transfer-encoding"), request.header("content-length")) {
         (None, None) => Vec::new(),
         (None, Some(length)) => sized(reader, length, limit)?,
         (Some(encoding), None) if encoding.eq_ignore_ascii_case("chunked") => chunked(reader, limit)?,
-        // Another encoding, or two lengths at once: nobody can say where the body ends.
-        (Some(_), _) => return Err(Unreadable::Bad(400)),
+        // With another encoding, or both headers, the end of the body is ambiguous.
+        (Some(_), _) => return Err(ReadError::Invalid(400)),
     };
     Ok(incoming)
 }
 
-/// Reads up to the empty line that ends the head.
-fn head(reader: &mut impl BufRead) -> Result<Vec<u8>, Unreadable> {
+/// Reads request line and headers, up to the empty line.
+fn head(reader: &mut impl BufRead) -> Result<Vec<u8>, ReadError> {
     let mut head = Vec::new();
     let mut limited = reader.take(MAX_HEAD);
     loop {
         let line_start = head.len();
-        limited.read_until(b'\n', &mut head).map_err(|_| Unreadable::Gone)?;
+        limited.read_until(b'\n', &mut head).map_err(|_| ReadError::Closed)?;
         match &head[line_start..] {
             b"\r\n" | b"\n" if line_start == 0 => head.clear(),
             b"\r\n" | b"\n" => return Ok(head),
             line if line.ends_with(b"\n") => {}
-            _ if limited.limit() == 0 => return Err(Unreadable::Bad(431)),
-            _ => return Err(Unreadable::Gone),
+            _ if limited.limit() == 0 => return Err(ReadError::Invalid(431)),
+            _ => return Err(ReadError::Closed),
         }
     }
 }
 
-/// Understands a head.
-fn parse(head: &[u8]) -> Result<Incoming, Unreadable> {
+/// Parses request line and headers.
+fn parse(head: &[u8]) -> Result<Incoming, ReadError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(head) {
         Ok(httparse::Status::Complete(_)) => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(Unreadable::Bad(431)),
-        Ok(httparse::Status::Partial) | Err(_) => return Err(Unreadable::Bad(400)),
+        Err(httparse::Error::TooManyHeaders) => return Err(ReadError::Invalid(431)),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(ReadError::Invalid(400)),
     }
     let request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
@@ -91,23 +91,23 @@ fn parse(head: &[u8]) -> Result<Incoming, Unreadable> {
     Ok(Incoming { request, keep_alive })
 }
 
-/// Reads a body of known length.
-fn sized(reader: &mut impl BufRead, length: &str, limit: u64) -> Result<Vec<u8>, Unreadable> {
-    // `parse` alone would take a leading plus sign.
+/// Reads a body with `Content-Length`.
+fn sized(reader: &mut impl BufRead, length: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
+    // `parse` alone would accept a leading plus sign.
     if !length.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Unreadable::Bad(400));
+        return Err(ReadError::Invalid(400));
     }
-    let length: u64 = length.parse().map_err(|_| Unreadable::Bad(400))?;
+    let length: u64 = length.parse().map_err(|_| ReadError::Invalid(400))?;
     if length > limit {
-        return Err(Unreadable::Bad(413));
+        return Err(ReadError::Invalid(413));
     }
     let mut body = Vec::new();
     exactly(reader, length, &mut body)?;
     Ok(body)
 }
 
-/// Reads a body in chunks.
-fn chunked(reader: &mut impl BufRead, limit: u64) -> Result<Vec<u8>, Unreadable> {
+/// Reads a chunked body.
+fn chunked(reader: &mut impl BufRead, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
     loop {
         let size = chunk_size(&line(reader)?)?;
@@ -115,44 +115,44 @@ fn chunked(reader: &mut impl BufRead, limit: u64) -> Result<Vec<u8>, Unreadable>
             break;
         }
         if size > limit.saturating_sub(body.len() as u64) {
-            return Err(Unreadable::Bad(413));
+            return Err(ReadError::Invalid(413));
         }
         exactly(reader, size, &mut body)?;
         if !line(reader)?.is_empty() {
-            return Err(Unreadable::Bad(400));
+            return Err(ReadError::Invalid(400));
         }
     }
-    // Trailers say nothing of interest here.
+    // Trailers are ignored.
     while !line(reader)?.is_empty() {}
     Ok(body)
 }
 
-/// The size a chunk announces.
-fn chunk_size(line: &str) -> Result<u64, Unreadable> {
+/// The size in a chunk header.
+fn chunk_size(line: &str) -> Result<u64, ReadError> {
     let size = line.split(';').next().unwrap_or_default().trim();
     if !size.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Unreadable::Bad(400));
+        return Err(ReadError::Invalid(400));
     }
-    u64::from_str_radix(size, 16).map_err(|_| Unreadable::Bad(400))
+    u64::from_str_radix(size, 16).map_err(|_| ReadError::Invalid(400))
 }
 
-/// Reads one short line, without its end.
-fn line(reader: &mut impl BufRead) -> Result<String, Unreadable> {
-    /// The most a chunk header or trailer may take.
+/// Reads a chunk header or trailer, without the line break.
+fn line(reader: &mut impl BufRead) -> Result<String, ReadError> {
+    /// The limit for the line, in bytes.
     const MAX_LINE: u64 = 4096;
     let mut line = Vec::new();
-    reader.take(MAX_LINE).read_until(b'\n', &mut line).map_err(|_| Unreadable::Gone)?;
+    reader.take(MAX_LINE).read_until(b'\n', &mut line).map_err(|_| ReadError::Closed)?;
     if line.pop() != Some(b'\n') {
-        return Err(if line.len() as u64 + 1 == MAX_LINE { Unreadable::Bad(400) } else { Unreadable::Gone });
+        return Err(if line.len() as u64 + 1 == MAX_LINE { ReadError::Invalid(400) } else { ReadError::Closed });
     }
     line.pop_if(|last| *last == b'\r');
-    String::from_utf8(line).map_err(|_| Unreadable::Bad(400))
+    String::from_utf8(line).map_err(|_| ReadError::Invalid(400))
 }
 
 /// Appends exactly `length` bytes to `body`.
-fn exactly(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> Result<(), Unreadable> {
-    let got = reader.take(length).read_to_end(body).map_err(|_| Unreadable::Gone)?;
-    if got as u64 == length { Ok(()) } else { Err(Unreadable::Gone) }
+fn exactly(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> Result<(), ReadError> {
+    let got = reader.take(length).read_to_end(body).map_err(|_| ReadError::Closed)?;
+    if got as u64 == length { Ok(()) } else { Err(ReadError::Closed) }
 }
 
 #[cfg(test)]
@@ -161,12 +161,12 @@ mod tests {
     use std::io::Cursor;
 
     /// Reads one request out of `text`.
-    fn read(text: &str) -> Result<Incoming, Unreadable> {
+    fn read(text: &str) -> Result<Incoming, ReadError> {
         next(&mut BufReader::new(Cursor::new(text.as_bytes().to_vec())))
     }
 
-    /// The reason why `text` is no request.
-    fn refused(text: &str) -> Unreadable {
+    /// The error of reading `text`.
+    fn refused(text: &str) -> ReadError {
         read(text).unwrap_err()
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn refusals() {
         let gone = ["", "GET / HT", "GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"];
         for text in gone {
-            assert_eq!(refused(text), Unreadable::Gone, "{text:?}");
+            assert_eq!(refused(text), ReadError::Closed, "{text:?}");
         }
         let bad = [
             "nonsense\r\n\r\n",
@@ -198,17 +198,17 @@ mod tests {
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
         ];
         for text in bad {
-            assert_eq!(refused(text), Unreadable::Bad(400), "{text:?}");
+            assert_eq!(refused(text), ReadError::Invalid(400), "{text:?}");
         }
     }
 
     #[test]
     fn limits() {
         let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "a".repeat(70_000));
-        assert_eq!(refused(&long), Unreadable::Bad(431));
+        assert_eq!(refused(&long), ReadError::Invalid(431));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: a\r\n".repeat(200));
-        assert_eq!(refused(&many), Unreadable::Bad(431));
-        assert_eq!(refused("POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n"), Unreadable::Bad(413));
-        assert_eq!(refused("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n"), Unreadable::Bad(413));
+        assert_eq!(refused(&many), ReadError::Invalid(431));
+        assert_eq!(refused("POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n"), ReadError::Invalid(413));
+        assert_eq!(refused("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n"), ReadError::Invalid(413));
     }
 }

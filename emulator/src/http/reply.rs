@@ -1,4 +1,4 @@
-//! A reply and its bytes.
+//! Replies: status, headers, body, and their bytes on the wire.
 
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -14,15 +14,15 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-/// How the end of a reply is marked, and what becomes of the connection.
+/// How a reply marks its end, and whether the connection stays open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// `Content-Length`, and the connection stays open.
     KeepAlive,
     /// `Content-Length`, and the connection closes.
     Close,
-    /// Nothing but the end of the connection.
-    Delimited,
+    /// The end of the connection ends the reply.
+    CloseDelimited,
 }
 
 impl Reply {
@@ -66,7 +66,7 @@ impl Reply {
         Self::api_error(405, "method.not.allowed", "Method not allowed").header("Allow", allowed)
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -86,7 +86,7 @@ impl Reply {
         for (name, value) in &self.headers {
             line(name, value);
         }
-        if framing != Framing::Delimited && !matches!(self.status, 100..=199 | 204 | 304) {
+        if framing != Framing::CloseDelimited && !matches!(self.status, 100..=199 | 204 | 304) {
             line("Content-Length", &self.body.len().to_string());
         }
         if framing != Framing::KeepAlive {
@@ -104,7 +104,7 @@ impl Reply {
     }
 }
 
-/// The words after a status code.
+/// The reason phrase of a status code.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

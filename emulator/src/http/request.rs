@@ -1,4 +1,4 @@
-//! A request as it came in.
+//! A request as it was received.
 
 use super::form;
 use serde::Serialize;
@@ -15,46 +15,46 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, unchunked; in the request log at most its first 64 KiB.
     pub body: Vec<u8>,
-    /// The status answered; 0 if there was no answer (yet).
+    /// The status of the answer; 0 if there is none (yet).
     pub status: u16,
-    /// How the client proved who it is, if it did.
+    /// How the client authenticated, if it did.
     pub client_auth: Option<ClientAuth>,
 }
 
-/// How a client proved who it is.
+/// How a client authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAuth {
-    /// HTTP Basic with id and secret as they are.
+    /// HTTP Basic with id and secret unencoded.
     Basic,
-    /// HTTP Basic with id and secret form-encoded first.
+    /// HTTP Basic with id and secret form-encoded (RFC 6749, section 2.3.1).
     BasicFormEncoded,
-    /// `client_id` and `client_secret` in the body.
+    /// `client_id` and `client_secret` in the form.
     Post,
 }
 
 impl Request {
-    /// The first header of this name, in any case.
+    /// The first header with this name, in any letter case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The pairs of a form body.
+    /// The body as a form: names and values.
     pub fn form(&self) -> Vec<(String, String)> {
         form::pairs(&String::from_utf8_lossy(&self.body))
     }
 
-    /// The path alone.
+    /// The path, without the query.
     pub fn path(&self) -> &str {
         self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
-    /// The query alone, without its question mark; empty if there is none.
+    /// The query, without the question mark; empty if there is none.
     pub fn query(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
 
-    /// Whether this asks to read something.
+    /// Whether the method is GET or HEAD.
     pub(crate) fn reads(&self) -> bool {
         matches!(self.method.as_str(), "GET" | "HEAD")
     }

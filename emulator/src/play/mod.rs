@@ -1,4 +1,4 @@
-//! How faults look on the wire.
+//! Plays faults: turns a fault and the normal answer into what is sent.
 
 mod replies;
 
@@ -11,13 +11,13 @@ use replies::{endless, instead, oversize, pad_headers, patch};
 use std::iter;
 use std::time::Duration;
 
-/// Turns `fault` into what the client sees; `answer` is what the tenant would say.
-pub(crate) fn perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Delivery {
-    try_perform(visit, fault, answer).unwrap_or(Delivery::Silence)
+/// Plays `fault`; `answer` lets the tenant process the request and returns its reply.
+pub(crate) fn apply(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Delivery {
+    try_apply(visit, fault, answer).unwrap_or(Delivery::Close)
 }
 
-/// [`perform`], unless the server stops while it waits.
-fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Result<Delivery, Stopped> {
+/// [`apply`], or an error if the server stops during a wait.
+fn try_apply(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) -> Result<Delivery, Stopped> {
     let gate = &visit.shared.gate;
     let Some(fault) = fault else {
         return Ok(Delivery::Reply(answer()));
@@ -29,15 +29,15 @@ fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) 
         }
         Fault::DelayThen { ms, fault } => {
             gate.pause(Duration::from_millis(ms))?;
-            try_perform(visit, Some(*fault), answer)?
+            try_apply(visit, Some(*fault), answer)?
         }
         Fault::Hang => {
-            gate.hang()?;
-            if visit.client_left() { Delivery::Silence } else { Delivery::Reply(answer()) }
+            gate.wait_for_release()?;
+            if visit.client_closed() { Delivery::Close } else { Delivery::Reply(answer()) }
         }
         Fault::HangAfterIssue => {
             let reply = answer();
-            gate.hang()?;
+            gate.wait_for_release()?;
             Delivery::Reply(reply)
         }
         Fault::ResetAfterIssue => {
@@ -45,14 +45,12 @@ fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) 
             Delivery::Reset
         }
         Fault::Reset => Delivery::Reset,
-        Fault::CloseEmpty => Delivery::Silence,
+        Fault::CloseEmpty => Delivery::Close,
         Fault::EndlessChunked => Delivery::Bytes { status: 200, pieces: endless() },
         Fault::Oversize { bytes } => {
             Delivery::Bytes { status: 200, pieces: oversize(bytes, &visit.shared.clock.http_date()) }
         }
-        Fault::Raw { bytes } => {
-            Delivery::Bytes { status: announced_status(&bytes), pieces: Box::new(iter::once(bytes)) }
-        }
+        Fault::Raw { bytes } => Delivery::Bytes { status: status_of(&bytes), pieces: Box::new(iter::once(bytes)) },
         Fault::Patch(_)
         | Fault::Drip { .. }
         | Fault::TruncateBody
@@ -67,7 +65,7 @@ fn try_perform(visit: &Visit, fault: Option<Fault>, answer: &dyn Fn() -> Reply) 
     })
 }
 
-/// A normal reply gone wrong.
+/// Plays a fault that changes the normal reply.
 fn distort(visit: &Visit, fault: Fault, reply: Reply) -> Delivery {
     let date = visit.shared.clock.http_date();
     let cut_off = |framing, cut: usize| {
@@ -77,19 +75,19 @@ fn distort(visit: &Visit, fault: Fault, reply: Reply) -> Delivery {
     };
     match fault {
         Fault::TruncateBody => cut_off(Framing::Close, reply.body.len().div_ceil(2)),
-        Fault::CloseDelimited { cut } => cut_off(Framing::Delimited, cut),
+        Fault::CloseDelimited { cut } => cut_off(Framing::CloseDelimited, cut),
         Fault::Patch(fields) => Delivery::Reply(patch(reply, fields)),
         Fault::Drip { ms, part } => Delivery::Drip { reply, interval: Duration::from_millis(ms), part },
         Fault::HugeHeaders { bytes } => {
             Delivery::Bytes { status: reply.status, pieces: pad_headers(reply, bytes, &date) }
         }
-        // `perform` sends no others here.
+        // `try_apply` passes no others.
         _ => Delivery::Reply(reply),
     }
 }
 
-/// The status that raw bytes announce; 0 if they do not look like HTTP.
-fn announced_status(bytes: &[u8]) -> u16 {
+/// The status in raw bytes; 0 if they are not HTTP.
+fn status_of(bytes: &[u8]) -> u16 {
     let digits = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "));
     digits
         .and_then(|digits| std::str::from_utf8(digits.get(..3)?).ok())
@@ -102,9 +100,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_bytes_may_announce_a_status() {
-        assert_eq!(announced_status(b"HTTP/1.1 503 No\r\n"), 503);
-        assert_eq!(announced_status(b"HTTP/1.1 5"), 0);
-        assert_eq!(announced_status(b"SSH-2.0"), 0);
+    fn raw_bytes_may_have_a_status() {
+        assert_eq!(status_of(b"HTTP/1.1 503 No\r\n"), 503);
+        assert_eq!(status_of(b"HTTP/1.1 5"), 0);
+        assert_eq!(status_of(b"SSH-2.0"), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Replies that are wrong, or not the tenant's at all.
+//! The replies of faults.
 
 use crate::delivery::Pieces;
 use crate::fault::Fault;
@@ -6,10 +6,10 @@ use crate::http::{Framing, Reply};
 use serde_json::{Map, Value};
 use std::iter;
 
-/// 10 kB that unpack to 10 MB: one JSON object with nothing but spaces in it.
+/// 10 kB that decompress to 10 MB: a JSON object full of spaces.
 const BOMB: &[u8] = include_bytes!("bomb.gz");
 
-/// A reply the tenant has no part in.
+/// A reply without a token from the tenant.
 pub(super) fn instead(fault: Fault) -> Reply {
     match fault {
         Fault::Status { code, body, content_type, headers } => {
@@ -23,7 +23,7 @@ pub(super) fn instead(fault: Fault) -> Reply {
         Fault::Json(value) => Reply::json(200, &value),
         Fault::GzipBomb => Reply::with(200, "application/json", BOMB).header("Content-Encoding", "gzip"),
         Fault::GarbageJson => Reply::with(200, "application/json", r#"{"access_token":"eyJ0eXAi, "expires_in":}"#),
-        // `Html`; the caller sends no others here.
+        // `Html`; the caller passes no others.
         _ => Reply::with(
             200,
             "text/html;charset=UTF-8",
@@ -51,9 +51,9 @@ pub(super) fn patch(reply: Reply, fields: Map<String, Value>) -> Reply {
     Reply { body: Value::Object(object).to_string().into_bytes(), ..reply }
 }
 
-/// `reply` with so many bytes of header values more.
+/// `reply` with additional headers, whose values have `bytes` bytes together.
 pub(super) fn pad_headers(reply: Reply, bytes: usize, date: &str) -> Pieces {
-    /// Bytes per header: long enough to be few, short enough to pass as one.
+    /// Bytes per header, below the usual limit for one header.
     const STEP: usize = 1000;
     let mut head = reply.head(date, Framing::Close);
     let blank_line = head.split_off(head.len() - 2);
@@ -64,30 +64,30 @@ pub(super) fn pad_headers(reply: Reply, bytes: usize, date: &str) -> Pieces {
     Box::new(iter::once(head).chain(padding).chain([blank_line, reply.body]))
 }
 
-/// A reply with a JSON body of so many bytes, at least an empty token.
+/// A reply with a JSON body of `bytes` bytes, or of an empty token if that is longer.
 pub(super) fn oversize(bytes: usize, date: &str) -> Pieces {
     /// Bytes per write.
     const STEP: usize = 16 * 1024;
-    /// What stands around the token.
+    /// The JSON before and after the token.
     const AROUND: [&str; 2] = [r#"{"access_token":""#, r#""}"#];
     let token = bytes.saturating_sub(AROUND.concat().len());
     let head = Reply::new(200)
         .header("Content-Type", "application/json")
         .header("Content-Length", &(AROUND.concat().len() + token).to_string())
-        // The length is there already.
-        .head(date, Framing::Delimited);
+        // `Content-Length` is set above; other framings would add that of an empty body.
+        .head(date, Framing::CloseDelimited);
     let [before, after] = AROUND.map(|text| text.as_bytes().to_vec());
     Box::new([head, before].into_iter().chain(filler(token, STEP)).chain([after]))
 }
 
-/// A reply whose body is chunks of spaces for ever.
+/// A reply whose chunked body never ends.
 pub(super) fn endless() -> Pieces {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
     Box::new(iter::once(head.as_bytes().to_vec()).chain(iter::repeat(chunk)))
 }
 
-/// So many letters, at most `step` at a time.
+/// `bytes` letters, at most `step` at a time.
 fn filler(bytes: usize, step: usize) -> impl Iterator<Item = Vec<u8>> {
     (0..bytes).step_by(step).map(move |at| vec![b'x'; step.min(bytes - at)])
 }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_is_as_long_as_asked() {
+    fn padding_has_the_requested_length() {
         let padded = text(pad_headers(Reply::text(200, "body"), 2500, "D"));
         assert_eq!(padded.matches("X-Padding-").count(), 3);
         assert_eq!(padded.matches('x').count(), 2500 + "text".matches('x').count());

@@ -1,14 +1,14 @@
-//! `/emulator/…`: scripts look inside and decide what goes wrong. Only from loopback, and counted nowhere.
+//! The control endpoint, `/emulator/…`: counters, request log, faults. It answers on loopback only, and is not counted.
 
 use crate::fault::Fault;
 use crate::http::{Reply, Request};
 use crate::visit::Visit;
 use serde_json::{Value, json};
 
-/// Answers one control request.
+/// Answers a control request.
 pub(crate) fn answer(visit: &Visit, path: &[&str]) -> Reply {
     if !visit.peer.ip().is_loopback() {
-        return Reply::json(403, &json!({ "error": "the control endpoint is for loopback only" }));
+        return Reply::json(403, &json!({ "error": "the control endpoint answers on loopback only" }));
     }
     let shared = visit.shared;
     match (visit.request.method.as_str(), path) {
@@ -25,7 +25,7 @@ pub(crate) fn answer(visit: &Visit, path: &[&str]) -> Reply {
         ("PUT", ["faults"]) => faults(visit, |faults| {
             shared.script.clear();
             if let Some(fault) = faults.into_iter().next_back() {
-                shared.script.stand(fault);
+                shared.script.set_default(fault);
             }
         }),
         ("DELETE", ["faults"]) => done(|| shared.script.clear()),
@@ -38,13 +38,13 @@ pub(crate) fn answer(visit: &Visit, path: &[&str]) -> Reply {
     }
 }
 
-/// Does something that always works.
+/// Calls `act`, which cannot fail, and answers 204.
 fn done(act: impl FnOnce()) -> Reply {
     act();
     Reply::new(204)
 }
 
-/// Reads one fault or an array of them from the body, and hands them on.
+/// Parses the body, a fault or an array of faults, and calls `act` with them.
 fn faults(visit: &Visit, act: impl FnOnce(Vec<Fault>)) -> Reply {
     let parsed = serde_json::from_slice(&visit.request.body).and_then(|value: Value| match value {
         Value::Array(_) => serde_json::from_value(value),

@@ -4,17 +4,17 @@ use crate::http::Reply;
 use crate::visit::Visit;
 use serde_json::json;
 
-/// The discovery document behind `door`: `SAAS/auth`, `SAAS/t/NAME/auth` or `acs`.
-pub(crate) fn answer(visit: &Visit, door: &[&str]) -> Reply {
+/// The discovery document below `base`: `SAAS/auth`, `SAAS/t/NAME/auth` or `acs`.
+pub(crate) fn answer(visit: &Visit, base: &[&str]) -> Reply {
     let url = &visit.shared.url;
-    match door {
+    match base {
         _ if !visit.shared.discovery => Reply::not_found(),
         ["SAAS", "auth"] => document(url, &format!("{url}/SAAS/auth"), "/SAAS/auth/oauthtoken"),
         ["SAAS", "t", name, "auth"] => {
             let issuer = format!("{url}/SAAS/t/{name}/auth");
             document(url, &issuer, &format!("/SAAS/t/{name}/auth/oauthtoken"))
         }
-        // The tokens say `/SAAS/auth`, whichever door they came through, and so does the newer document.
+        // The issuer is `/SAAS/auth` for all token endpoints, and so it is in this newer document.
         ["acs"] => document(url, &format!("{url}/SAAS/auth"), "/acs/token"),
         _ => Reply::not_found(),
     }

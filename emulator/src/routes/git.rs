@@ -1,4 +1,4 @@
-//! `/git/NAME.git`: repositories behind a bearer token, served by git itself.
+//! `/git/NAME` and `/git-bearer/NAME`: repositories that need a token, served by `git http-backend`.
 
 use crate::auth;
 use crate::http::{Reply, form};
@@ -8,21 +8,21 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// What counts as proof.
+/// The authentication schemes accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Schemes {
     /// A bearer token, or the token as the password of HTTP Basic.
     BearerOrBasic,
-    /// Nothing but a bearer token.
+    /// A bearer token only.
     BearerOnly,
 }
 
-/// Lets git answer, to whoever has a good token.
+/// Answers with `git http-backend` if the token is valid.
 pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
     let Some(root) = &visit.shared.git_root else {
         return Reply::not_found();
     };
-    if !admitted(visit, schemes) {
+    if !authorized(visit, schemes) {
         return challenge(schemes);
     }
     let path = form::decode(&visit.request.path().replace('+', "%2B"));
@@ -37,8 +37,8 @@ pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
     }
 }
 
-/// Whether the request brings a good token in one of `schemes`.
-fn admitted(visit: &Visit, schemes: Schemes) -> bool {
+/// Whether the request has a valid token in one of `schemes`.
+fn authorized(visit: &Visit, schemes: Schemes) -> bool {
     let by_password = || {
         schemes == Schemes::BearerOrBasic
             && auth::basic(visit.request).is_some_and(|(_, password)| visit.scope_of(&password).is_some())
@@ -46,7 +46,7 @@ fn admitted(visit: &Visit, schemes: Schemes) -> bool {
     visit.bearer_scope().is_some() || by_password()
 }
 
-/// The reply without a good token.
+/// The reply to a request without a valid token.
 fn challenge(schemes: Schemes) -> Reply {
     let reply = Reply::text(401, "Unauthorized\n").header("WWW-Authenticate", r#"Bearer realm="ws1""#);
     match schemes {
@@ -63,7 +63,7 @@ fn run(visit: &Visit, root: &Path, below: &str) -> io::Result<Reply> {
     let output = thread::scope(|scope| {
         scope.spawn(|| {
             if let Some(mut stdin) = stdin {
-                // A backend that does not want all of it says why in its output.
+                // If the backend closes its input early, its output says why.
                 let _ = stdin.write_all(&visit.request.body);
             }
         });
@@ -72,8 +72,8 @@ fn run(visit: &Visit, root: &Path, below: &str) -> io::Result<Reply> {
     parse(&output.stdout).ok_or_else(|| io::Error::other("no reply"))
 }
 
-/// The command, in the words of CGI.
-#[expect(clippy::disallowed_methods, reason = "git brings its server as a program")]
+/// `git http-backend` with its CGI variables.
+#[expect(clippy::disallowed_methods, reason = "git serves repositories with a program of its own")]
 fn backend(visit: &Visit, root: &Path, below: &str) -> Command {
     let request = visit.request;
     let mut command = Command::new("git");
@@ -88,10 +88,10 @@ fn backend(visit: &Visit, root: &Path, below: &str) -> Command {
         .env("REQUEST_METHOD", &request.method)
         .env("QUERY_STRING", request.query())
         .env("CONTENT_LENGTH", request.body.len().to_string())
-        // Whoever is known by name may push.
+        // git accepts pushes from named users only.
         .env("REMOTE_USER", "emulator")
         .env("REMOTE_ADDR", visit.peer.ip().to_string());
-    // Variables of a git that runs the emulator, from a hook perhaps, are not meant for this one.
+    // The emulator may run in a git hook, whose variables name another repository.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH"] {
         command.env_remove(name);
     }
@@ -109,7 +109,7 @@ fn backend(visit: &Visit, root: &Path, below: &str) -> Command {
     command
 }
 
-/// Turns the output of a CGI program into a reply.
+/// Parses the output of a CGI program.
 fn parse(output: &[u8]) -> Option<Reply> {
     let end = output.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&output[..end]).ok()?;

@@ -1,16 +1,16 @@
-//! A cluster with one pod: just enough for `kubectl get pods`.
+//! `/k8s`: a cluster with one pod, enough for `kubectl get pods`.
 
 use crate::http::Reply;
 use crate::visit::Visit;
 use serde_json::{Value, json};
 
-/// Answers below `/k8s`, to whoever has a good token.
+/// Answers requests with a valid token.
 pub(crate) fn answer(visit: &Visit, path: &[&str]) -> Reply {
     if visit.bearer_scope().is_none() {
         return status(401, "Unauthorized", "Unauthorized").header("WWW-Authenticate", "Bearer");
     }
     if !visit.request.reads() {
-        return status(405, "MethodNotAllowed", "this cluster can only be read");
+        return status(405, "MethodNotAllowed", "this cluster is read-only");
     }
     match path {
         ["version"] => ok(&json!({ "major": "1", "minor": "30", "gitVersion": "v1.30.0" })),
@@ -27,7 +27,7 @@ fn ok(value: &Value) -> Reply {
     Reply::json(200, value)
 }
 
-/// A failure, as clusters report it.
+/// A failure as a Kubernetes `Status`.
 fn status(code: u16, reason: &str, message: &str) -> Reply {
     let status = json!({
         "kind": "Status",
@@ -58,7 +58,7 @@ fn resources() -> Value {
     })
 }
 
-/// The pods, as the table kubectl asks for or as a plain list.
+/// The pods, as a `Table` if the request accepts one, else as a `PodList`.
 fn pods(visit: &Visit, path: &[&str]) -> Value {
     let namespace = if let [_, _, _, namespace, _] = path { namespace } else { "default" };
     let metadata = json!({

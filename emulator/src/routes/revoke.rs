@@ -1,10 +1,10 @@
-//! `/acs/revoke`: a client takes back its own tokens.
+//! `/acs/revoke`, the revocation endpoint (RFC 7009).
 
 use crate::auth;
 use crate::http::{Reply, form};
 use crate::visit::Visit;
 
-/// Answers, and counts success as a revocation, failure as any other request.
+/// Answers; success counts as a revocation, failure as another request.
 pub(crate) fn answer(visit: &Visit) -> Reply {
     let reply = revoke(visit);
     visit.shared.count(|counters| {
@@ -17,14 +17,14 @@ pub(crate) fn answer(visit: &Visit) -> Reply {
     reply
 }
 
-/// Revokes a token. One that nobody knows is as good as revoked.
+/// Revokes a token of the client. An unknown token is a success, as RFC 7009 requires.
 fn revoke(visit: &Visit) -> Reply {
     if visit.request.method != "POST" {
         return Reply::method_not_allowed("POST");
     }
     let fields = visit.request.form();
     let mut tenant = visit.shared.tenant();
-    let Some((client, _)) = tenant.authenticate(&auth::logins(visit.request, &fields)) else {
+    let Some((client, _)) = tenant.authenticate(&auth::client_credentials(visit.request, &fields)) else {
         return Reply::oauth_error(400, "invalid_client", "Client authentication failed");
     };
     let Some(token) = form::field(&fields, "token") else {

@@ -1,11 +1,11 @@
-//! The protected API, of which one route is enough: the list of users.
+//! The protected API: the list of users.
 
 use crate::auth;
 use crate::http::Reply;
 use crate::visit::Visit;
 use serde_json::json;
 
-/// Answers with two users, to whoever has a token with the scope `admin`.
+/// Answers with two users if the token has the scope `admin`.
 pub(crate) fn answer(visit: &Visit) -> Reply {
     if !visit.request.reads() {
         return Reply::method_not_allowed("GET");
@@ -18,13 +18,13 @@ pub(crate) fn answer(visit: &Visit) -> Reply {
     }
 }
 
-/// The reply without a good token; `given` is whether there was one at all.
+/// The reply to a request without a valid token; `given` is whether it had one.
 fn unauthorized(given: bool) -> Reply {
     let challenge = if given { r#"Bearer error="invalid_token""# } else { "Bearer" };
     Reply::api_error(401, "not.authenticated", "Not authenticated").header("WWW-Authenticate", challenge)
 }
 
-/// The list.
+/// The list of users.
 fn users() -> Reply {
     let user = |id: &str, name: &str, given: &str, family: &str| {
         json!({

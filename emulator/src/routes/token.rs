@@ -1,49 +1,50 @@
-//! The token endpoint, behind all its doors.
+//! The token endpoint at all its paths.
 
 use crate::auth;
-use crate::claims::Occasion;
+use crate::claims::Issuance;
 use crate::delivery::Delivery;
 use crate::fault::Fault;
 use crate::http::{Reply, Request, form};
 use crate::play;
 use crate::shared::Shared;
-use crate::tenant::{Issued, Refused};
+use crate::tenant::{RefreshError, TokenResponse};
 use crate::visit::Visit;
 use serde_json::{Value, json};
 
-/// The grants this service knows but a service client may not use.
-const OTHER_GRANTS: [&str; 3] = ["authorization_code", "password", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+/// The grants of the service that a service client may not use.
+const UNAUTHORIZED_GRANTS: [&str; 3] =
+    ["authorization_code", "password", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
-/// A path to the token endpoint. The sibling services differ a little in what they answer.
-pub(crate) struct Door {
-    /// Path below which the issuer is: `/SAAS`, or `/SAAS/t/NAME` for a path tenant.
+/// A token endpoint. The replies of the sibling services differ a little.
+pub(crate) struct TokenEndpoint {
+    /// Path of the tenant: `/SAAS` or `/SAAS/t/NAME`.
     base: String,
-    /// What the reply looks like.
+    /// The format of the reply.
     dialect: Dialect,
 }
 
-/// The small differences between services.
+/// The differences between the services.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
-    /// Access: `Bearer`.
+    /// Access: `token_type` is `Bearer`.
     Access,
-    /// Intelligence: `bearer`.
+    /// Intelligence: `token_type` is `bearer`.
     LowerCase,
     /// Connect: an `id_token` that is null.
     NullIdToken,
 }
 
-impl Door {
-    /// The door at `path`, if there is one.
+impl TokenEndpoint {
+    /// The endpoint at `path`, if there is one.
     pub(crate) fn at(shared: &Shared, path: &str, segments: &[&str]) -> Option<Self> {
-        let door = |dialect| Some(Self { base: "/SAAS".to_owned(), dialect });
+        let endpoint = |dialect| Some(Self { base: "/SAAS".to_owned(), dialect });
         match segments {
             ["SAAS", "auth", "oauthtoken"]
             | ["SAAS", "API", "1.0", "oauth2", "token"]
             | ["acs" | "connect", "token"]
-            | ["acs", "t", _, "token"] => door(Dialect::Access),
-            ["oauth", "token"] => door(Dialect::LowerCase),
-            ["csp", "gateway", "am", "api", "auth", "authorize"] => door(Dialect::NullIdToken),
+            | ["acs", "t", _, "token"] => endpoint(Dialect::Access),
+            ["oauth", "token"] => endpoint(Dialect::LowerCase),
+            ["csp", "gateway", "am", "api", "auth", "authorize"] => endpoint(Dialect::NullIdToken),
             ["SAAS", "t", name, "auth", "oauthtoken"] => {
                 Some(Self { base: format!("/SAAS/t/{name}"), dialect: Dialect::Access })
             }
@@ -56,14 +57,14 @@ impl Door {
     }
 }
 
-/// Answers a token request, with the fault that is due.
-pub(crate) fn deliver(visit: &Visit, door: &Door, entry: u64) -> Delivery {
-    let _flight = Flight::take_off(visit.shared);
+/// Answers a token request, and plays the planned fault.
+pub(crate) fn deliver(visit: &Visit, endpoint: &TokenEndpoint, entry: u64) -> Delivery {
+    let _in_flight = InFlight::begin(visit.shared);
     let fields = parameters(visit.request);
     let fault = visit.shared.script.next();
     count(visit.shared, fields.as_deref().unwrap_or_default(), fault.as_ref());
-    play::perform(visit, fault, &|| {
-        let reply = answer(visit, door, fields.as_deref(), entry);
+    play::apply(visit, fault, &|| {
+        let reply = answer(visit, endpoint, fields.as_deref(), entry);
         if reply.status >= 400 {
             visit.shared.count(|counters| counters.denied += 1);
         }
@@ -71,32 +72,32 @@ pub(crate) fn deliver(visit: &Visit, door: &Door, entry: u64) -> Delivery {
     })
 }
 
-/// A token request in work. It ends before its reply goes out, so that whoever has the reply can rely on that.
-struct Flight<'a> {
-    /// Where it is counted.
+/// Counts a token request in progress. It ends before the reply is sent, so that a client with a reply can rely on it.
+struct InFlight<'a> {
+    /// Has the counter.
     shared: &'a Shared,
 }
 
-impl<'a> Flight<'a> {
-    /// Begins.
-    fn take_off(shared: &'a Shared) -> Self {
-        shared.journal().take_off();
+impl<'a> InFlight<'a> {
+    /// Begins the request.
+    fn begin(shared: &'a Shared) -> Self {
+        shared.journal().begin_token_request();
         Self { shared }
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.shared.journal().land();
+        self.shared.journal().end_token_request();
     }
 }
 
-/// Counts a token request by what it asks for.
+/// Counts a token request by its grant.
 fn count(shared: &Shared, fields: &[(String, String)], fault: Option<&Fault>) {
     let grant = form::field(fields, "grant_type");
-    let turned_away = fault.is_some_and(|fault| !fault.issues());
-    // A reuse the tenant gets to see is counted where the tenant sees it.
-    let reuse = turned_away
+    let not_processed = fault.is_some_and(|fault| !fault.issues());
+    // If the tenant processes the request, `refresh_refused` counts the reuse.
+    let reuse = not_processed
         && grant == Some("refresh_token")
         && form::field(fields, "refresh_token").is_some_and(|token| shared.tenant().was_consumed(token));
     shared.count(|counters| {
@@ -107,7 +108,7 @@ fn count(shared: &Shared, fields: &[(String, String)], fault: Option<&Fault>) {
     });
 }
 
-/// What the request asks for: its form body or, where there is no body, its query. `None` if the body is no form.
+/// The parameters of a request: its form or, without a body, its query. `None` if the body is not a form.
 fn parameters(request: &Request) -> Option<Vec<(String, String)>> {
     if request.body.is_empty() {
         return Some(form::pairs(request.query()));
@@ -117,8 +118,8 @@ fn parameters(request: &Request) -> Option<Vec<(String, String)>> {
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded").then(|| request.form())
 }
 
-/// What the tenant says.
-fn answer(visit: &Visit, door: &Door, fields: Option<&[(String, String)]>, entry: u64) -> Reply {
+/// Processes a token request.
+fn answer(visit: &Visit, endpoint: &TokenEndpoint, fields: Option<&[(String, String)]>, entry: u64) -> Reply {
     if visit.request.method != "POST" {
         return Reply::method_not_allowed("POST");
     }
@@ -126,51 +127,53 @@ fn answer(visit: &Visit, door: &Door, fields: Option<&[(String, String)]>, entry
         return Reply::oauth_error(400, "invalid_request", "The body must be application/x-www-form-urlencoded");
     };
     let mut tenant = visit.shared.tenant();
-    let Some((client, how)) = tenant.authenticate(&auth::logins(visit.request, fields)) else {
+    let Some((client, method)) = tenant.authenticate(&auth::client_credentials(visit.request, fields)) else {
         return Reply::oauth_error(401, "invalid_client", "Client authentication failed")
             .header("WWW-Authenticate", r#"Basic realm="ws1""#);
     };
     if let Some(entry) = visit.shared.journal().entry(entry) {
-        entry.client_auth = Some(how);
+        entry.client_auth = Some(method);
     }
-    let occasion = Occasion { base: format!("{}{}", visit.shared.url, door.base), now: visit.shared.clock.now() };
+    let issuance = Issuance { base: format!("{}{}", visit.shared.url, endpoint.base), now: visit.shared.clock.now() };
     match form::field(fields, "grant_type") {
-        Some("client_credentials") => success(&tenant.grant(&client, form::field(fields, "scope"), &occasion), door),
+        Some("client_credentials") => {
+            success(&tenant.grant(&client, form::field(fields, "scope"), &issuance), endpoint)
+        }
         Some("refresh_token") => match form::field(fields, "refresh_token") {
             None => Reply::oauth_error(400, "invalid_request", "Missing parameter: refresh_token"),
-            Some(token) => match tenant.refresh(&client, token, &occasion) {
-                Ok(issued) => success(&issued, door),
+            Some(token) => match tenant.refresh(&client, token, &issuance) {
+                Ok(issued) => success(&issued, endpoint),
                 Err(refused) => refresh_refused(visit.shared, &refused),
             },
         },
-        Some(grant) if OTHER_GRANTS.contains(&grant) => {
+        Some(grant) if UNAUTHORIZED_GRANTS.contains(&grant) => {
             Reply::oauth_error(400, "unauthorized_client", "The client is not authorized for this grant type")
         }
-        // The service really calls this a server error.
+        // The service answers this with a server error, too.
         _ => Reply::oauth_error(500, "server_error", "grant_type is incorrect or absent"),
     }
 }
 
-/// The reply to a refresh token that buys nothing.
-fn refresh_refused(shared: &Shared, refused: &Refused) -> Reply {
-    if *refused == Refused::Reused {
+/// The reply to a refused refresh token.
+fn refresh_refused(shared: &Shared, refused: &RefreshError) -> Reply {
+    if *refused == RefreshError::Reused {
         shared.count(|counters| counters.refresh_reuse += 1);
     }
     Reply::oauth_error(400, "invalid_grant", "Invalid refresh token")
 }
 
 /// The reply with a token.
-fn success(issued: &Issued, door: &Door) -> Reply {
+fn success(issued: &TokenResponse, endpoint: &TokenEndpoint) -> Reply {
     let mut body = json!({
         "access_token": issued.access_token,
-        "token_type": if door.dialect == Dialect::LowerCase { "bearer" } else { "Bearer" },
+        "token_type": if endpoint.dialect == Dialect::LowerCase { "bearer" } else { "Bearer" },
         "expires_in": issued.expires_in,
         "scope": issued.scope,
     });
     if let Some(token) = &issued.refresh_token {
         body["refresh_token"] = json!(token);
     }
-    if door.dialect == Dialect::NullIdToken {
+    if endpoint.dialect == Dialect::NullIdToken {
         body["id_token"] = Value::Null;
     }
     Reply::json(200, &body)

@@ -1,10 +1,10 @@
-//! `/SAAS/API/1.0/REST/auth/token`: is my token good, and which key signs it?
+//! `/SAAS/API/1.0/REST/auth/token`: whether a token is valid or revoked, and the public key.
 
 use crate::auth;
 use crate::http::{Reply, form};
 use crate::visit::Visit;
 
-/// Answers one of the three questions.
+/// Answers by the query parameter `attribute`.
 pub(crate) fn answer(visit: &Visit) -> Reply {
     if !visit.request.reads() {
         return Reply::method_not_allowed("GET");
@@ -18,20 +18,20 @@ pub(crate) fn answer(visit: &Visit) -> Reply {
     }
 }
 
-/// The published key as a key set.
+/// The public key as a JWK set.
 pub(crate) fn jwks(visit: &Visit) -> Reply {
     Reply::json(200, &visit.shared.tenant().signer.jwks())
 }
 
-/// Says `true` or `false` about the bearer token.
-fn about_token(visit: &Visit, question: impl Fn(&str) -> bool) -> Reply {
+/// Answers `true` or `false` about the bearer token.
+fn about_token(visit: &Visit, check: impl Fn(&str) -> bool) -> Reply {
     match auth::bearer(visit.request) {
-        Some(token) => Reply::text(200, if question(token) { "true" } else { "false" }),
+        Some(token) => Reply::text(200, if check(token) { "true" } else { "false" }),
         None => Reply::new(401).header("WWW-Authenticate", "Bearer"),
     }
 }
 
-/// The published key in one of its formats.
+/// The public key in a format.
 fn public_key(visit: &Visit, format: &str) -> Reply {
     match format {
         "jwk" => Reply::json(200, &visit.shared.tenant().signer.jwk()),

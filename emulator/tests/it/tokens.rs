@@ -123,9 +123,9 @@ fn every_way_to_authenticate_is_recorded() {
 }
 
 #[test]
-fn every_door_leads_to_a_token() {
+fn every_token_endpoint_issues_a_token() {
     let emulator = Emulator::builder().tenant_path("/deep/tenant/").start().unwrap();
-    for door in [
+    for path in [
         "/SAAS/API/1.0/oauth2/token",
         "/acs/token",
         "/acs/t/CUSTOMER/token",
@@ -133,7 +133,7 @@ fn every_door_leads_to_a_token() {
         "/deep/tenant/auth/oauthtoken",
         "/connect/token",
     ] {
-        assert_eq!(post(&emulator, door, "grant_type=client_credentials").status(), 200, "{door}");
+        assert_eq!(post(&emulator, path, "grant_type=client_credentials").status(), 200, "{path}");
     }
     let in_query = request(&emulator, "POST", "/oauth/token?grant_type=client_credentials", BASIC, "");
     assert_eq!(text(&in_query, "token_type"), "bearer");
@@ -145,8 +145,8 @@ fn every_door_leads_to_a_token() {
 #[test]
 fn discovery_can_be_switched_off() {
     let emulator = Emulator::builder().discovery(false).start().unwrap();
-    for door in ["/SAAS/auth", "/SAAS/t/X/auth", "/acs"] {
-        assert_eq!(get(&emulator, &format!("{door}/.well-known/openid-configuration"), "").status(), 404);
+    for path in ["/SAAS/auth", "/SAAS/t/X/auth", "/acs"] {
+        assert_eq!(get(&emulator, &format!("{path}/.well-known/openid-configuration"), "").status(), 404);
     }
 }
 
@@ -154,8 +154,8 @@ fn discovery_can_be_switched_off() {
 fn discovery_and_keys() {
     let emulator = Emulator::start();
     let url = emulator.url();
-    for (door, token_path) in [("/SAAS/auth", "/SAAS/auth/oauthtoken"), ("/acs", "/acs/token")] {
-        let document = get(&emulator, &format!("{door}/.well-known/openid-configuration"), "").json();
+    for (path, token_path) in [("/SAAS/auth", "/SAAS/auth/oauthtoken"), ("/acs", "/acs/token")] {
+        let document = get(&emulator, &format!("{path}/.well-known/openid-configuration"), "").json();
         assert_eq!(document["issuer"], format!("{url}/SAAS/auth"));
         assert_eq!(document["token_endpoint"], format!("{url}{token_path}"));
         let keys = document["jwks_uri"].as_str().unwrap().strip_prefix(&url).unwrap();
