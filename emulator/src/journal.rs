@@ -11,8 +11,8 @@ const KEPT_BODY: usize = 64 * 1024;
 
 /// Counters of connections and requests.
 ///
-/// Every request counts as a token request, an API request, a revocation or another one. Requests to the control endpoint
-/// do not count.
+/// Every request counts as a token request, an API request, a revocation or another one; requests to the control
+/// endpoint do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Connections accepted.

@@ -1,6 +1,6 @@
-//! The emulator over real sockets, with raw bytes and with the real clients.
+//! Tests of the emulator over sockets, with raw bytes and with curl, git and kubectl.
 
-#![expect(clippy::disallowed_methods, reason = "what only one place of the program may do, its tests may")]
+#![expect(clippy::disallowed_methods, reason = "the tests start programs and read the environment")]
 
 #[path = "it/binary.rs"]
 mod binary;

@@ -1,4 +1,4 @@
-//! The control endpoint, `/emulator/…`: counters, request log, faults. It answers on loopback only, and is not counted.
+//! The control endpoint, `/emulator/…`: counters, request log, faults. Loopback only; not counted.
 
 use crate::fault::Fault;
 use crate::http::{Reply, Request};

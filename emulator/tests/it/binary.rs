@@ -1,4 +1,4 @@
-//! The program.
+//! The program `ws1-emulator`.
 
 use crate::client::{BASIC, exchange};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A running program, which ends with the test.
+/// A running emulator; dropping it ends the process.
 struct Running(Child);
 
 impl Drop for Running {
@@ -18,7 +18,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts the program; also returns the line it prints.
+/// Starts the program; also returns its line of JSON.
 fn start(command: &mut Command) -> (Running, Value) {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program is built");
     let mut running = Running(child);
@@ -34,7 +34,7 @@ fn program() -> Command {
 }
 
 #[test]
-fn says_where_it_is_and_serves() {
+fn prints_its_url_and_serves() {
     let directory = TempDir::new().unwrap();
     let secret = directory.path().join("secret");
     fs::File::create(&secret).and_then(|mut file| file.write_all(b"s3cret\n\n")).unwrap();
@@ -74,7 +74,7 @@ fn writes_its_ca() {
 }
 
 #[test]
-fn says_what_is_wrong() {
+fn reports_errors() {
     let fails = |arguments: &[&str]| {
         let output = program().args(arguments).output().unwrap();
         assert!(!output.status.success());

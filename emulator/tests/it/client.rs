@@ -1,16 +1,16 @@
-//! A client that sees every byte.
+//! An HTTP client that keeps every byte it receives.
 
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use ws1_emulator::Emulator;
 
-/// `Authorization` of the default client.
+/// The `Authorization` header of the default client.
 pub(crate) const BASIC: &str = "Authorization: Basic Y2ktYm90OmVtdWxhdG9yLXNlY3JldA==\r\n";
-/// The usual token endpoint.
+/// The default token endpoint.
 pub(crate) const TOKEN: &str = "/SAAS/auth/oauthtoken";
 
-/// Everything that came back on a connection.
+/// What the emulator sent on a connection.
 pub(crate) struct Answer {
     /// All bytes.
     pub(crate) raw: Vec<u8>,
@@ -30,30 +30,30 @@ impl Answer {
         String::from_utf8_lossy(&self.raw[..self.split().unwrap_or(self.raw.len())]).into_owned()
     }
 
-    /// What follows the headers.
+    /// The bytes after the headers.
     pub(crate) fn body(&self) -> &[u8] {
         self.split().map_or(&[], |split| &self.raw[split + 4..])
     }
 
-    /// The body as JSON; null if it is none.
+    /// The body as JSON; null if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(self.body()).unwrap_or_default()
     }
 
-    /// A header of this name.
+    /// The first header with this name.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let head = self.head();
         let mut pairs = head.lines().filter_map(|line| line.split_once(": "));
         pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
     }
 
-    /// Where the headers end.
+    /// The offset of the empty line after the headers.
     fn split(&self) -> Option<usize> {
         self.raw.windows(4).position(|window| window == b"\r\n\r\n")
     }
 }
 
-/// Sends `text` and reads until the end.
+/// Sends `text` and reads until the connection closes.
 pub(crate) fn exchange(addr: SocketAddr, text: &str) -> Answer {
     let mut stream = TcpStream::connect(addr).expect("the emulator listens");
     stream.write_all(text.as_bytes()).expect("the emulator reads");
@@ -62,7 +62,7 @@ pub(crate) fn exchange(addr: SocketAddr, text: &str) -> Answer {
     Answer { raw, reset }
 }
 
-/// Sends one request; `headers` are whole lines.
+/// Sends a request; `headers` are complete lines.
 pub(crate) fn request(emulator: &Emulator, method: &str, target: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     exchange(
@@ -73,23 +73,23 @@ pub(crate) fn request(emulator: &Emulator, method: &str, target: &str, headers: 
     )
 }
 
-/// Gets `target`, with a bearer token.
+/// Sends a GET request with a bearer token.
 pub(crate) fn get(emulator: &Emulator, target: &str, token: &str) -> Answer {
     request(emulator, "GET", target, &format!("Authorization: Bearer {token}\r\n"), "")
 }
 
-/// Posts a form as the default client.
+/// Sends a form as the default client.
 pub(crate) fn post(emulator: &Emulator, target: &str, form: &str) -> Answer {
     let headers = format!("{BASIC}Content-Type: application/x-www-form-urlencoded\r\n");
     request(emulator, "POST", target, &headers, form)
 }
 
-/// Asks for a token with the client's own credentials.
+/// Requests a token with the client credentials grant.
 pub(crate) fn ask(emulator: &Emulator) -> Answer {
     post(emulator, TOKEN, "grant_type=client_credentials")
 }
 
-/// Asks for a token with a refresh token.
+/// Requests a token with the refresh token grant.
 pub(crate) fn refresh(emulator: &Emulator, token: &str) -> Answer {
     post(emulator, TOKEN, &format!("grant_type=refresh_token&refresh_token={token}"))
 }
@@ -99,7 +99,7 @@ pub(crate) fn text(answer: &Answer, field: &str) -> String {
     answer.json()[field].as_str().unwrap_or_default().to_owned()
 }
 
-/// A fresh access token.
+/// A new access token.
 pub(crate) fn token(emulator: &Emulator) -> String {
     text(&ask(emulator), "access_token")
 }

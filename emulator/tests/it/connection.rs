@@ -1,4 +1,4 @@
-//! Connections: several requests on one, and requests that are none.
+//! Several requests on a connection, and invalid requests.
 
 use crate::client::{BASIC, TOKEN, ask, exchange};
 use std::io::{Read as _, Write as _};
@@ -19,7 +19,7 @@ fn a_connection_carries_several_requests() {
 }
 
 #[test]
-fn a_client_may_ask_before_it_sends_the_body() {
+fn a_client_may_expect_100_continue() {
     let emulator = Emulator::start();
     let mut stream = TcpStream::connect(emulator.addr()).unwrap();
     let form = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked";
@@ -35,7 +35,7 @@ fn a_client_may_ask_before_it_sends_the_body() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn invalid_requests_are_refused() {
     let emulator = Emulator::start();
     assert_eq!(exchange(emulator.addr(), "EHLO x\r\n\r\n").status(), 400);
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));

@@ -8,20 +8,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 use ws1_emulator::{Emulator, Fault, Part};
 
-/// What a token request gets under `fault`; the next one must be normal.
-fn under(emulator: &Emulator, fault: Fault) -> Answer {
+/// The answer to a token request with `fault`; the next token request must succeed.
+fn with_fault(emulator: &Emulator, fault: Fault) -> Answer {
     emulator.play(fault);
     let answer = ask(emulator);
     assert_eq!(ask(emulator).status(), 200);
     answer
 }
 
-/// The length a reply promises.
-fn promised(answer: &Answer) -> Option<usize> {
+/// The `Content-Length` of a reply.
+fn content_length(answer: &Answer) -> Option<usize> {
     answer.header("content-length").and_then(|length| length.parse().ok())
 }
 
-/// Begins a token request and does not wait for the answer.
+/// Sends a token request without waiting for the answer.
 fn begin(emulator: &Emulator) -> TcpStream {
     let mut stream = TcpStream::connect(emulator.addr()).expect("the emulator listens");
     let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\nConnection: close";
@@ -30,7 +30,7 @@ fn begin(emulator: &Emulator) -> TcpStream {
     stream
 }
 
-/// Waits until the emulator has read so many requests.
+/// Waits until the emulator has read `count` requests.
 fn wait_for_requests(emulator: &Emulator, count: usize) {
     let begun = Instant::now();
     while emulator.requests().len() < count {
@@ -40,21 +40,21 @@ fn wait_for_requests(emulator: &Emulator, count: usize) {
 }
 
 #[test]
-fn other_replies() {
+fn replies_instead_of_a_token() {
     let emulator = Emulator::start();
-    assert_eq!(under(&emulator, Fault::status(503)).status(), 503);
-    let refused = under(&emulator, Fault::oauth_error(400, "invalid_scope", "no"));
+    assert_eq!(with_fault(&emulator, Fault::status(503)).status(), 503);
+    let refused = with_fault(&emulator, Fault::oauth_error(400, "invalid_scope", "no"));
     assert_eq!((refused.status(), text(&refused, "error").as_str()), (400, "invalid_scope"));
-    let busy = under(&emulator, Fault::retry_after("30"));
+    let busy = with_fault(&emulator, Fault::retry_after("30"));
     assert_eq!((busy.status(), busy.header("retry-after").as_deref()), (429, Some("30")));
-    let moved = under(&emulator, Fault::Redirect { code: 307, location: "/login".into() });
+    let moved = with_fault(&emulator, Fault::Redirect { code: 307, location: "/login".into() });
     assert_eq!((moved.status(), moved.header("location").as_deref()), (307, Some("/login")));
-    assert!(under(&emulator, Fault::Html).body().starts_with(b"<!DOCTYPE html>"));
-    assert_eq!(under(&emulator, Fault::Json(json!({}))).body(), b"{}");
-    assert_eq!(under(&emulator, Fault::GarbageJson).json(), json!(null));
-    assert_eq!(under(&emulator, Fault::Raw { bytes: b"HTTP/1.1 5".into() }).raw, b"HTTP/1.1 5");
-    assert_eq!(under(&emulator, Fault::Oversize { bytes: 100_000 }).body().len(), 100_000);
-    let bomb = under(&emulator, Fault::GzipBomb);
+    assert!(with_fault(&emulator, Fault::Html).body().starts_with(b"<!DOCTYPE html>"));
+    assert_eq!(with_fault(&emulator, Fault::Json(json!({}))).body(), b"{}");
+    assert_eq!(with_fault(&emulator, Fault::GarbageJson).json(), json!(null));
+    assert_eq!(with_fault(&emulator, Fault::Raw { bytes: b"HTTP/1.1 5".into() }).raw, b"HTTP/1.1 5");
+    assert_eq!(with_fault(&emulator, Fault::Oversize { bytes: 100_000 }).body().len(), 100_000);
+    let bomb = with_fault(&emulator, Fault::GzipBomb);
     assert_eq!(bomb.header("content-encoding").as_deref(), Some("gzip"));
     assert!(bomb.body().starts_with(&[0x1f, 0x8b]) && bomb.body().len() < 20_000);
     assert_eq!(emulator.counters().denied, 0);
@@ -62,30 +62,30 @@ fn other_replies() {
 }
 
 #[test]
-fn distorted_replies() {
+fn changed_replies() {
     let emulator = Emulator::start();
-    let odd = under(&emulator, Fault::set("expires_in", "soon"));
+    let odd = with_fault(&emulator, Fault::set("expires_in", "soon"));
     assert_eq!(odd.json()["expires_in"], "soon");
-    assert_eq!(under(&emulator, Fault::unset("token_type")).json().get("token_type"), None);
-    let short = under(&emulator, Fault::TruncateBody);
-    assert!(promised(&short).is_some_and(|length| length > short.body().len()));
-    let cut = under(&emulator, Fault::CloseDelimited { cut: 5 });
-    assert_eq!((promised(&cut), cut.json()), (None, json!(null)));
+    assert_eq!(with_fault(&emulator, Fault::unset("token_type")).json().get("token_type"), None);
+    let short = with_fault(&emulator, Fault::TruncateBody);
+    assert!(content_length(&short).is_some_and(|length| length > short.body().len()));
+    let cut = with_fault(&emulator, Fault::CloseDelimited { cut: 5 });
+    assert_eq!((content_length(&cut), cut.json()), (None, json!(null)));
     assert!(cut.body().len() > 1000);
-    assert!(under(&emulator, Fault::HugeHeaders { bytes: 80_000 }).head().len() > 80_000);
+    assert!(with_fault(&emulator, Fault::HugeHeaders { bytes: 80_000 }).head().len() > 80_000);
     for part in [Part::Headers, Part::Body] {
-        assert_eq!(under(&emulator, Fault::Drip { ms: 0, part }).status(), 200);
+        assert_eq!(with_fault(&emulator, Fault::Drip { ms: 0, part }).status(), 200);
     }
-    let slow = under(&emulator, Fault::DelayThen { ms: 1, fault: Box::new(Fault::Delay { ms: 1 }) });
+    let slow = with_fault(&emulator, Fault::DelayThen { ms: 1, fault: Box::new(Fault::Delay { ms: 1 }) });
     assert_eq!(slow.status(), 200);
 }
 
 #[test]
 fn broken_connections() {
     let emulator = Emulator::start();
-    let reset = under(&emulator, Fault::Reset);
+    let reset = with_fault(&emulator, Fault::Reset);
     assert!(reset.reset && reset.raw.is_empty());
-    let closed = under(&emulator, Fault::CloseEmpty);
+    let closed = with_fault(&emulator, Fault::CloseEmpty);
     assert!(!closed.reset && closed.raw.is_empty());
     assert_eq!(emulator.requests()[0].status, 0);
     assert_eq!(emulator.requests()[1].status, 200);
@@ -120,12 +120,12 @@ fn hanging_requests_get_their_answer_on_release() {
     emulator.play_normally();
     emulator.play(Fault::HangAfterIssue);
     let late = begin(&emulator);
-    let leaver = &streams[0];
-    leaver.shutdown(std::net::Shutdown::Both).unwrap();
+    let closed = &streams[0];
+    closed.shutdown(std::net::Shutdown::Both).unwrap();
     while emulator.issued().is_empty() {
         thread::yield_now();
     }
-    // All four are at work; releasing again and again spares knowing when each has begun to wait.
+    // When each request begins to wait is not visible, so release until all are answered.
     let answered = thread::scope(|scope| {
         let readers: Vec<_> = streams[1..]
             .iter()
@@ -149,7 +149,7 @@ fn hanging_requests_get_their_answer_on_release() {
 }
 
 #[test]
-fn stopping_waits_for_nobody() {
+fn stopping_does_not_wait_for_clients() {
     let emulator = Emulator::start();
     for fault in [
         Fault::Hang,
@@ -166,7 +166,7 @@ fn stopping_waits_for_nobody() {
     let begun = Instant::now();
     drop(emulator);
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    // Not by a new connection: another test may have the port by now.
+    // A new connection would prove nothing: another test may have the port by now.
     idle.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let end = idle.read(&mut [0]);
     assert!(

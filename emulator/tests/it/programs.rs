@@ -1,4 +1,4 @@
-//! The real clients: curl, git, kubectl. One that is missing is named and skipped, except in CI.
+//! curl, git and kubectl against the emulator. The test of a missing client is skipped and says so; in CI it fails.
 
 use crate::client::get;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use ws1_emulator::{Emulator, TlsFault};
 
-/// Whether `program` is there.
+/// Whether `program` is installed.
 fn present(program: &str) -> bool {
     let found = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     assert!(found || std::env::var_os("CI").is_none(), "{program} is missing, and CI needs it");
@@ -19,7 +19,7 @@ fn present(program: &str) -> bool {
     found
 }
 
-/// Runs a command; what it says is in the panic message if `success` is not its result.
+/// Runs a command; panics with its standard error unless its success is `success`.
 fn run(command: &mut Command, success: bool) -> Output {
     let output = command.stdin(Stdio::null()).output().expect("the program was found before");
     assert_eq!(output.status.success(), success, "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -33,12 +33,12 @@ fn file(directory: &TempDir, name: &str, text: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The emulator's CA in a file.
+/// A file with the certificate of the emulator's CA.
 fn ca_file(directory: &TempDir, emulator: &Emulator) -> String {
-    file(directory, "ca.pem", emulator.ca_pem().expect("it speaks TLS"))
+    file(directory, "ca.pem", emulator.ca_pem().expect("it serves HTTPS"))
 }
 
-/// `curl` asking for a token.
+/// A `curl` that requests a token.
 fn curl(emulator: &Emulator, ca: &str) -> Command {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--noproxy", "*", "--cacert", ca, "--user", "ci-bot:emulator-secret"])
@@ -47,7 +47,7 @@ fn curl(emulator: &Emulator, ca: &str) -> Command {
     curl
 }
 
-/// A token, asked for with curl.
+/// A token, requested with curl.
 fn token(emulator: &Emulator, ca: &str) -> String {
     let reply: serde_json::Value =
         serde_json::from_slice(&run(&mut curl(emulator, ca), true).stdout).expect("a JSON reply");
@@ -55,7 +55,7 @@ fn token(emulator: &Emulator, ca: &str) -> String {
 }
 
 #[test]
-fn curl_trusts_the_right_certificate_only() {
+fn curl_trusts_the_valid_certificate_only() {
     if !present("curl") {
         return;
     }
@@ -75,7 +75,7 @@ fn curl_trusts_the_right_certificate_only() {
     assert_eq!(refused.status.code(), Some(28));
 }
 
-/// `git` that asks nobody, in `directory`, sending `token`.
+/// `git` in `directory`, with `token` and without prompts.
 fn git(directory: &Path, token: &str, arguments: &[&str]) -> Command {
     let mut git = Command::new("git");
     git.current_dir(directory)
@@ -101,7 +101,7 @@ fn git_clones_and_pushes() {
     let url = |prefix: &str| format!("{}/{prefix}/demo.git", emulator.url());
     run(&mut git(here, &token, &["clone", "--quiet", &url("git"), "one"]), true);
     let one = here.join("one");
-    // More than git's post buffer, so that it comes in chunks; no two lines alike, so that it does not compress well.
+    // Larger than git's post buffer, so that the push is chunked; all lines differ, so that it does not compress well.
     let mut big = String::new();
     for number in 0_u64..150_000 {
         writeln!(big, "{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
@@ -113,7 +113,7 @@ fn git_clones_and_pushes() {
     run(&mut git(here, &token, &["clone", "--quiet", &url("git-bearer"), "two"]), true);
     assert_eq!(std::fs::read_to_string(here.join("two/big")).unwrap(), big);
     let chunked = emulator.requests().iter().any(|request| request.header("transfer-encoding") == Some("chunked"));
-    assert!(chunked, "the push was meant to be big");
+    assert!(chunked, "the push was not chunked");
 
     let with_password = url("git").replace("http://", &format!("http://x:{token}@"));
     let mut plain = Command::new("git");

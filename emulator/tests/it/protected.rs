@@ -1,17 +1,17 @@
-//! The routes that want a token, and what ends a token.
+//! The protected APIs, revocation, and the control endpoint.
 
 use crate::client::{BASIC, TOKEN, get, post, request, text, token};
 use ws1_emulator::Emulator;
 
 /// The protected API.
 const USERS: &str = "/SAAS/jersey/manager/api/scim/Users?startIndex=1";
-/// The question whether a token is good.
+/// Whether a token is valid.
 const IS_VALID: &str = "/SAAS/API/1.0/REST/auth/token?attribute=isValid";
-/// The question whether a token is revoked.
+/// Whether a token is revoked.
 const IS_REVOKED: &str = "/SAAS/API/1.0/REST/auth/token?attribute=isRevoked";
 
 #[test]
-fn the_api_wants_a_token_with_the_right_scope() {
+fn the_api_requires_a_token_with_the_scope_admin() {
     let emulator = Emulator::start();
     let token = token(&emulator);
     let list = get(&emulator, USERS, &token);
@@ -27,7 +27,7 @@ fn the_api_wants_a_token_with_the_right_scope() {
 }
 
 #[test]
-fn tokens_can_be_revoked_from_outside() {
+fn tokens_can_be_revoked_at_the_endpoint() {
     let emulator = Emulator::builder().client("ci-bot", "emulator-secret").client("other", "o").start().unwrap();
     let token = token(&emulator);
     assert_eq!(get(&emulator, IS_VALID, &token).body(), b"true");
@@ -44,7 +44,7 @@ fn tokens_can_be_revoked_from_outside() {
 }
 
 #[test]
-fn tokens_can_be_revoked_from_inside() {
+fn tokens_can_be_revoked_by_the_test() {
     let emulator = Emulator::start();
     let (first, second) = (token(&emulator), token(&emulator));
     emulator.revoke(&first);
@@ -56,7 +56,7 @@ fn tokens_can_be_revoked_from_inside() {
 }
 
 #[test]
-fn the_cluster_answers_like_one() {
+fn the_cluster_answers_as_kubernetes_does() {
     let emulator = Emulator::start();
     let token = token(&emulator);
     assert_eq!(get(&emulator, "/k8s/version", &token).json()["gitVersion"], "v1.30.0");
@@ -67,7 +67,7 @@ fn the_cluster_answers_like_one() {
 }
 
 #[test]
-fn control_looks_inside_and_is_not_counted() {
+fn the_control_endpoint_is_not_counted() {
     let emulator = Emulator::start();
     let control = |method: &str, path: &str, body: &str| request(&emulator, method, path, "", body);
     let token = token(&emulator);

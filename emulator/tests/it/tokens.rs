@@ -1,11 +1,11 @@
-//! Both grants, and how they are refused.
+//! Both grants and their errors, settings, and discovery.
 
 use crate::client::{BASIC, TOKEN, ask, get, post, refresh, request, text, token};
 use serde_json::json;
 use ws1_emulator::{ClientAuth, Emulator, Fault};
 
 #[test]
-fn a_token_and_what_it_is_good_for() {
+fn a_token_request_and_its_reply() {
     let emulator = Emulator::start();
     let answer = ask(&emulator);
     assert_eq!(answer.status(), 200);
@@ -106,7 +106,7 @@ fn refusals() {
 }
 
 #[test]
-fn every_way_to_authenticate_is_recorded() {
+fn the_authentication_method_is_recorded() {
     let emulator = Emulator::builder().client("ci@acme", "a+b%c d").start().unwrap();
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let grant = "grant_type=client_credentials";
