@@ -4,7 +4,7 @@ import os
 import shutil
 
 from measure import Command
-from world import private
+from fixtures import private
 
 
 def warm(home, tenant, scratch):

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from measure import Command
-from world import private
+from fixtures import private
 
 # Name of a measurement, and its program. They do different work; each is the nearest match to `ws1-token get`.
 NAMES = {

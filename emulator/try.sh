@@ -21,7 +21,7 @@ main() {
     mkdir "$home" "$home/tmp"
     start_emulator
     write_profile
-    show_steps
+    run_steps
 }
 
 say() {
@@ -101,7 +101,7 @@ END
 }
 
 # Runs all steps, failed ones included, and prints the result.
-show_steps() {
+run_steps() {
     count=0
     failed=
     skipped=
