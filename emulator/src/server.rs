@@ -80,7 +80,7 @@ fn serve(stream: Stream, peer: SocketAddr, shared: &Shared, registration: Regist
                     record_status(shared, number, &visit, &delivery);
                 }
                 let head_only = incoming.request.method == "HEAD";
-                if !deliver(reader.get_mut(), shared, delivery, incoming.keep_alive, head_only) {
+                if !respond(reader.get_mut(), shared, delivery, incoming.keep_alive, head_only) {
                     break;
                 }
             }
@@ -106,7 +106,7 @@ fn record_status(shared: &Shared, number: u64, visit: &Visit, delivery: &Deliver
 }
 
 /// Sends an answer; returns whether the connection stays open.
-fn deliver(stream: &mut Stream, shared: &Shared, delivery: Delivery, keep_alive: bool, head_only: bool) -> bool {
+fn respond(stream: &mut Stream, shared: &Shared, delivery: Delivery, keep_alive: bool, head_only: bool) -> bool {
     let Delivery::Reply(reply) = delivery else {
         delivery::deliver(stream, shared, delivery);
         return false;
