@@ -119,10 +119,10 @@ class Home:
     def cache_token(self, length):
         """Replaces the cached token by one of `length` bytes, and checks that the program prints it."""
         token = ("eyJ" + "abcdefghijklmnopqrstuvwxyz.0123456789-" * length)[:length]
-        content = json.loads(self.entry.read_text())["entry"]
-        content["token"]["access_token"] = token
+        content = json.loads(self.entry.read_text())["content"]
+        content["entry"]["token"]["access_token"] = token
         body = json.dumps(content, separators=(",", ":"))
-        private(self.entry, f'{{"checksum":"{zlib.crc32(body.encode()):08x}","entry":{body}}}\n')
+        private(self.entry, f'{{"checksum":"{zlib.crc32(body.encode()):08x}","content":{body}}}\n')
         if self.get() != token:
             raise SystemExit(f"the program does not print a cached token of {length} bytes")
 

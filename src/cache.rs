@@ -1,22 +1,25 @@
 //! One self-checking file per identity, replaced atomically: a read needs no lock.
 //!
-//! The file is one line of JSON, `{"checksum":"<CRC-32 of the entry's bytes, hex>","entry":{…}}`. Anything unexpected
-//! in it (cut, damaged, of another version, another identity's) is a miss and never an error. The checksum guards
+//! The file is one line of JSON, `{"checksum":"<CRC-32 of the content's bytes, hex>","content":{"version":…,"identity":…,
+//! "entry":{…}}}`. Anything unexpected in it (cut, damaged, of another version, another identity's) is a miss and never an
+//! error. The checksum guards
 //! against damage; against attackers there are the file's mode, its owner and the checked directory.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Entry, Failure, FailureClass};
+use crate::entry::Entry;
 use crate::grant;
-use crate::lock::{self, Guard, Tried};
-use crate::platform::{Distrust, PrivateDir};
-use crate::secret::Secret;
+use crate::lock::{self, LockAttempt, LockGuard};
+use crate::platform::{CacheRejected, PrivateDir};
 use crate::token::{LONGEST_LIFE, Token};
 
-/// Version of the entry format; it is part of the file name, so versions never read each other's files.
-const VERSION: u32 = 1;
+/// Version of the directory's layout: names of the files, and how they are locked.
+const LAYOUT: u32 = 1;
+
+/// Version of the content of an entry; an entry of another version is a miss.
+const FORMAT: u32 = 2;
 
 /// Bytes that are read of an entry at most: a token of 16 KiB, a refresh token of 16 KiB, and room.
 const ENTRY_LIMIT: usize = 64 * 1024;
@@ -33,7 +36,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// Text before the checksum, and between the checksum and the entry.
-const FRAME: (&str, &str, &str) = ("{\"checksum\":\"", "\",\"entry\":", "}\n");
+const FRAME: (&str, &str, &str) = ("{\"checksum\":\"", "\",\"content\":", "}\n");
 
 /// What a read found.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) enum Loaded {
     /// Nothing, or nothing sound.
     Miss,
     /// Something that is not trusted and will be replaced; the text tells the user why.
-    Distrusted(String),
+    Untrusted(String),
     /// Something that is no entry at all: a link, a pipe, a directory. It is not read; a rename may replace it, never
     /// what it points to. The text tells the user why.
     Unusable(String),
@@ -58,7 +61,7 @@ pub(crate) trait Store {
     fn load(&self) -> Loaded;
 
     /// Tries to get leave to write, without waiting.
-    fn try_lock(&self) -> Tried<Self::Guard>;
+    fn try_lock(&self) -> LockAttempt<Self::Guard>;
 
     /// Replaces the entry. An error leaves the old one whole.
     fn save(&self, guard: &Self::Guard, entry: &Entry) -> Result<(), String>;
@@ -88,14 +91,19 @@ impl Cache {
         Self { dir: dir.map(Path::to_owned), identity: identity.to_owned() }
     }
 
+    /// The identity's hash, in hex.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// Name of the entry file.
     fn entry_name(&self) -> String {
-        format!("v{VERSION}-{}.json", self.identity)
+        format!("v{LAYOUT}-{}.json", self.identity)
     }
 
     /// Name of the lock file.
     fn lock_name(&self) -> String {
-        format!("v{VERSION}-{}.lock", self.identity)
+        format!("v{LAYOUT}-{}.lock", self.identity)
     }
 
     /// Path of the entry file, for messages.
@@ -114,13 +122,13 @@ impl Cache {
     }
 
     /// Removes the entry. The lock file stays: it may be held.
-    pub(crate) fn remove(&self, guard: &Guard) -> Result<(), String> {
+    pub(crate) fn remove(&self, guard: &LockGuard) -> Result<(), String> {
         guard.dir.remove(&self.entry_name()).map_err(|error| error.to_string())
     }
 }
 
 impl Store for Cache {
-    type Guard = Guard;
+    type Guard = LockGuard;
 
     fn load(&self) -> Loaded {
         let Some(path) = &self.dir else { return Loaded::Miss };
@@ -131,19 +139,19 @@ impl Store for Cache {
         match read {
             Ok(Some(bytes)) => decode(&bytes, &self.identity).map_or(Loaded::Miss, Loaded::Entry),
             Ok(None) => Loaded::Miss,
-            Err(Distrust::Replaceable(why)) => Loaded::Distrusted(why),
-            Err(Distrust::Unusable(why)) => Loaded::Unusable(why),
+            Err(CacheRejected::Replaceable(why)) => Loaded::Untrusted(why),
+            Err(CacheRejected::Unusable(why)) => Loaded::Unusable(why),
         }
     }
 
-    fn try_lock(&self) -> Tried<Guard> {
+    fn try_lock(&self) -> LockAttempt<LockGuard> {
         match &self.dir {
             Some(path) => lock::try_lock(PrivateDir::create(path, is_ours), &self.lock_name()),
-            None => Tried::Unusable("this user has no home directory".to_owned()),
+            None => LockAttempt::Unusable("this user has no home directory".to_owned()),
         }
     }
 
-    fn save(&self, guard: &Guard, entry: &Entry) -> Result<(), String> {
+    fn save(&self, guard: &LockGuard, entry: &Entry) -> Result<(), String> {
         sweep(&guard.dir);
         let path = || self.entry_path().unwrap_or_default();
         guard
@@ -152,7 +160,7 @@ impl Store for Cache {
             .map_err(|error| format!("`{}`: {error}", path().display()))
     }
 
-    fn warning<'g>(&self, guard: &'g Guard) -> Option<&'g str> {
+    fn warning<'g>(&self, guard: &'g LockGuard) -> Option<&'g str> {
         guard.warning.as_deref()
     }
 
@@ -168,7 +176,7 @@ impl Store for Cache {
 /// Identities (in hex) that have an entry in a directory.
 pub(crate) fn identities(dir: &Path) -> Vec<String> {
     let Ok(Some(dir)) = PrivateDir::open(dir) else { return Vec::new() };
-    let prefix = format!("v{VERSION}-");
+    let prefix = format!("v{LAYOUT}-");
     let mut found: Vec<String> = dir
         .list()
         .unwrap_or_default()
@@ -185,7 +193,7 @@ pub(crate) fn identities(dir: &Path) -> Vec<String> {
 pub(crate) fn prepare(dir: &Path) -> Result<(), String> {
     match PrivateDir::create(dir, is_ours) {
         Ok(_) => Ok(()),
-        Err(Distrust::Replaceable(why) | Distrust::Unusable(why)) => Err(why),
+        Err(CacheRejected::Replaceable(why) | CacheRejected::Unusable(why)) => Err(why),
     }
 }
 
@@ -211,108 +219,26 @@ fn sweep(dir: &PrivateDir) {
     }
 }
 
-/// The entry as it stands in the file. Unknown fields make it another format, hence a miss.
+/// An entry and what proves that it is the one that is looked for.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
-    /// See [`VERSION`].
+struct Content<T> {
+    /// See [`FORMAT`].
     version: u32,
-    /// Whose entry this is: an entry copied from another identity is a miss.
+    /// The identity's hash: an entry copied from another identity is a miss.
     identity: String,
-    /// See [`Entry::renew_after`].
-    renew_after: i64,
-    /// See [`Entry::token`].
-    token: Option<WireToken>,
-    /// See [`Entry::refresh_token`].
-    refresh_token: Option<String>,
-    /// See [`Entry::refresh_in_flight`].
-    refresh_in_flight: bool,
-    /// See [`Entry::failure`].
-    failure: Option<WireFailure>,
+    /// The entry.
+    entry: T,
 }
-
-/// A [`Token`] in the file.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireToken {
-    /// See [`Token::access_token`].
-    access_token: String,
-    /// See [`Token::issued_at`].
-    issued_at: i64,
-    /// See [`Token::expires_at`].
-    expires_at: i64,
-    /// See [`Token::issued_boot`].
-    issued_boot: Option<i64>,
-    /// See [`Token::boot_id`].
-    boot_id: Option<String>,
-}
-
-/// A [`Failure`] in the file.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireFailure {
-    /// See [`Failure::class`].
-    class: WireClass,
-    /// See [`Failure::detail`].
-    detail: String,
-    /// See [`Failure::at`].
-    at: i64,
-    /// See [`Failure::until`].
-    until: i64,
-    /// See [`Failure::count`].
-    count: u32,
-    /// See [`Failure::secret`].
-    secret: Option<u32>,
-}
-
-/// A [`FailureClass`] in the file.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", remote = "FailureClass")]
-enum ClassNames {
-    /// See [`FailureClass::Unavailable`].
-    Unavailable,
-    /// See [`FailureClass::Limited`].
-    Limited,
-    /// See [`FailureClass::Denied`].
-    Denied,
-    /// See [`FailureClass::Unusable`].
-    Unusable,
-}
-
-/// Carries [`ClassNames`] in a struct field.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct WireClass(#[serde(with = "ClassNames")] FailureClass);
 
 /// The bytes of an entry file.
 fn encode(entry: &Entry, identity: &str) -> Vec<u8> {
-    let wire = Wire {
-        version: VERSION,
-        identity: identity.to_owned(),
-        renew_after: entry.renew_after,
-        token: entry.token.as_ref().map(|token| WireToken {
-            access_token: token.access_token.expose().to_owned(),
-            issued_at: token.issued_at,
-            expires_at: token.expires_at,
-            issued_boot: token.issued_boot,
-            boot_id: token.boot_id.clone(),
-        }),
-        refresh_token: entry.refresh_token.as_ref().map(|token| token.expose().to_owned()),
-        refresh_in_flight: entry.refresh_in_flight,
-        failure: entry.failure.as_ref().map(|failure| WireFailure {
-            class: WireClass(failure.class),
-            detail: failure.detail.clone(),
-            at: failure.at,
-            until: failure.until,
-            count: failure.count,
-            secret: failure.secret,
-        }),
-    };
+    let content = Content { version: FORMAT, identity: identity.to_owned(), entry };
     // Strings and integers only: writing them as JSON cannot fail.
-    seal(&serde_json::to_string(&wire).unwrap_or_default())
+    seal(&serde_json::to_string(&content).unwrap_or_default())
 }
 
-/// Puts an entry's text behind its checksum.
+/// Puts a content behind its checksum.
 fn seal(body: &str) -> Vec<u8> {
     let checksum = checksum(body.as_bytes());
     format!("{}{checksum:08x}{}{body}{}", FRAME.0, FRAME.1, FRAME.2).into_bytes()
@@ -326,43 +252,17 @@ fn decode(bytes: &[u8], identity: &str) -> Option<Entry> {
     if format!("{:08x}", self::checksum(body)).as_bytes() != checksum {
         return None;
     }
-    let wire: Wire = serde_json::from_slice(body).ok()?;
-    if wire.version != VERSION || wire.identity != identity {
-        return None;
-    }
-    let token = match wire.token {
-        Some(token) => Some(read_token(token)?),
-        None => None,
-    };
-    Some(Entry {
-        token,
-        refresh_token: wire.refresh_token.map(Secret::new),
-        refresh_in_flight: wire.refresh_in_flight,
-        renew_after: wire.renew_after,
-        failure: wire.failure.map(|failure| Failure {
-            class: failure.class.0,
-            detail: failure.detail,
-            at: failure.at,
-            until: failure.until,
-            count: failure.count,
-            secret: failure.secret,
-        }),
-    })
+    let content: Content<Entry> = serde_json::from_slice(body).ok()?;
+    let Content { version, identity: owner, entry } = content;
+    (version == FORMAT && owner == identity && entry.token.as_ref().is_none_or(is_possible)).then_some(entry)
 }
 
-/// A token of the file, if its characters and times are possible.
-fn read_token(wire: WireToken) -> Option<Token> {
-    let possible = wire.issued_at >= 0
-        && wire.expires_at > wire.issued_at
-        && wire.expires_at - wire.issued_at <= LONGEST_LIFE
-        && grant::is_b64token(&wire.access_token);
-    possible.then(|| Token {
-        access_token: Secret::new(wire.access_token),
-        issued_at: wire.issued_at,
-        expires_at: wire.expires_at,
-        issued_boot: wire.issued_boot,
-        boot_id: wire.boot_id,
-    })
+/// Whether a token's characters and times are possible.
+fn is_possible(token: &Token) -> bool {
+    token.issued_at >= 0
+        && token.expires_at > token.issued_at
+        && token.expires_at - token.issued_at <= LONGEST_LIFE
+        && grant::is_b64token(token.access_token.expose())
 }
 
 #[cfg(any(test, fuzzing))]

@@ -9,6 +9,7 @@ pub(crate) mod edit;
 mod file;
 mod invalid;
 mod layers;
+mod missing;
 mod preset;
 mod profile;
 mod stored;
@@ -101,8 +102,8 @@ impl Sources<'_> {
             None if wanted.is_none() && self.is_self_contained() => {
                 (ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())
             }
-            None if file.as_os_str().is_empty() => return Err(Error::NoHome),
-            None => return Err(Error::NoConfig { file }),
+            None if file.as_os_str().is_empty() => return Err(missing::no_home()),
+            None => return Err(missing::no_config(&file)),
         };
         layers::build(self, &name, raw, file.parent())
     }
@@ -115,14 +116,14 @@ impl Sources<'_> {
             Some(name) => name,
             None if self.is_self_contained() => return Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())),
             None if known().len() == 1 => known().remove(0),
-            None => return Err(Error::NoProfile { file: file.to_owned(), known: known() }),
+            None => return Err(missing::no_profile(&file, &known())),
         };
         match config.profiles.get(&name) {
             Some(raw) => match serde_json::from_str(raw.get()) {
                 Ok(profile) => Ok((name, profile)),
                 Err(error) => Err(invalid::explain(file, text, &error)),
             },
-            None => Err(Error::UnknownProfile { name, file: file.to_owned(), known: known() }),
+            None => Err(missing::unknown_profile(&name, &file, &known())),
         }
     }
 

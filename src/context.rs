@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::broker::{Broker, Served, Want};
+use crate::broker::forget::forget;
+use crate::broker::{AccessToken, Broker, TokenRequest};
 use crate::cache::Cache;
 use crate::clock::SystemClock;
 use crate::config::{Profile, Sources};
 use crate::endpoint::HttpEndpoint;
+use crate::entry::Entry;
 use crate::error::Error;
 use crate::log::Log;
 
@@ -37,7 +39,16 @@ impl Context<'_> {
             (None, Some(dir)) => ("HOME", dir.join("ws1-token")),
             (None, None) => return Ok(None),
         };
-        if dir.is_absolute() { Ok(Some(dir)) } else { Err(Error::RelativePath { name, path: dir }) }
+        if dir.is_absolute() {
+            return Ok(Some(dir));
+        }
+        let what = format!("{name} is not an absolute path: `{}`", dir.display());
+        Err(Error::usage(what).hint(format!("set {name} to an absolute path")))
+    }
+
+    /// The cache of a profile.
+    pub(crate) fn cache(&self, profile: &Profile) -> Result<Cache, Error> {
+        Ok(Cache::new(self.cache_dir()?.as_deref(), &profile.identity()))
     }
 
     /// The program's own path, or its name where that cannot be found out.
@@ -51,20 +62,27 @@ impl Context<'_> {
         profile: &Profile,
         work: impl FnOnce(&Broker<'_, Cache>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let identity = profile.identity();
-        let cache = Cache::new(self.cache_dir()?.as_deref(), &identity);
+        let cache = self.cache(profile)?;
         work(&Broker {
             profile,
             store: &cache,
             clock: &SystemClock,
             endpoint: &HttpEndpoint { profile, env: self.env },
             log: self.log,
-            identity: &identity,
+            identity: cache.identity(),
         })
     }
 
+    /// Drops the cached token of a profile; gives what was cached.
+    pub(crate) fn forget(&self, profile: &Profile) -> Result<Entry, Error> {
+        if self.cache_dir()?.is_none() {
+            return Ok(Entry::default());
+        }
+        forget(self.log, &self.cache(profile)?, &profile.name)
+    }
+
     /// A token of a profile.
-    pub(crate) fn obtain(&self, profile: &Profile, want: &Want) -> Result<Served, Error> {
-        self.with_broker(profile, |broker| broker.obtain(want))
+    pub(crate) fn obtain(&self, profile: &Profile, request: &TokenRequest) -> Result<AccessToken, Error> {
+        self.with_broker(profile, |broker| broker.obtain(request))
     }
 }

@@ -1,7 +1,10 @@
 //! What is remembered of one identity between runs, and what follows from it for a caller. Pure.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Now;
-use crate::secret::Secret;
+use crate::failure::{FailureKind, RequestFailure};
+use crate::secret::{self, Secret};
 use crate::token::{CLOCK_TOLERANCE, FLOOR, Freshness, Token};
 
 /// Longest back-off in seconds: a longer one on disk was written under another clock and is ignored.
@@ -10,12 +13,14 @@ const LONGEST_BACK_OFF: i64 = 3600;
 /// Seconds for which nothing is renewed after a renewal that brought nothing better.
 pub(crate) const NO_GAIN_PAUSE: i64 = 60;
 
-/// The content of a cache entry.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The content of a cache entry. Unknown fields make it another format, hence a miss.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
     /// The access token, if there is one.
     pub(crate) token: Option<Token>,
     /// The refresh token, if the tenant issued one and the profile uses it.
+    #[serde(with = "secret::exposed::optional")]
     pub(crate) refresh_token: Option<Secret>,
     /// Set, on disk, before the refresh token is sent: whoever finds it knows that it may have been consumed.
     pub(crate) refresh_in_flight: bool,
@@ -26,40 +31,28 @@ pub(crate) struct Entry {
 }
 
 /// A failed renewal, kept so that other processes do not repeat it at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Failure {
-    /// What kind of failure it was.
-    pub(crate) class: FailureClass,
-    /// The cause in safe words, to be told again.
-    pub(crate) detail: String,
+    /// Why it failed.
+    pub(crate) kind: FailureKind,
+    /// The same in words that repeat no secret.
+    pub(crate) cause: String,
     /// Wall-clock second of the failure.
     pub(crate) at: i64,
     /// Wall-clock second until which nobody tries again.
     pub(crate) until: i64,
-    /// How many failures of this class came one after the other.
+    /// How many failures of this kind came one after the other.
     pub(crate) count: u32,
     /// Fingerprint of the client secret that was used; a changed secret is tried at once.
     pub(crate) secret: Option<u32>,
 }
 
-/// The kinds of failure that are worth a back-off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FailureClass {
-    /// The tenant could not be reached, or broke off, or answered 5xx.
-    Unavailable,
-    /// The tenant said 429.
-    Limited,
-    /// The tenant denied the client or the grant.
-    Denied,
-    /// The tenant answered, but not as a token endpoint.
-    Unusable,
-}
-
-/// What a caller wants.
+/// What a caller needs, in terms of the entry that was there at the start of its run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ask {
+pub(crate) struct Need {
     /// Seconds of life that the token must have left.
-    pub(crate) min_life: i64,
+    pub(crate) min_ttl: i64,
     /// A token that must not be handed out again if another can be had.
     pub(crate) rejected: Option<Secret>,
     /// A failure that is no reason to hold back: it was there before the caller insisted.
@@ -89,38 +82,75 @@ impl Entry {
     /// The decision for a caller. `secret_changed` is asked only while a failure would hold the caller back.
     pub(crate) fn verdict(
         &self,
-        ask: &Ask,
+        need: &Need,
         now: Now,
         boot_id: &dyn Fn() -> Option<String>,
         secret_changed: &dyn Fn(&Failure) -> bool,
     ) -> Verdict<'_> {
         let pausing = within(now.wall, self.renew_after);
-        let acceptable = self.token.as_ref().filter(|token| ask.rejected.as_ref() != Some(&token.access_token));
+        let acceptable = self.token.as_ref().filter(|token| need.rejected.as_ref() != Some(&token.access_token));
         if let Some(token) = acceptable {
             let remaining = token.remaining(now, boot_id);
-            match token.freshness(remaining, ask.min_life) {
+            match token.freshness(remaining, need.min_ttl) {
                 Freshness::Fresh => return Verdict::Serve(token, remaining),
                 Freshness::Expiring | Freshness::Due if pausing => return Verdict::Serve(token, remaining),
-                Freshness::Expired if remaining > FLOOR && self.is_the_best(token, remaining, ask, pausing) => {
-                    return Verdict::TooShort(token.best_life(remaining, ask.min_life));
+                Freshness::Expired if remaining > FLOOR && self.is_the_best(token, remaining, need, pausing) => {
+                    return Verdict::TooShort(token.best_life(remaining, need.min_ttl));
                 }
                 Freshness::Expired => {}
                 urgency => return Verdict::Renew(urgency),
             }
         }
         match self.failure.as_ref().and_then(|failure| Some((failure, failure.pause(now.wall)?))) {
-            Some((failure, pause)) if ask.overridden.as_ref() != Some(failure) && !secret_changed(failure) => {
+            Some((failure, pause)) if need.overridden.as_ref() != Some(failure) && !secret_changed(failure) => {
                 Verdict::HoldBack(failure, pause)
             }
             _ => Verdict::Renew(Freshness::Expired),
         }
     }
 
+    /// Takes a new token, unless the present one is as good; whether it was taken. Ends a back-off and the mark.
+    pub(crate) fn accept(&mut self, token: Token, need: &Need, now: Now, boot_id: &dyn Fn() -> Option<String>) -> bool {
+        let left = token.remaining(now, boot_id);
+        // A caller that rejects the present token gets a new one even if it expires earlier, but no expired one.
+        let is_gain = (need.rejected.is_some() && left > FLOOR)
+            || self.servable(now, boot_id).is_none_or(|(_, present)| left > present);
+        // A gain that is not enough for the caller, if only because the reply took a second, starts a pause too.
+        let is_enough = is_gain && left >= need.min_ttl;
+        self.renew_after = if is_enough { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
+        if is_gain {
+            self.token = Some(token);
+        }
+        self.refresh_in_flight = false;
+        self.failure = None;
+        is_gain
+    }
+
+    /// Records a failure; gives the seconds until the next attempt, or `None` if no pause helps.
+    ///
+    /// `roll` is a fraction from 0 to 999 per mille, `secret` the fingerprint of the client secret.
+    pub(crate) fn fail(&mut self, failure: &RequestFailure, now: i64, roll: i64, secret: u32) -> Option<i64> {
+        let before = self.failure.as_ref().filter(|before| before.kind.continues(&failure.kind));
+        let count = before.map_or(1, |before| before.count.saturating_add(1));
+        let pause = failure.kind.back_off(count, failure.retry_after, roll)?;
+        let until = now.saturating_add(pause);
+        self.renew_after = until;
+        self.failure = Some(Failure {
+            kind: failure.kind.clone(),
+            cause: failure.cause.clone(),
+            at: now,
+            until,
+            count,
+            secret: Some(secret),
+        });
+        Some(pause)
+    }
+
     /// Whether the tenant was asked just now and has nothing that lives longer: the token is new and short from its
     /// start, or a renewal brought no gain (a pause without a failure).
-    fn is_the_best(&self, token: &Token, remaining: i64, ask: &Ask, pausing: bool) -> bool {
+    fn is_the_best(&self, token: &Token, remaining: i64, need: &Need, pausing: bool) -> bool {
         let is_new = token.life().saturating_sub(remaining) < NO_GAIN_PAUSE;
-        (is_new && token.life() < ask.min_life) || (pausing && self.failure.is_none())
+        (is_new && token.life() < need.min_ttl) || (pausing && self.failure.is_none())
     }
 }
 
@@ -136,31 +166,56 @@ fn within(now: i64, until: i64) -> bool {
     now < until && until.saturating_sub(now) <= LONGEST_BACK_OFF
 }
 
-impl FailureClass {
-    /// Seconds until the next attempt after `count` failures in a row (the first is 1).
-    ///
-    /// `roll` is a fraction from 0 to 999 per mille: it spreads machines that failed together. `retry_after` is what
-    /// the tenant asked for.
-    pub(crate) fn back_off(self, count: u32, retry_after: Option<i64>, roll: i64) -> i64 {
-        let doubled = |base: i64, limit: i64| (base << count.saturating_sub(1).min(12)).min(limit);
+/// How the pauses after failures of a kind grow, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Schedule {
+    /// After the first failure; doubled by every further one.
+    first: i64,
+    /// The longest.
+    longest: i64,
+    /// Which part of a pause is left to chance, per mille: it spreads machines that failed together.
+    spread: i64,
+}
+
+impl FailureKind {
+    /// The schedule of this kind; `None` where only a change on this machine can help, and no pause does.
+    fn schedule(&self) -> Option<Schedule> {
+        let schedule = |first, longest, spread| Some(Schedule { first, longest, spread });
         match self {
-            Self::Unavailable => (doubled(2, 60) * roll / 1000).max(1),
-            Self::Limited => retry_after.unwrap_or(60).clamp(1, LONGEST_BACK_OFF),
-            Self::Denied => {
-                let pause = doubled(60, 900);
-                pause - pause / 10 + pause / 5 * roll / 1000
-            }
-            Self::Unusable => doubled(5, 60),
+            Self::Unreachable | Self::Interrupted | Self::TimedOut | Self::ServerError => schedule(2, 60, 1000),
+            Self::TooManyRequests => schedule(60, 60, 0),
+            Self::Denied(_) => schedule(60, 900, 200),
+            Self::Unusable => schedule(5, 60, 0),
+            Self::Certificate(_) => None,
         }
+    }
+
+    /// Whether failures of both kinds count as a series.
+    pub(crate) fn continues(&self, other: &Self) -> bool {
+        self.schedule() == other.schedule()
+    }
+
+    /// Seconds until the next attempt after `count` failures in a row (the first is 1); `None` for no pause.
+    ///
+    /// `roll` is a fraction from 0 to 999 per mille; `retry_after` is what the server asked for.
+    pub(crate) fn back_off(&self, count: u32, retry_after: Option<i64>, roll: i64) -> Option<i64> {
+        if let (Self::TooManyRequests, Some(seconds)) = (self, retry_after) {
+            return Some(seconds.clamp(1, LONGEST_BACK_OFF));
+        }
+        let Schedule { first, longest, spread } = self.schedule()?;
+        let pause = (first << count.saturating_sub(1).min(12)).min(longest);
+        // A partial spread lies around the pause, a whole one below it.
+        let from = if spread == 1000 { 0 } else { pause - pause * spread / 2000 };
+        Some((from + pause * spread / 1000 * roll / 1000).max(1))
     }
 }
 
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::{Ask, Entry, Failure, FailureClass, Freshness, Now, Secret};
+    use super::{Entry, Failure, FailureKind, Freshness, Need, Now, Secret};
     use crate::token::tests::token;
 
     const NOW: Now = Now { wall: 1_000_000, boot: Some(5_000) };
@@ -174,9 +229,9 @@ mod tests {
         Renew(Freshness),
     }
 
-    fn verdict(entry: &Entry, ask: &Ask, later: i64, changed: bool) -> Verdict {
+    fn verdict(entry: &Entry, need: &Need, later: i64, changed: bool) -> Verdict {
         let now = Now { wall: NOW.wall + later, boot: NOW.boot.map(|boot| boot + later) };
-        match entry.verdict(ask, now, &|| Some("this".to_owned()), &|_| changed) {
+        match entry.verdict(need, now, &|| Some("this".to_owned()), &|_| changed) {
             super::Verdict::Serve(_, left) => Verdict::Serve(left),
             super::Verdict::HoldBack(_, left) => Verdict::HoldBack(left),
             super::Verdict::TooShort(life) => Verdict::TooShort(life),
@@ -186,8 +241,8 @@ mod tests {
 
     fn failure(until: i64) -> Failure {
         Failure {
-            class: FailureClass::Denied,
-            detail: "HTTP 401".to_owned(),
+            kind: FailureKind::Denied(None),
+            cause: "HTTP 401".to_owned(),
             at: NOW.wall,
             until: NOW.wall + until,
             count: 1,
@@ -198,36 +253,36 @@ mod tests {
     #[test]
     fn a_tokens_age_decides() {
         let entry = Entry { token: Some(token("t", 10_800)), ..Entry::default() };
-        let ask = Ask::default();
-        assert_eq!(verdict(&entry, &ask, 0, false), Verdict::Serve(10_800));
-        assert_eq!(verdict(&entry, &ask, 10_265, false), Verdict::Serve(535));
-        assert_eq!(verdict(&entry, &ask, 10_266, false), Verdict::Renew(Freshness::Expiring));
-        assert_eq!(verdict(&entry, &ask, 10_680, false), Verdict::Renew(Freshness::Due));
-        assert_eq!(verdict(&entry, &ask, 10_795, false), Verdict::Renew(Freshness::Expired));
-        assert_eq!(verdict(&Entry::default(), &ask, 0, false), Verdict::Renew(Freshness::Expired));
+        let need = Need::default();
+        assert_eq!(verdict(&entry, &need, 0, false), Verdict::Serve(10_800));
+        assert_eq!(verdict(&entry, &need, 10_265, false), Verdict::Serve(535));
+        assert_eq!(verdict(&entry, &need, 10_266, false), Verdict::Renew(Freshness::Expiring));
+        assert_eq!(verdict(&entry, &need, 10_680, false), Verdict::Renew(Freshness::Due));
+        assert_eq!(verdict(&entry, &need, 10_795, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&Entry::default(), &need, 0, false), Verdict::Renew(Freshness::Expired));
     }
 
     #[test]
     fn a_pause_spares_valid_tokens_only() {
         let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 10_900, ..Entry::default() };
-        let ask = Ask::default();
-        assert_eq!(verdict(&entry, &ask, 10_700, false), Verdict::Serve(100));
-        assert_eq!(verdict(&entry, &ask, 10_796, false), Verdict::Renew(Freshness::Expired));
+        let need = Need::default();
+        assert_eq!(verdict(&entry, &need, 10_700, false), Verdict::Serve(100));
+        assert_eq!(verdict(&entry, &need, 10_796, false), Verdict::Renew(Freshness::Expired));
         let far = Entry { renew_after: NOW.wall + 1_000_000, ..entry };
-        assert_eq!(verdict(&far, &ask, 10_700, false), Verdict::Renew(Freshness::Due), "written under another clock");
+        assert_eq!(verdict(&far, &need, 10_700, false), Verdict::Renew(Freshness::Due), "written under another clock");
     }
 
     #[test]
     fn a_failure_holds_back_until_it_is_over_or_the_secret_changes() {
         let entry = Entry { failure: Some(failure(60)), ..Entry::default() };
-        let ask = Ask::default();
-        assert_eq!(verdict(&entry, &ask, 18, false), Verdict::HoldBack(42));
-        assert_eq!(verdict(&entry, &ask, 18, true), Verdict::Renew(Freshness::Expired));
-        assert_eq!(verdict(&entry, &ask, 60, false), Verdict::Renew(Freshness::Expired));
+        let need = Need::default();
+        assert_eq!(verdict(&entry, &need, 18, false), Verdict::HoldBack(42));
+        assert_eq!(verdict(&entry, &need, 18, true), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &need, 60, false), Verdict::Renew(Freshness::Expired));
         let far = Entry { failure: Some(failure(90_000)), ..Entry::default() };
-        assert_eq!(verdict(&far, &ask, 0, false), Verdict::Renew(Freshness::Expired));
-        assert_eq!(verdict(&entry, &ask, -300, false), Verdict::HoldBack(360), "clocks of two machines");
-        assert_eq!(verdict(&entry, &ask, -301, false), Verdict::Renew(Freshness::Expired), "the clock was set back");
+        assert_eq!(verdict(&far, &need, 0, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &need, -300, false), Verdict::HoldBack(360), "clocks of two machines");
+        assert_eq!(verdict(&entry, &need, -301, false), Verdict::Renew(Freshness::Expired), "the clock was set back");
     }
 
     #[test]
@@ -238,14 +293,14 @@ mod tests {
             failure: Some(failure(10_760)),
             ..Entry::default()
         };
-        assert_eq!(verdict(&entry, &Ask::default(), 10_700, false), Verdict::Serve(100));
+        assert_eq!(verdict(&entry, &Need::default(), 10_700, false), Verdict::Serve(100));
     }
 
     #[test]
     fn insisting_overrides_the_token_and_the_failure_seen_before() {
         let entry = Entry { token: Some(token("t", 10_800)), failure: Some(failure(60)), ..Entry::default() };
         let insist =
-            Ask { rejected: Some(Secret::new("t".to_owned())), overridden: Some(failure(60)), ..Ask::default() };
+            Need { rejected: Some(Secret::new("t".to_owned())), overridden: Some(failure(60)), ..Need::default() };
         assert_eq!(verdict(&entry, &insist, 0, false), Verdict::Renew(Freshness::Expired));
         let renewed = Entry { token: Some(token("new", 10_800)), ..Entry::default() };
         assert_eq!(verdict(&renewed, &insist, 0, false), Verdict::Serve(10_800), "somebody else renewed it");
@@ -256,35 +311,38 @@ mod tests {
     #[test]
     fn a_life_that_can_never_suffice_is_not_asked_for_again_at_once() {
         let entry = Entry { token: Some(token("t", 300)), ..Entry::default() };
-        let ask = Ask { min_life: 3600, ..Ask::default() };
-        assert_eq!(verdict(&entry, &ask, 1, false), Verdict::TooShort(300));
-        assert_eq!(verdict(&entry, &ask, 61, false), Verdict::Renew(Freshness::Expired));
-        assert_eq!(verdict(&entry, &Ask::default(), 1, false), Verdict::Serve(299));
+        let need = Need { min_ttl: 3600, ..Need::default() };
+        assert_eq!(verdict(&entry, &need, 1, false), Verdict::TooShort(300));
+        assert_eq!(verdict(&entry, &need, 61, false), Verdict::Renew(Freshness::Expired));
+        assert_eq!(verdict(&entry, &Need::default(), 1, false), Verdict::Serve(299));
     }
 
     #[test]
     fn a_renewal_without_gain_is_not_repeated_at_once_for_callers_who_want_more() {
         let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 9_060, ..Entry::default() };
-        let ask = Ask { min_life: 3600, ..Ask::default() };
-        assert_eq!(verdict(&entry, &ask, 9_001, false), Verdict::TooShort(1_799));
-        assert_eq!(verdict(&entry, &ask, 9_060, false), Verdict::Renew(Freshness::Expired));
+        let need = Need { min_ttl: 3600, ..Need::default() };
+        assert_eq!(verdict(&entry, &need, 9_001, false), Verdict::TooShort(1_799));
+        assert_eq!(verdict(&entry, &need, 9_060, false), Verdict::Renew(Freshness::Expired));
         let failed = Entry { failure: Some(failure(9_060)), ..entry };
-        assert_eq!(verdict(&failed, &ask, 9_001, false), Verdict::HoldBack(59), "a failure tells its own story");
+        assert_eq!(verdict(&failed, &need, 9_001, false), Verdict::HoldBack(59), "a failure tells its own story");
     }
 
     #[test]
     fn back_off_grows_to_a_limit() {
-        use FailureClass::{Denied, Limited, Unavailable, Unusable};
-        let series =
-            |class: FailureClass, roll| (1..=8).map(|count| class.back_off(count, None, roll)).collect::<Vec<_>>();
-        assert_eq!(series(Unavailable, 999), [1, 3, 7, 15, 31, 59, 59, 59]);
-        assert_eq!(series(Unavailable, 0), [1; 8]);
-        assert_eq!(series(Denied, 500), [60, 120, 240, 480, 900, 900, 900, 900]);
-        assert_eq!(series(Unusable, 0), [5, 10, 20, 40, 60, 60, 60, 60]);
-        assert_eq!(series(Limited, 0), [60; 8]);
-        assert_eq!(Denied.back_off(u32::MAX, None, 999), 989);
+        use FailureKind::{Denied, Interrupted, ServerError, TimedOut, TooManyRequests, Unreachable, Unusable};
+        let series = |kind: &FailureKind, roll| {
+            (1..=8).map(|count| kind.back_off(count, None, roll).unwrap()).collect::<Vec<_>>()
+        };
+        for kind in [Unreachable, Interrupted, TimedOut, ServerError] {
+            assert_eq!(series(&kind, 999), [1, 3, 7, 15, 31, 59, 59, 59]);
+            assert_eq!(series(&kind, 0), [1; 8]);
+        }
+        assert_eq!(series(&Denied(None), 500), [60, 120, 240, 480, 900, 900, 900, 900]);
+        assert_eq!(series(&Unusable, 0), [5, 10, 20, 40, 60, 60, 60, 60]);
+        assert_eq!(series(&TooManyRequests, 0), [60; 8]);
+        assert_eq!(Denied(None).back_off(u32::MAX, None, 999), Some(989));
         for (asked, given) in [(30, 30), (-5, 1), (0, 1), (1_000_000_000, 3600)] {
-            assert_eq!(Limited.back_off(1, Some(asked), 0), given);
+            assert_eq!(TooManyRequests.back_off(1, Some(asked), 0), Some(given));
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::claims;
 use crate::config::AuthStyle;
+use crate::failure::{ErrorCode, FailureKind, RequestFailure};
 use crate::secret::Secret;
 use crate::token::{ASSUMED_LIFE, FLOOR, LONGEST_LIFE};
 
@@ -25,9 +26,9 @@ pub(crate) enum Grant {
     RefreshToken(Secret),
 }
 
-/// What a token endpoint issued.
+/// A token endpoint's successful reply (RFC 6749 §5.1), checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Issued {
+pub(crate) struct TokenResponse {
     /// The token: RFC 6750 b64token characters only, at most 16 KiB.
     pub(crate) access_token: Secret,
     /// Its life in seconds from the start of the request, more than the floor.
@@ -38,22 +39,9 @@ pub(crate) struct Issued {
     pub(crate) refresh_token: Option<Secret>,
 }
 
-/// What an answer of the token endpoint means when it is not a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// 401, 403, or an OAuth error: asking again with the same credentials cannot help.
-    Denied,
-    /// 429; the seconds of `Retry-After`, if it could be read.
-    Limited(Option<i64>),
-    /// 5xx or 408: the tenant's trouble, perhaps over soon.
-    Failed,
-    /// Anything else: this is not a token endpoint, or not one that works.
-    Unusable,
-}
-
-/// The parts of an HTTP answer that carry meaning. Not to be shown: the body holds the tokens.
+/// The parts of an HTTP response that carry meaning. Not to be shown: the body holds the tokens.
 #[derive(Clone, Default)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     /// HTTP status.
     pub(crate) status: u16,
     /// `Location`, as far as its origin.
@@ -124,42 +112,59 @@ fn is_refresh_token(text: &str) -> bool {
     (1..=TOKEN_LIMIT).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// Reads an answer: a token, or what it means instead and the cause in words that repeat no secret.
-pub(crate) fn read(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Refusal, String)> {
-    let reply = Reply::read(&answer.body);
+/// Reads a response: a token, or what it means instead.
+pub(crate) fn read(response: &HttpResponse, secrets: &[&Secret]) -> Result<TokenResponse, RequestFailure> {
+    let reply = Reply::read(&response.body);
+    let status = response.status;
     if let Ok(Reply { error: Some(error), error_description, .. }) = &reply
-        && matches!(answer.status, 200..=299 | 400 | 401 | 403)
+        && matches!(status, 200..=299 | 400 | 401 | 403)
     {
-        let mut cause = format!("HTTP {} {}", answer.status, quote(error, secrets));
-        if let Some(description) = error_description {
-            cause.push_str(": \"");
-            cause.push_str(&quote(description, secrets));
-            cause.push('"');
-        }
-        return Err((Refusal::Denied, cause));
+        return Err(denied(status, error, error_description.as_deref(), secrets));
     }
-    match answer.status {
+    if let Some(failure) = unavailable(response) {
+        return Err(failure);
+    }
+    let unusable = |cause: String| RequestFailure::new(FailureKind::Unusable, cause);
+    match status {
         200..=299 => {}
-        401 | 403 => return Err((Refusal::Denied, format!("HTTP {}", answer.status))),
-        429 => return Err((Refusal::Limited(answer.retry_after), "HTTP 429 too many requests".to_owned())),
-        408 | 500..=599 => return Err((Refusal::Failed, format!("HTTP {}", answer.status))),
+        401 | 403 => return Err(RequestFailure::new(FailureKind::Denied(None), format!("HTTP {status}"))),
         300..=399 => {
-            let target = answer.location.as_deref().map_or_else(String::new, |origin| format!(" to {origin}"));
-            return Err((Refusal::Unusable, format!("HTTP {}: refusing to follow a redirect{target}", answer.status)));
+            let target = response.location.as_deref().map_or_else(String::new, |origin| format!(" to {origin}"));
+            return Err(unusable(format!("HTTP {status}: refusing to follow a redirect{target}")));
         }
-        status => return Err((Refusal::Unusable, format!("HTTP {status}, expected 200 with JSON"))),
+        _ => return Err(unusable(format!("HTTP {status}, expected 200 with JSON"))),
     }
-    let unusable = |cause: String| (Refusal::Unusable, cause);
-    let reply =
-        reply.map_err(|shape| unusable(format!("HTTP {} with {shape}, expected JSON with a token", answer.status)))?;
-    reply.issued().map_err(|cause| unusable(format!("HTTP {}: {cause}", answer.status)))
+    let reply = reply.map_err(|shape| unusable(format!("HTTP {status} with {shape}, expected JSON with a token")))?;
+    reply.token().map_err(|cause| unusable(format!("HTTP {status}: {cause}")))
 }
 
-/// Reads the answer to a revocation (RFC 7009 §2.2): any success will do, also without a body.
-pub(crate) fn read_revocation(answer: &Answer, secrets: &[&Secret]) -> Result<(), (Refusal, String)> {
-    match read(answer, secrets) {
-        Err((Refusal::Denied, cause)) => Err((Refusal::Denied, cause)),
-        Err(refused) if !(200..=299).contains(&answer.status) => Err(refused),
+/// An OAuth error (RFC 6749 §5.2), in the tenant's words.
+fn denied(status: u16, error: &str, description: Option<&str>, secrets: &[&Secret]) -> RequestFailure {
+    let mut cause = format!("HTTP {status} {}", quote(error, secrets));
+    if let Some(description) = description {
+        cause.push_str(": \"");
+        cause.push_str(&quote(description, secrets));
+        cause.push('"');
+    }
+    RequestFailure::new(FailureKind::Denied(Some(ErrorCode::parse(error))), cause)
+}
+
+/// What a response of any endpoint means that says nothing about the request: try again later.
+pub(crate) fn unavailable(response: &HttpResponse) -> Option<RequestFailure> {
+    let (kind, words) = match response.status {
+        429 => (FailureKind::TooManyRequests, " too many requests"),
+        408 | 500..=599 => (FailureKind::ServerError, ""),
+        _ => return None,
+    };
+    let cause = format!("HTTP {}{words}", response.status);
+    Some(RequestFailure { kind, cause, retry_after: response.retry_after })
+}
+
+/// Reads the response to a revocation (RFC 7009 §2.2): any success will do, also without a body, but no OAuth error.
+pub(crate) fn read_revocation(response: &HttpResponse, secrets: &[&Secret]) -> Result<(), RequestFailure> {
+    match read(response, secrets) {
+        Err(failure) if matches!(failure.kind, FailureKind::Denied(_)) => Err(failure),
+        Err(failure) if !(200..=299).contains(&response.status) => Err(failure),
         _ => Ok(()),
     }
 }
@@ -205,7 +210,7 @@ impl Reply {
     }
 
     /// The token of a success reply, checked.
-    fn issued(self) -> Result<Issued, String> {
+    fn token(self) -> Result<TokenResponse, String> {
         let access_token = match self.access_token {
             Some(Value::String(token)) if is_b64token(&token) => token,
             Some(Value::String(token)) if token.is_empty() => return Err("`access_token` is empty".to_owned()),
@@ -232,7 +237,7 @@ impl Reply {
             Some(Value::String(token)) if is_refresh_token(&token) => Some(Secret::new(token)),
             _ => None,
         };
-        Ok(Issued { access_token: Secret::new(access_token), life, life_is_assumed, refresh_token })
+        Ok(TokenResponse { access_token: Secret::new(access_token), life, life_is_assumed, refresh_token })
     }
 }
 

@@ -2,34 +2,37 @@
 //!
 //! # Where things are
 //!
+//! Imports only go down this list; `tests/it/structure.rs` holds it.
+//!
 //! | file | what |
 //! |---|---|
-//! | `build.rs` | what `--version` tells of the build; how the static program is linked |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
-//! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the manual pages in `man/`; the argument list; the quick reading of hot command lines |
-//! | `config.rs`, `config/` | file, layers of environment and flags, the checked `Profile`; mistakes in words; the sibling services; edits that keep the rest of the file |
-//! | `secret.rs`, `secret/` | `Secret`, which cannot be shown, and the places a client secret comes from; what people store instead |
-//! | `keychain.rs`, `keychain/` | the platform's key store, in builds that have it, and what the others say |
-//! | `origin.rs` | scheme, host, port: who may have a token |
-//! | `token.rs`, `entry.rs` | the decisions: how fresh a token is, what a cache entry means for a caller. Pure |
-//! | `broker.rs` | the heart: cache, refresh token or client credentials; the effects in their order |
-//! | `cache.rs`, `lock.rs` | one self-checking entry per identity; the lock whose guard is leave to write |
-//! | `grant.rs` | what is sent and what an answer means. Pure |
-//! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy; `doctor`'s way there step by step |
-//! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
-//! | `clock.rs`, `background.rs` | wall clock and boot clock; work that is waited for only so long |
-//! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
+//! | `command/` | one file per user command, and the dispatch; `setup/` per caller, `doctor/` per group of checks |
+//! | `protocol/` | one file per caller: request in, answer out, its own error channel |
+//! | `context.rs`, `outcome.rs` | what a run works with, and a token of a profile; how a run ends |
 //! | `prompt.rs` | questions to a person, answers shown or not |
-//! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
-//! | `progress.rs` | the line that tells of a long wait, and goes again |
+//! | `broker.rs`, `broker/` | the renewal algorithm; its lock, its errors, dropping a token, proving credentials |
+//! | `probe/` | `doctor`'s way to the tenant: address, connection, tunnel, handshake |
+//! | `endpoint.rs`, `endpoint/` | requests to the tenant; certificate problems |
+//! | `cache.rs` | one self-checking entry per identity |
+//! | `grant.rs` | grants to form fields, responses to types. Pure |
+//! | `entry.rs`, `token.rs` | the decisions on an entry and on time. Pure |
+//! | `cli.rs`, `cli/` | clap definitions, help pages, the quick reading of hot command lines |
+//! | `config.rs`, `config/` | file, environment and flags become a `Profile`; the sibling services; edits of the file |
+//! | `lock.rs` | the lock, whose guard every write needs |
+//! | `log.rs`, `progress.rs`, `terminal.rs` | standard error: warnings, steps, a line during long waits, colours |
+//! | `proxy.rs`, `origin.rs`, `claims.rs` | which proxy; scheme, host and port; what a token says about itself. Pure |
+//! | `secret.rs`, `secret/` | `Secret`, which cannot be shown; where it is read and stored |
+//! | `child.rs` | starts other programs |
+//! | `background.rs`, `clock.rs` | work with a time limit; wall clock, boot clock, deadlines |
+//! | `error.rs`, `failure.rs` | a failed run: report and exit status; what can go wrong with a request, as types |
+//! | `text.rs` | clean and bounded lines, quoting, spans of time. Pure |
 //! | `platform/` | the one place that knows the operating system |
-//! | `protocol/` | one file per caller: its request, its answer, its error channel |
-//! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks, `completions/` with the shells' scripts |
 //! | `fuzzing.rs`, `*/properties.rs` | promises about the parsers of foreign input, held by property tests and by `fuzz/` |
-//! | `broker/model.rs` | the broker in every order of a few deviations, one step at a time |
+//! | `broker/tests/interleavings.rs` | the broker in every order of a few deviations, one step at a time |
 //! | `bench/` | what a call costs, against what; the budgets and their guard |
-//! | `tests/FAULTS.md` | what can go wrong, what must then happen, which test makes it go wrong |
+//! | `tests/FAULTS.md` | what can go wrong, the wanted behaviour, the test that provokes it |
 //!
 //! # Invariants
 //!
@@ -50,11 +53,11 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
-//! As absences: nothing but `main.rs` touches process globals, nothing but `prompt.rs` and `progress.rs` a person's
-//! terminal; nothing but `endpoint.rs` and `endpoint/` opens sockets, and `keychain/`, whose library does to ask the key
-//! store; nothing but `cache.rs` and `lock.rs` touches the cache directory; standard output is written once, last; no
-//! `expose()` outside the request, the cache entry, the places where `login` stores a secret, and the answers; a broken
-//! cache never prevents a token; nothing prompts but `login`, and a key store that is locked.
+//! Kept by absence: only `main.rs` touches process globals; only `prompt.rs` and `progress.rs` write to the user's terminal;
+//! only `endpoint/`, `probe/` and the key store's library open sockets; only `child.rs` starts programs; only `cache.rs` and
+//! `lock.rs` touch the cache directory; standard output is written once, last; `expose()` is called only for the request,
+//! the cache entry, the place where `login` stores a secret, and the answer; a broken cache never prevents a token; only
+//! `login` and a locked key store prompt.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -73,6 +76,7 @@ mod context;
 mod endpoint;
 mod entry;
 mod error;
+mod failure;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod grant;

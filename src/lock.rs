@@ -7,11 +7,11 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, Write};
 
-use crate::platform::{Distrust, PrivateDir};
+use crate::platform::{CacheRejected, PrivateDir};
 
 /// What became of an attempt to take the lock.
 #[derive(Debug)]
-pub(crate) enum Tried<G> {
+pub(crate) enum LockAttempt<G> {
     /// It is ours until the guard is dropped.
     Held(G),
     /// Another process has it.
@@ -24,7 +24,7 @@ pub(crate) enum Tried<G> {
 
 /// Leave to write: the directory, checked and held open, and the lock where there is one.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct LockGuard {
     /// Where the entry is written.
     pub(crate) dir: PrivateDir,
     /// Held until it is dropped.
@@ -34,29 +34,32 @@ pub(crate) struct Guard {
 }
 
 /// Tries to take the lock `name` in the directory, without waiting.
-pub(crate) fn try_lock(opened: Result<(PrivateDir, Option<String>), Distrust>, name: &str) -> Tried<Guard> {
+pub(crate) fn try_lock(
+    opened: Result<(PrivateDir, Option<String>), CacheRejected>,
+    name: &str,
+) -> LockAttempt<LockGuard> {
     let (dir, warning) = match opened {
         Ok(opened) => opened,
-        Err(Distrust::Unusable(why) | Distrust::Replaceable(why)) => return Tried::Unusable(why),
+        Err(CacheRejected::Unusable(why) | CacheRejected::Replaceable(why)) => return LockAttempt::Unusable(why),
     };
     loop {
         let mut file = match dir.open_lock(name) {
             Ok(file) => file,
-            Err(error) => return Tried::Unusable(format!("lock file `{name}`: {error}")),
+            Err(error) => return LockAttempt::Unusable(format!("lock file `{name}`: {error}")),
         };
         match flock(&file) {
             // Somebody may have removed or replaced the file between the open and the lock: then ours guards nothing.
             Flock::Held if !dir.is_current(name, &file) => {}
             Flock::Held => {
                 note_holder(&mut file);
-                return Tried::Held(Guard { dir, _lock: Some(file), warning });
+                return LockAttempt::Held(LockGuard { dir, _lock: Some(file), warning });
             }
-            Flock::Busy => return Tried::Busy,
+            Flock::Busy => return LockAttempt::Busy,
             Flock::Unsupported(error) => {
                 let why = format!("lock file `{name}`: {error}");
-                return Tried::Unsupported(Guard { dir, _lock: None, warning }, why);
+                return LockAttempt::Unsupported(LockGuard { dir, _lock: None, warning }, why);
             }
-            Flock::Failed(error) => return Tried::Unusable(format!("lock file `{name}`: {error}")),
+            Flock::Failed(error) => return LockAttempt::Unusable(format!("lock file `{name}`: {error}")),
         }
     }
 }
@@ -109,11 +112,11 @@ mod tests {
     fn one_holder_at_a_time() {
         let temporary = tempfile::tempdir().unwrap();
         let open = || PrivateDir::create(&temporary.path().join("c"), |_| true);
-        let Tried::Held(guard) = try_lock(open(), "x.lock") else { panic!("not held") };
-        assert!(matches!(try_lock(open(), "x.lock"), Tried::Busy));
+        let LockAttempt::Held(guard) = try_lock(open(), "x.lock") else { panic!("not held") };
+        assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Busy));
         assert_eq!(holder(&guard.dir, "x.lock"), Some(std::process::id()));
         drop(guard);
-        assert!(matches!(try_lock(open(), "x.lock"), Tried::Held(_)));
+        assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Held(_)));
     }
 
     #[test]
@@ -121,10 +124,10 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("c");
         let open = || PrivateDir::create(&path, |_| true);
-        let Tried::Held(first) = try_lock(open(), "x.lock") else { panic!("not held") };
+        let LockAttempt::Held(first) = try_lock(open(), "x.lock") else { panic!("not held") };
         std::fs::remove_file(path.join("x.lock")).unwrap();
-        let Tried::Held(_second) = try_lock(open(), "x.lock") else { panic!("not held") };
+        let LockAttempt::Held(_second) = try_lock(open(), "x.lock") else { panic!("not held") };
         drop(first);
-        assert!(matches!(try_lock(open(), "x.lock"), Tried::Busy));
+        assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Busy));
     }
 }

@@ -46,10 +46,9 @@ impl Outcome {
         match written {
             Ok(()) => self.status,
             Err(error) => {
-                let error = if error.kind() == std::io::ErrorKind::BrokenPipe {
-                    Error::BrokenPipe
-                } else {
-                    Error::Stdout { source: error.into() }
+                let error = match error.kind() {
+                    std::io::ErrorKind::BrokenPipe => Error::broken_pipe(),
+                    _ => Error::system("cannot write the answer to standard output").because(error),
                 };
                 log.write(&error.report());
                 EXIT_SYSTEM

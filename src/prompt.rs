@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::error::{Cause, Error};
 use crate::log::Log;
 use crate::platform::Stream;
-use crate::platform::{self, Typed};
+use crate::platform::{self, HiddenInput};
 use crate::secret::{SECRET_LIMIT, Secret};
 use crate::text::line;
 
@@ -37,10 +37,10 @@ impl<'a> Person<'a> {
         self.log.write(&unended(&format!("{question}{brackets}: ")));
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
-        let failed = |error: std::io::Error| Error::System { what: "cannot read the answer", source: error.into() };
+        let failed = |error: std::io::Error| Error::system("cannot read the answer").because(error);
         if read.map_err(failed)? == 0 {
             self.log.write("\n");
-            return Err(Error::NoAnswer);
+            return Err(no_answer());
         }
         let answer = answer.trim();
         Ok(if answer.is_empty() { offered.unwrap_or_default().to_owned() } else { answer.to_owned() })
@@ -83,36 +83,39 @@ fn hidden(log: &Log, question: &str) -> Result<Result<Secret, Unusable>, Error> 
     // Enter was not shown either.
     log.write("\n");
     match typed {
-        Ok(Typed::Line(bytes)) if bytes.is_empty() => Ok(Err(Unusable::Empty)),
-        Ok(Typed::Line(bytes)) => {
+        Ok(HiddenInput::Line(bytes)) if bytes.is_empty() => Ok(Err(Unusable::Empty)),
+        Ok(HiddenInput::Line(bytes)) => {
             Ok(Secret::from_line(bytes, "the client secret").map_err(|error| Unusable::Because(error.cause)))
         }
-        Ok(Typed::Lines) => Ok(Err(Unusable::Because("the client secret holds a line break".into()))),
-        Ok(Typed::End) => Err(Error::NoAnswer),
-        Ok(Typed::Interrupt) => Err(Error::Interrupted),
-        Err(error) => Err(Error::System { what: "cannot read the client secret", source: error.into() }),
+        Ok(HiddenInput::Lines) => Ok(Err(Unusable::Because("the client secret holds a line break".into()))),
+        Ok(HiddenInput::End) => Err(no_answer()),
+        Ok(HiddenInput::Interrupt) => Err(Error::interrupted()),
+        Err(error) => Err(Error::system("cannot read the client secret").because(error)),
     }
 }
 
 /// The secret on standard input, for scripts: all of it, for as long as it takes, since `pass` may ask for a passphrase.
 /// A person who types it is not shown it.
 pub(crate) fn secret_from_stdin(log: &Log) -> Result<Secret, Error> {
-    let unusable = |source: Cause| Error::BadInput {
-        what: "what --secret-stdin reads",
-        source,
-        hint: "hand over the client secret alone, on one line",
+    let unusable = |source: Cause| {
+        Error::unusable("what --secret-stdin reads", source, "hand over the client secret alone, on one line")
     };
     if Stream::Stdin.is_terminal() {
         return match hidden(log, "Client secret (not shown)")? {
             Ok(secret) => Ok(secret),
-            Err(Unusable::Empty) => Err(Error::NoAnswer),
+            Err(Unusable::Empty) => Err(no_answer()),
             Err(Unusable::Because(why)) => Err(unusable(why)),
         };
     }
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::System { what: "cannot read the client secret", source: error.into() })?;
+    read.map_err(|error| Error::system("cannot read the client secret").because(error))?;
     Secret::from_line(bytes, "standard input").map_err(|error| unusable(error.cause))
+}
+
+/// The error of a question that was answered with the end of input.
+fn no_answer() -> Error {
+    Error::usage("the question was not answered; nothing was changed")
 }
 
 /// A text as it may be shown, without the end of a line.

@@ -28,6 +28,16 @@ impl Secret {
         check(bytes, origin)
     }
 
+    /// A number that changes when the secret changes: 32 bits of a salted SHA-256, useless for guessing.
+    pub(crate) fn fingerprint(&self, salt: &str) -> u32 {
+        let mut hash = hmac_sha256::Hash::new();
+        hash.update(salt);
+        hash.update([0]);
+        hash.update(&self.0);
+        let digest = hash.finalize();
+        u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+    }
+
     /// The secret itself: for the request, the cache entry and the answer to the caller, and for nothing else.
     pub(crate) fn expose(&self) -> &str {
         &self.0
@@ -40,6 +50,41 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Secrets as plain text, for the cache entry alone.
+pub(crate) mod exposed {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Secret;
+
+    /// Writes the secret.
+    pub(crate) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(secret.expose())
+    }
+
+    /// Reads a secret.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        String::deserialize(deserializer).map(Secret::new)
+    }
+
+    /// The same for a secret that may be missing; its member must be there all the same.
+    pub(crate) mod optional {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        use super::Secret;
+
+        /// Writes the secret, or null.
+        #[expect(clippy::ref_option, reason = "the signature is serde's")]
+        pub(crate) fn serialize<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+            secret.as_ref().map(Secret::expose).serialize(serializer)
+        }
+
+        /// Reads a secret, or null.
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+            Option::<String>::deserialize(deserializer).map(|secret| secret.map(Secret::new))
+        }
+    }
+}
+
 /// Why a secret could not be read, and what to do about it.
 #[derive(Debug)]
 pub(crate) struct SecretError {
@@ -47,16 +92,6 @@ pub(crate) struct SecretError {
     pub(crate) cause: Cause,
     /// One action that mends it; none where the system has too many files open, which is no setting's fault.
     pub(crate) hint: Option<String>,
-}
-
-/// The change detector of a secret, see [`SecretSource::fingerprint`].
-pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
-    let mut hash = hmac_sha256::Hash::new();
-    hash.update(salt);
-    hash.update([0]);
-    hash.update(secret.expose());
-    let digest = hash.finalize();
-    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
 /// Turns the bytes of a source into a secret: one line of text, its one trailing newline removed.
@@ -119,8 +154,8 @@ mod tests {
     #[test]
     fn fingerprints_differ_by_secret_and_by_salt() {
         let (a, b) = (Secret::new("a".to_owned()), Secret::new("b".to_owned()));
-        assert_ne!(fingerprint("x", &a), fingerprint("x", &b));
-        assert_ne!(fingerprint("x", &a), fingerprint("y", &a));
-        assert_eq!(fingerprint("x", &a), fingerprint("x", &a.clone()));
+        assert_ne!(a.fingerprint("x"), b.fingerprint("x"));
+        assert_ne!(a.fingerprint("x"), a.fingerprint("y"));
+        assert_eq!(a.fingerprint("x"), a.clone().fingerprint("x"));
     }
 }

@@ -1,7 +1,9 @@
 //! A token in time: how long it lasts, and what is to be done about that. Pure; the time is always an argument.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Now;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// A token with less than this many seconds left is never handed out: the caller still has to use it.
 pub(crate) const FLOOR: i64 = 5;
@@ -23,9 +25,11 @@ pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 
 /// An access token and its time.
 #[expect(clippy::struct_field_names, reason = "`access_token` is its name in RFC 6749")]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Token {
     /// The token: RFC 6750 b64token characters only, at most 16 KiB.
+    #[serde(with = "secret::exposed")]
     pub(crate) access_token: Secret,
     /// Wall-clock second (Unix, UTC) at which the request that brought it was started.
     pub(crate) issued_at: i64,
@@ -84,11 +88,11 @@ impl Token {
         if self.life() < wanted { self.life() } else { remaining.max(0) }
     }
 
-    /// The verdict on a token with `remaining` seconds left, for a caller that needs `min_life` of them.
+    /// The verdict on a token with `remaining` seconds left, for a caller that needs `min_ttl` of them.
     ///
     /// Both windows are a share of the life, so that tokens of half a minute are not renewed on every call.
-    pub(crate) fn freshness(&self, remaining: i64, min_life: i64) -> Freshness {
-        if remaining <= FLOOR || remaining < min_life {
+    pub(crate) fn freshness(&self, remaining: i64, min_ttl: i64) -> Freshness {
+        if remaining <= FLOOR || remaining < min_ttl {
             Freshness::Expired
         } else if remaining <= (self.life() / 20).min(MANDATORY) {
             Freshness::Due

@@ -2,8 +2,9 @@
 
 use super::{ENTRY_LIMIT, decode, encode, seal};
 use crate::clock::Now;
-use crate::entry::{Ask, Entry, Failure, FailureClass};
-use crate::grant::{Issued, is_b64token};
+use crate::entry::{Entry, Failure, Need};
+use crate::failure::{CertificateProblem, FailureKind};
+use crate::grant::{TokenResponse, is_b64token};
 use crate::token::{LONGEST_LIFE, Token};
 
 /// Reads bytes as an entry, with their own checksum and with a true one, and panics if what comes of it is impossible.
@@ -26,9 +27,9 @@ fn check_entry(entry: &Entry) {
     }
     for wall in [i64::MIN, 0, 1_800_000_000, i64::MAX] {
         for boot in [None, Some(0), Some(5_000), Some(i64::MAX)] {
-            for min_life in [0, LONGEST_LIFE] {
-                let (now, ask) = (Now { wall, boot }, Ask { min_life, ..Ask::default() });
-                let _ = entry.verdict(&ask, now, &|| Some(String::new()), &|_| false);
+            for min_ttl in [0, LONGEST_LIFE] {
+                let (now, need) = (Now { wall, boot }, Need { min_ttl, ..Need::default() });
+                let _ = entry.verdict(&need, now, &|| Some(String::new()), &|_| false);
                 let _ = entry.servable(now, &|| None);
             }
         }
@@ -36,7 +37,7 @@ fn check_entry(entry: &Entry) {
 }
 
 /// The largest entry that an answer can lead to is one that can be read again.
-pub(crate) fn check_fits(issued: &Issued) {
+pub(crate) fn check_fits(issued: &TokenResponse) {
     let entry = Entry {
         token: Some(Token {
             access_token: issued.access_token.clone(),
@@ -49,8 +50,8 @@ pub(crate) fn check_fits(issued: &Issued) {
         refresh_in_flight: false,
         renew_after: i64::MAX,
         failure: Some(Failure {
-            class: FailureClass::Unavailable,
-            detail: "\"".repeat(500),
+            kind: FailureKind::Certificate(CertificateProblem::WrongName(vec!["\"".repeat(120); 4])),
+            cause: "\"".repeat(800),
             at: i64::MAX,
             until: i64::MAX,
             count: u32::MAX,
@@ -65,6 +66,7 @@ pub(crate) fn check_fits(issued: &Issued) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::properties::any_kind;
     use crate::secret::Secret;
     use proptest::option::of;
     use proptest::prelude::*;
@@ -83,10 +85,8 @@ mod tests {
     }
 
     fn failure() -> impl Strategy<Value = Failure> {
-        use FailureClass::{Denied, Limited, Unavailable, Unusable};
-        let class = select(vec![Unavailable, Limited, Denied, Unusable]);
-        (class, any::<(String, i64, i64, u32, Option<u32>)>())
-            .prop_map(|(class, (detail, at, until, count, secret))| Failure { class, detail, at, until, count, secret })
+        (any_kind(), any::<(String, i64, i64, u32, Option<u32>)>())
+            .prop_map(|(kind, (cause, at, until, count, secret))| Failure { kind, cause, at, until, count, secret })
     }
 
     fn entry() -> impl Strategy<Value = Entry> {
@@ -106,7 +106,7 @@ mod tests {
         (entry(), token(), failure()).prop_map(|(entry, token, failure)| {
             let entry = Entry { token: Some(token), failure: Some(failure), ..entry };
             let file: Value = serde_json::from_slice(&encode(&entry, "id")).unwrap();
-            file["entry"].clone()
+            file["content"].clone()
         })
     }
 
@@ -115,27 +115,26 @@ mod tests {
     }
 
     /// Where the fields of an entry are.
-    const FIELDS: [&str; 20] = [
+    const FIELDS: [&str; 19] = [
         "/version",
         "/identity",
-        "/renew_after",
-        "/token",
-        "/refresh_token",
-        "/refresh_in_flight",
-        "/failure",
-        "/token/access_token",
-        "/token/issued_at",
-        "/token/expires_at",
-        "/token/issued_boot",
-        "/token/boot_id",
-        "/failure/class",
-        "/failure/detail",
-        "/failure/at",
-        "/failure/until",
-        "/failure/count",
-        "/failure/secret",
-        "/token",
-        "/failure",
+        "/entry",
+        "/entry/renew_after",
+        "/entry/token",
+        "/entry/refresh_token",
+        "/entry/refresh_in_flight",
+        "/entry/failure",
+        "/entry/token/access_token",
+        "/entry/token/issued_at",
+        "/entry/token/expires_at",
+        "/entry/token/issued_boot",
+        "/entry/token/boot_id",
+        "/entry/failure/kind",
+        "/entry/failure/cause",
+        "/entry/failure/at",
+        "/entry/failure/until",
+        "/entry/failure/count",
+        "/entry/failure/secret",
     ];
 
     proptest! {
@@ -201,14 +200,16 @@ mod tests {
             let (mut without, mut empty) = (entry.clone(), entry);
             without.pointer_mut(parent).and_then(Value::as_object_mut).unwrap().remove(key).unwrap();
             *empty.pointer_mut(field).unwrap() = Value::Null;
-            prop_assert_eq!(sealed(&without), sealed(&empty));
-            let optional = ["token", "refresh_token", "failure", "issued_boot", "boot_id", "secret"];
+            if key != "refresh_token" {
+                prop_assert_eq!(sealed(&without), sealed(&empty));
+            }
+            let optional = ["token", "failure", "issued_boot", "boot_id", "secret"];
             prop_assert_eq!(sealed(&without).is_some(), optional.contains(&key), "{}", field);
         }
 
         #[test]
-        fn another_version_or_a_further_field_is_a_miss(entry in full(), version in 2_u32.., key in "[a-z_]{1,9}_") {
-            for field in ["", "/token", "/failure"] {
+        fn another_version_or_a_further_field_is_a_miss(entry in full(), version in 3_u32.., key in "[a-z_]{1,9}_") {
+            for field in ["", "/entry", "/entry/token", "/entry/failure"] {
                 let mut further = entry.clone();
                 further.pointer_mut(field).unwrap()[&key] = json!(1);
                 prop_assert_eq!(sealed(&further), None);
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_a_miss() {
-        for body in ["[".repeat(100_000), "{\"token\":".repeat(100_000)] {
+        for body in ["[".repeat(100_000), "{\"entry\":".repeat(100_000)] {
             check(body.as_bytes());
             assert_eq!(decode(&seal(&body), "id"), None);
         }

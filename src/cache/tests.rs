@@ -1,6 +1,9 @@
 //! Tests of the entry file: what survives, and what is a miss.
 
 use super::*;
+use crate::entry::Failure;
+use crate::failure::{ErrorCode, FailureKind};
+use crate::secret::Secret;
 use crate::token::tests::token;
 
 fn entry() -> Entry {
@@ -10,8 +13,8 @@ fn entry() -> Entry {
         refresh_in_flight: true,
         renew_after: 1_000_060,
         failure: Some(Failure {
-            class: FailureClass::Limited,
-            detail: "HTTP 429".to_owned(),
+            kind: FailureKind::Denied(Some(ErrorCode::InvalidClient)),
+            cause: "HTTP 429".to_owned(),
             at: 1,
             until: 2,
             count: 3,
@@ -31,8 +34,14 @@ fn an_entry_survives_the_disk() {
 fn the_file_is_one_line_of_json() {
     let bytes = encode(&entry(), "id");
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-    assert_eq!(value["entry"]["token"]["access_token"], "abc.def-_~+/==");
+    assert_eq!(value["content"]["entry"]["token"]["access_token"], "abc.def-_~+/==");
     assert_eq!(bytes.iter().position(|byte| *byte == b'\n'), Some(bytes.len() - 1));
+}
+
+/// The format of the file: who changes it changes [`FORMAT`] too.
+#[test]
+fn the_format_is_pinned() {
+    insta::assert_snapshot!(String::from_utf8(encode(&entry(), "id")).unwrap(), @r#"{"checksum":"f63d74fe","content":{"version":2,"identity":"id","entry":{"token":{"access_token":"abc.def-_~+/==","issued_at":1000000,"expires_at":1010800,"issued_boot":5000,"boot_id":"this"},"refresh_token":"r\"\\\n\u0001é","refresh_in_flight":true,"renew_after":1000060,"failure":{"kind":{"denied":"invalid_client"},"cause":"HTTP 429","at":1,"until":2,"count":3,"secret":4}}}}"#);
 }
 
 #[test]
@@ -55,19 +64,19 @@ fn any_change_of_any_byte_is_a_miss() {
 fn what_cannot_be_is_a_miss_even_with_a_true_checksum() {
     let with = |change: &dyn Fn(&mut serde_json::Value)| {
         let mut value: serde_json::Value = serde_json::from_slice(&encode(&entry(), "id")).unwrap();
-        change(&mut value["entry"]);
-        decode(&seal(&value["entry"].to_string()), "id")
+        change(&mut value["content"]);
+        decode(&seal(&value["content"].to_string()), "id")
     };
     assert!(with(&|_| {}).is_some());
-    assert!(with(&|entry| entry["version"] = 2.into()).is_none());
-    assert!(with(&|entry| entry["identity"] = "other".into()).is_none());
-    assert!(with(&|entry| entry["future"] = true.into()).is_none());
-    assert!(with(&|entry| entry["token"]["access_token"] = "a\nb".into()).is_none());
-    assert!(with(&|entry| entry["token"]["access_token"] = 5.into()).is_none());
-    assert!(with(&|entry| entry["token"]["expires_at"] = i64::MAX.into()).is_none());
-    assert!(with(&|entry| entry["token"]["expires_at"] = 1e30.into()).is_none());
-    assert!(with(&|entry| entry["token"]["issued_at"] = (-1).into()).is_none());
-    assert!(with(&|entry| entry["failure"]["class"] = "odd".into()).is_none());
+    assert!(with(&|content| content["version"] = 3.into()).is_none());
+    assert!(with(&|content| content["identity"] = "other".into()).is_none());
+    assert!(with(&|content| content["future"] = true.into()).is_none());
+    assert!(with(&|content| content["entry"]["token"]["access_token"] = "a\nb".into()).is_none());
+    assert!(with(&|content| content["entry"]["token"]["access_token"] = 5.into()).is_none());
+    assert!(with(&|content| content["entry"]["token"]["expires_at"] = i64::MAX.into()).is_none());
+    assert!(with(&|content| content["entry"]["token"]["expires_at"] = 1e30.into()).is_none());
+    assert!(with(&|content| content["entry"]["token"]["issued_at"] = (-1).into()).is_none());
+    assert!(with(&|content| content["entry"]["failure"]["kind"] = "odd".into()).is_none());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use crate::broker::Want;
+use crate::broker::TokenRequest;
 use crate::child::{self, Stderr, Wanted};
 use crate::cli::Curl;
 use crate::clock::{Deadline, SystemClock};
@@ -55,7 +55,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     // `curl PATH -- -s` is what the habit of other commands writes; to curl itself it would mean URLs from there on.
     let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
     check(passed)?;
-    let served = context.obtain(&profile, &Want::default())?;
+    let served = context.obtain(&profile, &TokenRequest::default())?;
     let config = curl_config(&served);
     let curl = |config: &str| {
         let mut command = child::command("curl", None);
@@ -100,15 +100,13 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
     } else {
         text.to_owned()
     };
-    let target = Target::parse(&url).and_then(Target::secured).map_err(|cause| Error::Setting {
-        setting: "the target of curl".to_owned(),
-        source: cause.into(),
-        hint: "write a path that starts with `/`, or an https URL".to_owned(),
+    let target = Target::parse(&url).and_then(Target::secured).map_err(|cause| {
+        Error::unusable("the target of curl", cause, "write a path that starts with `/`, or an https URL")
     })?;
     if profile.allows(&target.origin) {
         Ok(target.to_string())
     } else {
-        Err(Error::ForeignHost { host: target.origin.host_and_port(), profile: profile.name.clone() })
+        Err(Error::foreign_host(&target.origin.host_and_port(), &profile.name))
     }
 }
 
@@ -122,7 +120,7 @@ fn check(args: &[OsString]) -> Result<(), Error> {
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let refused = |why: &str, hint: &'static str| {
-            Err(Error::CurlArgument { argument: word.to_owned(), source: why.into(), hint })
+            Err(Error::usage(format!("curl argument `{}` is refused", word)).because(why).hint(hint))
         };
         if matches!(word, "--next" | "-:") {
             // The token is in curl's first set of options only, so what follows gets none.
@@ -215,7 +213,7 @@ fn with_value(help: &str) -> BTreeSet<String> {
 
 /// The error of a curl that cannot be started.
 fn cannot_run(error: std::io::Error) -> Error {
-    Error::Spawn { program: "curl".to_owned(), source: error.into() }
+    Error::spawn("curl", error)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
 use crate::outcome::Outcome;
 use crate::platform::Stream;
-use crate::secret::{Secret, fingerprint};
+use crate::secret::Secret;
 use crate::terminal::Palette;
 
 mod callers;
@@ -121,7 +121,7 @@ fn tokens(
     time: &Time,
     findings: &mut Vec<Finding>,
 ) {
-    let held_back = machine.held_back(fingerprint(&endpoint.profile.identity(), secret));
+    let held_back = machine.held_back(secret.fingerprint(&endpoint.profile.identity()));
     let (finding, issued) = tenant::token(context, endpoint, secret, held_back.as_ref(), time);
     findings.push(finding);
     let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };

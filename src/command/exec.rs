@@ -1,6 +1,6 @@
 //! `exec -- CMD`: a command with the token in one environment variable, because the user asked for just that.
 
-use crate::broker::Want;
+use crate::broker::TokenRequest;
 use crate::child;
 use crate::cli::Exec;
 use crate::context::Context;
@@ -10,15 +10,14 @@ use crate::outcome::Outcome;
 /// Becomes the command: its exit status and its signals are then the run's own.
 pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
-    let served = context.obtain(&profile, &Want::default())?;
-    let (program, rest) = args.command.split_first().ok_or(Error::Missing {
-        profile: profile.name.clone(),
-        what: "command to run",
-        hint: "name it after `--`",
-    })?;
+    let served = context.obtain(&profile, &TokenRequest::default())?;
+    let (program, rest) = args
+        .command
+        .split_first()
+        .ok_or(Error::usage(format!("profile `{}` has no command to run", profile.name)).hint("name it after `--`"))?;
     let mut command = child::command(program, None);
     command.args(rest).env(&args.var, served.access_token.expose());
     let status = crate::platform::replace_process(&mut command)
-        .map_err(|error| Error::Spawn { program: program.to_string_lossy().into_owned(), source: error.into() })?;
+        .map_err(|error| Error::spawn(&program.to_string_lossy().into_owned(), error))?;
     Ok(Outcome::status(u8::try_from(status).unwrap_or(1)))
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::cli::Login as Args;
 use crate::config::{Preset, Profile, Stored};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::failure::{CertificateProblem, ErrorCode, FailureKind};
 use crate::outcome::Outcome;
 use crate::prompt::Person;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
@@ -106,11 +107,11 @@ fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, E
     if stored.settings(&name).is_some() || is_plain(&name) {
         return Ok(name);
     }
-    Err(Error::BadInput {
-        what: "the profile's name",
-        source: "it is empty or too long, starts with `.` or `-`, or holds more than letters, digits and `._-`".into(),
-        hint: "choose a name like `prod`",
-    })
+    Err(Error::unusable(
+        "the profile's name",
+        "it is empty or too long, starts with `.` or `-`, or holds more than letters, digits and `._-`",
+        "choose a name like `prod`",
+    ))
 }
 
 /// Whether a name is one that can be typed, and be a part of a file's name, everywhere.
@@ -149,29 +150,25 @@ impl Login<'_> {
             Choice::Store(secret) => secret.clone(),
             Choice::Stay | Choice::Refer(_) => read(&profile)?,
         };
-        let proof = self.context.with_broker(&profile, |broker| broker.prove(&secret))?;
-        Ok(proof.life)
+        self.context.with_broker(&profile, |broker| broker.prove(&secret))
     }
 
     /// What a person can do about a failure right here. What came from a flag or a variable is not asked for again.
     fn again(&self, error: &Error, draft: &Draft) -> Option<Again> {
-        match error {
-            Error::Denied { source, .. } => {
-                let cause = source.to_string();
-                let is_grant =
-                    ["unauthorized_client", "unsupported_grant_type"].iter().any(|word| cause.contains(word));
-                match (cause.contains("invalid_scope"), is_grant || self.secret_is_given(draft)) {
-                    (true, _) => Some(Again::Scope),
-                    (false, true) => None,
-                    (false, false) => Some(Again::Client),
+        match &error.kind {
+            ErrorKind::Secret if matches!(draft.secret, Choice::Stay) => Some(Again::Client),
+            ErrorKind::CaFile => Some(Again::CaFile),
+            ErrorKind::Request(kind) => match kind {
+                FailureKind::Denied(Some(ErrorCode::InvalidScope)) => Some(Again::Scope),
+                FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)) => None,
+                FailureKind::Denied(_) => (!self.secret_is_given(draft)).then_some(Again::Client),
+                FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::Unusable => {
+                    Some(Again::Tenant)
                 }
-            }
-            Error::Secret { .. } if matches!(draft.secret, Choice::Stay) => Some(Again::Client),
-            Error::Unavailable { source, .. } if !source.to_string().starts_with("HTTP ") => Some(Again::Tenant),
-            Error::Unusable { .. } => Some(Again::Tenant),
-            Error::Untrusted { hint, .. } if hint.contains("--ca-file") => Some(Again::CaFile),
-            Error::Untrusted { hint, .. } if hint.contains("another host") => Some(Again::Tenant),
-            Error::Setting { setting, .. } if setting.contains("ca_file") => Some(Again::CaFile),
+                FailureKind::Certificate(CertificateProblem::WrongName(_)) => Some(Again::Tenant),
+                FailureKind::Certificate(problem) => takes_ca_file(problem).then_some(Again::CaFile),
+                FailureKind::ServerError | FailureKind::TooManyRequests => None,
+            },
             _ => None,
         }
     }
@@ -210,13 +207,19 @@ fn read(profile: &Profile) -> Result<Secret, Error> {
 
 /// Says what `login` itself can do about a failure: the option instead of the key that it becomes.
 fn for_login(error: Error) -> Error {
-    match error {
-        Error::Untrusted { host, source, hint } if hint.contains("`ca_file`") => Error::Untrusted {
-            host,
-            source,
-            hint: "pass --ca-file with your organisation's CA in PEM, or add it to the system's store".to_owned(),
-        },
-        error => error,
+    match &error.kind {
+        ErrorKind::Request(FailureKind::Certificate(problem)) if takes_ca_file(problem) => {
+            error.hint("pass --ca-file with your organisation's CA in PEM, or add it to the system's store")
+        }
+        _ => error,
+    }
+}
+
+/// Whether another trusted root can solve a certificate's problem.
+fn takes_ca_file(problem: &CertificateProblem) -> bool {
+    match problem {
+        CertificateProblem::UnknownIssuer | CertificateProblem::WrongSignature | CertificateProblem::Other(_) => true,
+        CertificateProblem::WrongName(_) | CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_) => false,
     }
 }
 

@@ -4,14 +4,16 @@
 
 use std::time::Duration;
 
-use super::{forget, login};
+use super::login;
+use crate::broker::failure::request_error;
 use crate::cli::Logout;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Overrides, Profile, Sources, Stored};
 use crate::context::Context;
-use crate::endpoint::{EndpointError, HttpEndpoint};
-use crate::entry::{Entry, FailureClass};
-use crate::error::{Cause, EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error};
+use crate::endpoint::{HttpEndpoint, RequestError};
+use crate::entry::Entry;
+use crate::error::{Cause, Error, ErrorKind};
+use crate::failure::{FailureKind, RequestFailure};
 use crate::outcome::Outcome;
 use crate::secret::keychain;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
@@ -33,7 +35,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     let profile = sources.profile(None)?;
     // Read before it is removed.
     let secret = args.revoke.then(|| read_secret(&profile));
-    let entry = forget::take(context, &profile)?;
+    let entry = context.forget(&profile)?;
     let removed = remove_secret(&sources, &profile);
     let revoked = secret.map(|secret| revoke(context, &profile, &entry, secret)).transpose();
     let (removed, revoked) = (removed?, revoked?);
@@ -67,11 +69,7 @@ impl Removed {
 fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     match &profile.client_secret {
         Some(source) => source.read_for(&profile.name, COMMAND_LIMIT),
-        None => Err(Error::Missing {
-            profile: profile.name.clone(),
-            what: "client secret",
-            hint: "set `client_secret` in the profile, or WS1_TOKEN_CLIENT_SECRET_FILE",
-        }),
+        None => Err(Error::no_secret(&profile.name)),
     }
 }
 
@@ -91,11 +89,10 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<Removed, Er
     if let Some(other) = others.first() {
         return Ok(Removed::kept(format!("left alone: profile `{other}` uses {} too", source.describe())));
     }
-    let failed = |SecretError { cause, hint }| Error::KeepSecret {
-        verb: "remove",
-        profile: profile.name.clone(),
-        source: cause,
-        hint: hint.unwrap_or_else(|| "remove it with the key store's own program".to_owned()),
+    let failed = |SecretError { cause, hint }| {
+        Error::usage(format!("cannot remove the client secret of profile `{}`", profile.name))
+            .because(cause)
+            .hint(hint.unwrap_or_else(|| "remove it with the key store's own program".to_owned()))
     };
     let was_there = match &source {
         SecretSource::Keychain { account, .. } => keychain::remove(account).map_err(failed)?,
@@ -163,27 +160,28 @@ fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
 
 /// The error of a secret without which the tenant cannot be asked.
 fn unread(profile: &Profile, error: &Error) -> Error {
-    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    Error::Revoke {
-        tenant: profile.tenant.authority(),
-        profile: profile.name.clone(),
-        status: error.exit_code(),
-        source: Cause::new("it was not asked, for the client secret cannot be read").because(why),
-    }
+    let why = error.chain().last().unwrap_or_default();
+    not_revoked(profile, error.kind.clone())
+        .because(Cause::new("it was not asked, for the client secret cannot be read").because(why))
 }
 
 /// The error of a tenant that did not revoke.
-fn failure(profile: &Profile, error: EndpointError) -> Error {
-    let status = match error.class() {
-        Some(FailureClass::Unavailable | FailureClass::Limited) => EXIT_TEMPORARY,
-        Some(FailureClass::Denied) => EXIT_DENIED,
-        Some(FailureClass::Unusable) => EXIT_UNUSABLE,
-        None => return error.into_error(profile),
-    };
-    Error::Revoke {
-        tenant: profile.tenant.authority(),
-        profile: profile.name.clone(),
-        status,
-        source: error.into_cause(),
+fn failure(profile: &Profile, error: RequestError) -> Error {
+    match error {
+        RequestError::Failed(RequestFailure { kind: FailureKind::Certificate(_), .. }) | RequestError::Local { .. } => {
+            request_error(profile, error, 0)
+        }
+        RequestError::Failed(RequestFailure { kind, cause, .. }) => {
+            not_revoked(profile, ErrorKind::Request(kind)).because(cause)
+        }
     }
+}
+
+/// The error of tokens that are still valid at the tenant.
+fn not_revoked(profile: &Profile, kind: ErrorKind) -> Error {
+    let (tenant, profile) = (profile.tenant.authority(), &profile.name);
+    let what = format!(
+        "tenant `{tenant}` did not revoke the tokens of profile `{profile}`, which are dropped here all the same"
+    );
+    Error::new(kind, what).hint("let the tokens expire, or delete the client in the tenant")
 }

@@ -13,7 +13,7 @@ mod completions;
 mod curl;
 mod doctor;
 mod exec;
-pub(crate) mod forget;
+mod forget;
 mod login;
 mod logout;
 mod setup;
@@ -24,15 +24,16 @@ mod whoami;
 /// Runs a command.
 pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn Read) -> Outcome {
     if crate::platform::is_elevated() {
-        return Error::Elevated.into();
+        let what = "ws1-token refuses to run with rights that its caller does not have";
+        return Error::usage(what).hint("remove the set-user-ID and set-group-ID bits from the program").into();
     }
     context.log.set_audience(audience(command));
     match command {
-        Command::Get(args) => protocol::serve(context, Ok(protocol::plain::Plain::new(context, args))),
-        Command::Kubectl => protocol::serve(context, protocol::kubectl::Kubectl::read(context.env)),
+        Command::Get(args) => protocol::plain::run(context, args),
+        Command::Kubectl => protocol::kubectl::run(context),
         Command::Git(args) => protocol::git::run(context, &args.operation, stdin),
-        Command::Bazel(_) => protocol::bazel::run(context, stdin).into(),
-        Command::Terraform(args) => protocol::terraform::run(context, args.operation, &args.host).into(),
+        Command::Bazel(_) => protocol::bazel::run(context, stdin),
+        Command::Terraform(args) => protocol::terraform::run(context, args.operation, &args.host),
         Command::Google => protocol::google::run(context),
         Command::Curl(args) => curl::run(context, args).into(),
         Command::Exec(args) => exec::run(context, args).into(),

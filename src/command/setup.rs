@@ -43,11 +43,11 @@ pub(crate) fn run(context: &Context<'_>, args: &Setup) -> Result<Outcome, Error>
     match (args.caller, args.write) {
         (Caller::Kubectl, write) => kubectl::run(&words, args.host.as_deref().unwrap_or("ws1"), write),
         (Caller::Git, write) => git::run(&words, args.host.as_deref(), write),
-        (_, true) => Err(Error::BadInput {
-            what: "--write",
-            source: Cause::new("this caller has no tool that edits its configuration"),
-            hint: "leave out --write and paste the text",
-        }),
+        (_, true) => Err(Error::unusable(
+            "--write",
+            "this caller has no tool that edits its configuration",
+            "leave out --write and paste the text",
+        )),
         (Caller::Curl, false) => Ok(Outcome::answer(words.curl())),
         (Caller::Bazel, false) => Ok(Outcome::answer(words.bazel(args.host.as_deref()))),
         (Caller::Cargo, false) => Ok(Outcome::answer(words.cargo())),
@@ -141,7 +141,7 @@ impl Words<'_> {
 
 /// Runs a tool and gives what it printed; its failure is an error with its last words.
 fn tool(program: &str, args: &[&str]) -> Result<String, Error> {
-    let failed = |source: Cause| Error::Spawn { program: program.to_owned(), source };
+    let failed = |source: Cause| Error::spawn(&program, source);
     let mut command = child::command(program, None);
     let deadline = Deadline::after(&SystemClock, TOOL_TIME);
     let finished = child::run(command.args(args), Stderr::Read, Wanted::all(TOOL_OUTPUT), deadline);

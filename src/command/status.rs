@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cache::{Cache, Loaded, Store};
+use crate::cache::{Loaded, Store};
 use crate::cli::Status;
 use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::{Overrides, Profile, Sources};
@@ -93,10 +93,7 @@ fn line(context: &Context<'_>, name: &str) -> Result<Line, Error> {
         Err(error) => Ok(Line {
             profile: name.to_owned(),
             token: "invalid",
-            problem: Some(match std::error::Error::source(&error) {
-                Some(cause) => format!("{error}: {cause}"),
-                None => error.to_string(),
-            }),
+            problem: Some(error.chain().take(2).collect::<Vec<_>>().join(": ")),
             ..Line::default()
         }),
     }
@@ -106,11 +103,11 @@ fn line(context: &Context<'_>, name: &str) -> Result<Line, Error> {
 fn describe(context: &Context<'_>, profile: &Profile) -> Result<Line, Error> {
     let clock = SystemClock;
     let now = clock.now();
-    let cache = Cache::new(context.cache_dir()?.as_deref(), &profile.identity());
+    let cache = context.cache(profile)?;
     let (entry, cache_problem) = match cache.load() {
         Loaded::Entry(entry) => (entry, None),
         Loaded::Miss => (Entry::default(), cache.why_missed()),
-        Loaded::Distrusted(why) | Loaded::Unusable(why) => (Entry::default(), Some(why)),
+        Loaded::Untrusted(why) | Loaded::Unusable(why) => (Entry::default(), Some(why)),
     };
     let left = entry.token.as_ref().map(|token| token.remaining(now, &|| clock.boot_id()));
     let token = match entry.token.as_ref().zip(left).map(|(token, left)| token.freshness(left, 0)) {
@@ -137,7 +134,7 @@ fn describe(context: &Context<'_>, profile: &Profile) -> Result<Line, Error> {
         renewal_unfinished: entry.refresh_in_flight,
         retry_at: pause.map(at),
         retry_in: pause,
-        problem: failure.map(|failure| failure.detail.clone()),
+        problem: failure.map(|failure| failure.cause.clone()),
         cache_problem,
         failed: failure.map(|failure| now.wall.saturating_sub(failure.at)),
         left: left.filter(|left| *left != i64::MIN),

@@ -4,13 +4,13 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cache::{Cache, Loaded, Store};
+use crate::cache::{Loaded, Store};
 use crate::claims::Claims;
 use crate::cli::Whoami;
 use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Profile;
 use crate::context::Context;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::platform::Stream;
 use crate::terminal::{Colour, Palette};
@@ -72,18 +72,19 @@ pub(crate) fn run(context: &Context<'_>, args: &Whoami) -> Result<Outcome, Error
 
 /// The cached token, the seconds it has left, and the present second.
 fn cached(context: &Context<'_>, profile: &Profile) -> Result<(Token, i64, i64), Error> {
-    let cache = Cache::new(context.cache_dir()?.as_deref(), &profile.identity());
-    let none =
-        |what, why: Option<String>| Error::NoToken { profile: profile.name.clone(), what, source: why.map(Cause::new) };
+    let cache = context.cache(profile)?;
+    let none = |what: &str, why: Option<String>| {
+        let error = Error::usage(format!("profile `{}` has {what} in the cache", profile.name));
+        why.into_iter().fold(error, Error::because).hint("run `ws1-token get`")
+    };
     let entry = match cache.load() {
         Loaded::Entry(entry) => entry,
         Loaded::Miss => return Err(none("no token", cache.why_missed())),
-        Loaded::Distrusted(why) | Loaded::Unusable(why) => return Err(none("no token", Some(why))),
+        Loaded::Untrusted(why) | Loaded::Unusable(why) => return Err(none("no token", Some(why))),
     };
-    let clock = SystemClock;
-    let now = clock.now();
+    let now = SystemClock.now();
     let token = entry.token.ok_or_else(|| none("no token", None))?;
-    let left = token.remaining(now, &|| clock.boot_id());
+    let left = token.remaining(now, &|| SystemClock.boot_id());
     match token.freshness(left, 0) {
         Freshness::Expired => Err(none("only an expired token", None)),
         Freshness::Fresh | Freshness::Expiring | Freshness::Due => Ok((token, left, now.wall)),

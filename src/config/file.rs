@@ -129,7 +129,11 @@ pub(super) struct RawSecret {
 
 /// The text of the configuration file; `None` if there is none.
 pub(super) fn read(file: &Path) -> Result<Option<String>, Error> {
-    let failed = |cause: Cause| Err(Error::ConfigUnreadable { file: file.to_owned(), source: cause });
+    let failed = |cause: Cause| {
+        Err(Error::usage(format!("cannot read `{}`", file.display()))
+            .because(cause)
+            .hint("check the file's permissions, or name another with --config"))
+    };
     match platform::read_regular(file, CONFIG_LIMIT) {
         Ok(bytes) if bytes.len() > CONFIG_LIMIT => failed("larger than 4 MiB".into()),
         Ok(bytes) => String::from_utf8(bytes).map(Some).or_else(|_| failed("it holds bytes that are not UTF-8".into())),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::file::RawProfile;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::text::nearest;
 
 /// The keys of the file, of a profile and of a secret source; the JSON Schema lists the same.
@@ -66,13 +66,9 @@ pub(crate) fn explain(file: &Path, text: &str, error: &serde_json::Error) -> Err
             "look for a missing comma, quote or bracket just before that place".to_owned(),
         ),
     };
-    Error::ConfigInvalid {
-        file: file.to_owned(),
-        line: place.line(),
-        column: place.column(),
-        source: Cause::new(cause),
-        hint,
-    }
+    Error::usage(format!("`{}` is not valid: line {}, column {}", file.display(), place.line(), place.column()))
+        .because(cause)
+        .hint(hint)
 }
 
 /// The first unknown key or wrongly typed value, and what to do about it.

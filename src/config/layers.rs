@@ -104,7 +104,7 @@ impl Layers<'_> {
             .ok_or_else(|| self.missing("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant"))?;
         preset::token_url(raw.preset, &tenant, raw.token_url.as_deref()).map_err(|wrong| {
             let setting = if wrong.in_token_url { self.key("token_url") } else { setting };
-            Error::Setting { setting, source: wrong.cause.into(), hint: wrong.hint }
+            Error::unusable(setting, wrong.cause, wrong.hint)
         })
     }
 
@@ -244,11 +244,11 @@ impl Layers<'_> {
 
     /// The error of a setting that is not there.
     fn missing(&self, what: &'static str, hint: &'static str) -> Error {
-        Error::Missing { profile: self.name.to_owned(), what, hint }
+        Error::usage(format!("profile `{}` has no {what}", self.name)).hint(hint)
     }
 }
 
 /// The error of a setting that cannot be used.
 fn wrong(setting: String, cause: &str, hint: &str) -> Error {
-    Error::Setting { setting, source: cause.into(), hint: hint.to_owned() }
+    Error::unusable(setting, cause, hint.to_owned())
 }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use super::edit::{self, Change};
 use super::file::{self, RawConfig};
-use super::{Overrides, Profile, Sources, invalid, layers};
+use super::{Overrides, Profile, Sources, invalid, layers, missing};
 use crate::clock::{Clock, Deadline, SystemClock};
-use crate::error::{Cause, Error};
+use crate::error::{Error, ErrorKind};
 use crate::lock;
 use crate::platform;
 use crate::secret::source::SecretSource;
@@ -50,7 +50,7 @@ impl Stored {
 
     /// Reads the file for somebody who changes nothing of it: other profiles may be wrong.
     pub(crate) fn open(sources: &Sources<'_>) -> Result<Self, Error> {
-        Self::open_file(sources.file().ok_or(Error::NoHome)?)
+        Self::open_file(sources.file().ok_or(missing::no_home())?)
     }
 
     /// Refuses a file that holds anything unknown or wrong.
@@ -113,9 +113,9 @@ impl Stored {
 
     /// The same file with changes.
     pub(crate) fn with(&self, changes: &[Change]) -> Result<Self, Error> {
-        let text = edit::apply(&self.text, changes).map_err(|_| Error::System {
-            what: "cannot edit the configuration file",
-            source: Cause::new(format!("`{}` would not say what it should", self.file.display())),
+        let text = edit::apply(&self.text, changes).map_err(|_| {
+            Error::system("cannot edit the configuration file")
+                .because(format!("`{}` would not say what it should", self.file.display()))
         })?;
         Self { text, ..self.clone() }.checked()
     }
@@ -126,7 +126,7 @@ impl Stored {
         &self,
         change: impl FnOnce(&Self) -> Result<(Self, B), Error>,
     ) -> Result<Self, Error> {
-        let failed = |source: std::io::Error| Error::Output { file: self.file.clone(), source: source.into() };
+        let failed = |source: std::io::Error| Error::output(&self.file, source);
         platform::create_private_dir(self.dir()).map_err(failed)?;
         let _lock = self.lock()?;
         let present = Self::open_file(self.file.clone())?.checked()?;
@@ -149,13 +149,19 @@ impl Stored {
     fn lock(&self) -> Result<Option<std::fs::File>, Error> {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let path = self.file.with_file_name(format!(".{name}.lock"));
-        let file = platform::open_lock(&path).map_err(|error| Error::Output { file: path, source: error.into() })?;
+        let file = platform::open_lock(&path).map_err(|error| Error::output(&path, error))?;
         let deadline = Deadline::after(&SystemClock, PATIENCE);
         loop {
             match lock::flock(&file) {
                 lock::Flock::Held => return Ok(Some(file)),
                 lock::Flock::Busy if !deadline.is_over(&SystemClock) => SystemClock.sleep(Duration::from_millis(10)),
-                lock::Flock::Busy => return Err(Error::ConfigBusy { file: self.file.clone() }),
+                lock::Flock::Busy => {
+                    return Err(Error::new(
+                        ErrorKind::Busy,
+                        format!("another ws1-token is writing `{}`", self.file.display()),
+                    )
+                    .hint("rerun when it is done; it holds the lock file beside that file"));
+                }
                 lock::Flock::Unsupported(_) | lock::Flock::Failed(_) => return Ok(None),
             }
         }

@@ -4,18 +4,23 @@
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::crypto::{CryptoProvider, KeyProvider};
-use ureq::http::Response;
+use ureq::config::Config;
+use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 use ureq::{Agent, Body, Proxy};
 
-use super::{EndpointError, HttpEndpoint};
+use super::{HttpEndpoint, RequestError, trust};
 use crate::background::Background;
 use crate::clock;
-use crate::error::{Cause, Error};
-use crate::grant::{self, Answer, Refusal};
+use crate::error::{Error, ErrorKind};
+use crate::failure::{FailureKind, RequestFailure};
+use crate::grant::{self, HttpResponse};
 use crate::origin::Target;
 use crate::platform;
 use crate::proxy::ProxyEnvironment;
@@ -37,24 +42,29 @@ const BODY_LIMIT: u64 = 256 * 1024;
 
 impl HttpEndpoint<'_> {
     /// One request and its whole answer, within `limit`. Not generic: each kind of request would cost 10 KB more.
-    pub(crate) fn exchange(
+    pub(super) fn exchange(
         &self,
         limit: Duration,
         send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
-    ) -> Result<Answer, EndpointError> {
-        let agent = self.agent(limit)?;
+    ) -> Result<HttpResponse, RequestError> {
+        let connected = Connected::default();
+        let agent = self.agent(limit, connected.clone())?;
         look_for_a_thread()?;
         // A panic is silent, see `main.rs`.
-        let exchanged = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            send(&agent).map_err(|error| explain(&error)).and_then(answer)
-        }));
-        exchanged.map_err(|_| EndpointError::Panicked)?
+        let exchanged = std::panic::catch_unwind(AssertUnwindSafe(|| send(&agent).and_then(read)));
+        match exchanged {
+            Ok(result) => result.map_err(|error| explain(&error, connected.is_set())),
+            Err(_) => Err(RequestError::Local {
+                error: Error::system("cannot send a request").because("the HTTP library failed"),
+                is_sent: connected.is_set(),
+            }),
+        }
     }
 
     /// The HTTP client: every default that is wrong for a token endpoint is set here.
-    fn agent(&self, limit: Duration) -> Result<Agent, EndpointError> {
+    fn agent(&self, limit: Duration, connected: Connected) -> Result<Agent, RequestError> {
         let https = self.profile.token_url.origin.https;
-        let roots = if https { self.roots().map_err(EndpointError::Setup)? } else { Vec::new() };
+        let roots = if https { self.roots().map_err(RequestError::local)? } else { Vec::new() };
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(cryptography())
             .root_certs(RootCerts::Specific(Arc::new(roots)))
@@ -72,10 +82,10 @@ impl HttpEndpoint<'_> {
             .max_idle_connections(0)
             .accept_encoding("identity")
             .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
-            .proxy(self.proxy().map_err(EndpointError::Setup)?)
+            .proxy(self.proxy().map_err(RequestError::local)?)
             .tls_config(tls)
             .build();
-        Ok(config.new_agent())
+        Ok(Agent::with_parts(config, DefaultConnector::new().chain(connected), Lookup::default()))
     }
 
     /// The proxy, if any: the profile's, or the environment's.
@@ -88,31 +98,25 @@ impl HttpEndpoint<'_> {
         let Some(url) = url else { return Ok(None) };
         crate::config::check_proxy(url)
             .and_then(|()| Proxy::new(url).map(Some).map_err(|_| "it is not a URL".to_owned()))
-            .map_err(|cause| Error::Setting {
-                setting: name,
-                source: cause.into(),
-                hint: "write http://host:port".to_owned(),
-            })
+            .map_err(|cause| Error::unusable(name, cause, "write http://host:port"))
     }
 
     /// The trusted roots: the platform's and the profile's `ca_file`, or the latter alone.
     pub(crate) fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
         let mut roots = Vec::new();
         if let Some(file) = &self.profile.ca_file {
-            roots = certificates(file).map_err(|cause| Error::Setting {
-                setting: format!("`ca_file` of profile `{}`", self.profile.name),
-                source: Cause::new(format!("`{}`: {cause}", file.display())),
-                hint: "name a PEM file that holds your CA's certificate".to_owned(),
+            roots = certificates(file).map_err(|cause| {
+                Error::new(ErrorKind::CaFile, format!("`ca_file` of profile `{}` is not usable", self.profile.name))
+                    .because(format!("`{}`: {cause}", file.display()))
+                    .hint("name a PEM file that holds your CA's certificate")
             })?;
         }
         if !self.profile.ca_only {
             roots.extend(self.platform_roots());
         }
         if roots.is_empty() {
-            return Err(Error::System {
-                what: "cannot verify any certificate",
-                source: "this system has no trusted roots; install its CA certificates or set `ca_file`".into(),
-            });
+            return Err(Error::system("cannot verify any certificate")
+                .because("this system has no trusted roots; install its CA certificates or set `ca_file`"));
         }
         Ok(roots)
     }
@@ -151,14 +155,44 @@ impl KeyProvider for NoKeys {
     }
 }
 
-/// The library looks up names in a thread, and panics where the system grants none. Nothing was sent then, which only a
-/// look beforehand can tell from a later panic.
-fn look_for_a_thread() -> Result<(), EndpointError> {
-    Background::start(|| ()).map(drop).map_err(|error| {
-        EndpointError::Setup(Error::System {
-            what: "cannot send a request",
-            source: Cause::new(format!("the system grants no thread: {error}")),
+/// Notes that a connection is established: from then on something may have been sent, whatever error comes later.
+#[derive(Debug, Clone, Default)]
+struct Connected(Arc<AtomicBool>);
+
+impl Connected {
+    /// Whether there was a connection, TLS included.
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl<In: Transport> Connector<In> for Connected {
+    type Out = In;
+
+    fn connect(&self, _details: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, ureq::Error> {
+        self.0.fetch_or(chained.is_some(), Ordering::Relaxed);
+        Ok(chained)
+    }
+}
+
+/// Looks up names, and tells a failed look-up from every other failure of the system: std has no kind of its own for it.
+#[derive(Debug, Default)]
+struct Lookup(DefaultResolver);
+
+impl Resolver for Lookup {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Io(error) if !platform::is_out_of_files(&error) => ureq::Error::HostNotFound,
+            error => error,
         })
+    }
+}
+
+/// The library looks up names in a thread, and panics where the system grants none.
+fn look_for_a_thread() -> Result<(), RequestError> {
+    Background::start(|| ()).map(drop).map_err(|error| {
+        let cause = format!("the system grants no thread: {error}");
+        RequestError::local(Error::system("cannot send a request").because(cause))
     })
 }
 
@@ -175,7 +209,7 @@ fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
 }
 
 /// The parts of a response that carry meaning; the body is bounded.
-fn answer(mut response: Response<Body>) -> Result<Answer, EndpointError> {
+fn read(mut response: Response<Body>) -> Result<HttpResponse, ureq::Error> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let location = header("location").map(|url| match Target::parse(url) {
         Ok(target) => target.origin.to_string(),
@@ -184,92 +218,78 @@ fn answer(mut response: Response<Body>) -> Result<Answer, EndpointError> {
     let retry_after = header("retry-after").and_then(|value| grant::retry_after(value, clock::wall()));
     let date = header("date").and_then(grant::http_date);
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(|error| explain(&error))?;
-    Ok(Answer { status, location, retry_after, date, body })
+    let body = response.body_mut().with_config().limit(BODY_LIMIT).read_to_vec()?;
+    Ok(HttpResponse { status, location, retry_after, date, body })
 }
 
-/// Sorts the library's errors by what may have happened at the tenant, in our own words: its texts may hold URLs.
-fn explain(error: &ureq::Error) -> EndpointError {
+/// Sorts the library's errors, in our own words: its texts may hold URLs.
+fn explain(error: &ureq::Error, is_sent: bool) -> RequestError {
     use ureq::{Error as E, Timeout};
-    let unreachable = |cause: &str| EndpointError::Unreachable(cause.into());
-    let broken = |cause: &str| EndpointError::Broken(cause.into());
-    let unusable = |cause: &str| EndpointError::Refused(Refusal::Unusable, cause.to_owned());
+    let unreachable = |cause: &str| RequestFailure::new(FailureKind::Unreachable, cause).into();
+    let unusable = |cause: &str| RequestFailure::new(FailureKind::Unusable, cause).into();
     match error {
-        E::HostNotFound => unreachable("the host name is unknown"),
+        E::HostNotFound => unreachable("looking up the host name failed"),
         E::Timeout(Timeout::Resolve) => unreachable("looking up the host name took too long"),
-        E::Timeout(Timeout::Connect) => unreachable("connecting took too long"),
         E::ConnectionFailed => unreachable("no connection"),
         E::ConnectProxyFailed(_) => unreachable("the proxy refused the connection"),
-        E::Timeout(_) => broken("no answer in time"),
+        E::Timeout(_) => timed_out(is_sent),
         E::BodyExceedsLimit(_) => unusable("an answer of more than 256 KiB"),
         E::LargeResponseHeader(..) => unusable("an answer with more than 16 KiB of headers"),
         E::Protocol(_) | E::Http(_) => unusable("an answer that is not HTTP"),
-        E::Rustls(error) => tls(&error.to_string()),
-        E::Tls(text) => tls(text),
-        E::Io(error) => explain_io(error),
-        _ => broken("the request failed"),
+        E::Rustls(error) => tls(error, is_sent),
+        E::Io(error) => explain_io(error, is_sent),
+        _ => broken("the request failed", is_sent),
     }
 }
 
-/// The same for operating-system errors, which may carry a TLS error.
-pub(crate) fn explain_io(error: &std::io::Error) -> EndpointError {
+/// A connection that ended: before or after something may have been sent.
+fn broken(cause: impl Into<String>, is_sent: bool) -> RequestError {
+    let kind = if is_sent { FailureKind::Interrupted } else { FailureKind::Unreachable };
+    RequestFailure::new(kind, cause).into()
+}
+
+/// A time limit that was reached.
+fn timed_out(is_sent: bool) -> RequestError {
+    let (kind, cause) = match is_sent {
+        true => (FailureKind::TimedOut, "no answer in time"),
+        false => (FailureKind::Unreachable, "connecting took too long"),
+    };
+    RequestFailure::new(kind, cause).into()
+}
+
+/// Sorts operating-system errors, which may carry a TLS error.
+pub(crate) fn explain_io(error: &std::io::Error, is_sent: bool) -> RequestError {
     use std::io::ErrorKind as Kind;
-    if let Some(inner) = error.get_ref() {
-        let text = inner.to_string();
-        if error.kind() == Kind::InvalidData {
-            return tls(&text);
-        }
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return tls(error, is_sent);
     }
     if platform::is_out_of_files(error) {
-        let source = Cause::new(error.to_string());
-        return EndpointError::Setup(Error::System { what: "cannot send a request", source });
-    }
-    if is_lookup(error) {
-        return EndpointError::Unreachable("looking up the host name failed".into());
+        let error = Error::system("cannot send a request").because(error.to_string());
+        return RequestError::Local { error, is_sent };
     }
     match error.kind() {
-        Kind::ConnectionRefused => EndpointError::Unreachable("connection refused".into()),
-        Kind::HostUnreachable => EndpointError::Unreachable("host unreachable".into()),
-        Kind::NetworkUnreachable => EndpointError::Unreachable("network unreachable".into()),
-        Kind::AddrNotAvailable => EndpointError::Unreachable("no address to connect from".into()),
+        Kind::ConnectionRefused => broken("connection refused", is_sent),
+        Kind::HostUnreachable => broken("host unreachable", is_sent),
+        Kind::NetworkUnreachable => broken("network unreachable", is_sent),
+        Kind::AddrNotAvailable => broken("no address to connect from", is_sent),
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
-            EndpointError::Broken("the connection was reset".into())
+            broken("the connection was reset", is_sent)
         }
-        Kind::UnexpectedEof => EndpointError::Broken("the connection ended in the middle of the answer".into()),
-        Kind::TimedOut | Kind::WouldBlock => EndpointError::Broken("no answer in time".into()),
-        _ => EndpointError::Broken(Cause::new(error.to_string())),
+        Kind::UnexpectedEof if is_sent => broken("the connection ended in the middle of the answer", is_sent),
+        Kind::UnexpectedEof => broken("the connection ended during the handshake", is_sent),
+        Kind::TimedOut | Kind::WouldBlock => timed_out(is_sent),
+        _ => broken(error.to_string(), is_sent),
     }
 }
 
-/// Whether it was the system's resolver that failed: std has no public kind for that, only a text of its own on Unix and
-/// the system's numbers (`WSAHOST_NOT_FOUND` to `WSANO_DATA`) on Windows.
-fn is_lookup(error: &std::io::Error) -> bool {
-    error.to_string().starts_with("failed to lookup address information")
-        || (cfg!(windows) && matches!(error.raw_os_error(), Some(11_001..=11_004)))
-}
-
-/// A TLS failure: a certificate that is not trusted needs a person; anything else is a broken connection.
-fn tls(text: &str) -> EndpointError {
-    let Some(reason) = text.split_once("invalid peer certificate").map(|(_, reason)| reason) else {
-        return EndpointError::Broken(Cause::new(format!("TLS: {text}")));
-    };
-    let clock =
-        || format!("check the system clock (it says {}), or renew the certificate", clock::rfc3339(clock::wall()));
-    let hint = if reason.contains("UnknownIssuer") {
-        "add your organisation's CA to the system's store, or set `ca_file` in the profile".to_owned()
-    } else if reason.contains("xpired") || reason.contains("not valid yet") || reason.contains("NotValidYet") {
-        clock()
-    } else if reason.contains("not valid for name") || reason.contains("NotValidForName") {
-        "check `tenant`: the certificate belongs to another host".to_owned()
-    } else {
-        "replace the server's certificate, or set `ca_file` in the profile to the CA that issued it".to_owned()
-    };
-    EndpointError::Untrusted(Cause::new(format!("invalid certificate{}", with_dates(reason))), hint)
-}
-
-/// The library's text with its Unix seconds as dates: every whole word that is a number, small ones of 1970 too.
-fn with_dates(text: &str) -> String {
-    let date = |word: &str| word.parse().ok().map(clock::rfc3339);
-    let words = text.split(' ').map(|word| date(word).unwrap_or_else(|| word.to_owned()));
-    words.collect::<Vec<_>>().join(" ").replace(" (UNIX)", "")
+/// Sorts TLS errors.
+fn tls(error: &rustls::Error, is_sent: bool) -> RequestError {
+    match error {
+        rustls::Error::InvalidCertificate(error) => {
+            let problem = trust::classify(error);
+            let cause = format!("invalid certificate: {}", trust::describe(&problem));
+            RequestFailure::new(FailureKind::Certificate(problem), cause).into()
+        }
+        error => broken(format!("TLS: {error}"), is_sent),
+    }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{EndpointError, HttpEndpoint};
+use super::{HttpEndpoint, RequestError};
 use crate::clock::{Deadline, SystemClock};
 use crate::config::Preset;
-use crate::grant::{self, Answer, Refusal};
+use crate::grant::{self, HttpResponse};
 use crate::origin::Target;
 use crate::secret::Secret;
 
@@ -27,9 +27,9 @@ pub(crate) struct Discovery {
 }
 
 impl Discovery {
-    /// The document of an answer, if it is one.
-    pub(crate) fn read(answer: &Answer) -> Option<Self> {
-        serde_json::from_slice(&answer.body).ok().filter(|found| answer.status == 200 && *found != Self::default())
+    /// The document of a response, if it is one.
+    pub(crate) fn read(response: &HttpResponse) -> Option<Self> {
+        serde_json::from_slice(&response.body).ok().filter(|found| response.status == 200 && *found != Self::default())
     }
 }
 
@@ -53,19 +53,15 @@ impl HttpEndpoint<'_> {
     }
 
     /// The discovery documents that the tenant has, the likeliest first; none where it answers, but not with one.
-    pub(crate) fn discover(&self, limit: Duration) -> Result<Vec<Discovery>, EndpointError> {
+    pub(crate) fn discover(&self, limit: Duration) -> Result<Vec<Discovery>, RequestError> {
         let deadline = Deadline::after(&SystemClock, limit);
         let mut documents = Vec::new();
         for url in self.discovery_urls() {
-            let answer = self.get(&url, None, deadline.left(&SystemClock).max(SHORTEST))?;
-            match (answer.status, Discovery::read(&answer)) {
-                (_, Some(document)) => documents.push(document),
-                (408 | 429 | 500..=599, _) => {
-                    let refusal =
-                        if answer.status == 429 { Refusal::Limited(answer.retry_after) } else { Refusal::Failed };
-                    return Err(EndpointError::Refused(refusal, format!("HTTP {}", answer.status)));
-                }
-                _ => {}
+            let response = self.get(&url, None, deadline.left(&SystemClock).max(SHORTEST))?;
+            match (Discovery::read(&response), grant::unavailable(&response)) {
+                (Some(document), _) => documents.push(document),
+                (None, Some(failure)) => return Err(failure.into()),
+                (None, None) => {}
             }
         }
         Ok(documents)
@@ -85,14 +81,14 @@ impl HttpEndpoint<'_> {
         (token, kind): (&Secret, &str),
         secret: &Secret,
         limit: Duration,
-    ) -> Result<(), EndpointError> {
+    ) -> Result<(), RequestError> {
         let url = Target { origin: self.profile.token_url.origin.clone(), ..url.clone() };
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
         let mut form = vec![("token", token.expose()), ("token_type_hint", kind)];
         if basic.is_none() {
             form.extend([("client_id", self.profile.client_id.as_str()), ("client_secret", secret.expose())]);
         }
-        let answer = self.exchange(limit, &|agent| {
+        let response = self.exchange(limit, &|agent| {
             let mut request = agent.post(url.to_string()).header("Accept", "application/json");
             if let Some(basic) = &basic {
                 request = request.header("Authorization", basic.expose());
@@ -101,11 +97,16 @@ impl HttpEndpoint<'_> {
         })?;
         let mut secrets = vec![secret, token];
         secrets.extend(&basic);
-        grant::read_revocation(&answer, &secrets).map_err(|(refusal, cause)| EndpointError::Refused(refusal, cause))
+        Ok(grant::read_revocation(&response, &secrets)?)
     }
 
     /// Reads a page of the token endpoint's own origin, with a token if one is given.
-    pub(crate) fn get(&self, path: &Target, bearer: Option<&Secret>, limit: Duration) -> Result<Answer, EndpointError> {
+    pub(crate) fn get(
+        &self,
+        path: &Target,
+        bearer: Option<&Secret>,
+        limit: Duration,
+    ) -> Result<HttpResponse, RequestError> {
         let url = Target { origin: self.profile.token_url.origin.clone(), ..path.clone() };
         self.exchange(limit, &|agent| {
             let mut request = agent.get(url.to_string()).header("Accept", "application/json");

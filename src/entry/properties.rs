@@ -3,19 +3,33 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::failure::{CertificateProblem, ErrorCode};
 use crate::token::properties::{allowed, any_token, reading, second};
 
 /// Any kind of failure.
-fn class() -> impl Strategy<Value = FailureClass> {
-    use FailureClass::{Denied, Limited, Unavailable, Unusable};
-    prop_oneof![Just(Unavailable), Just(Limited), Just(Denied), Just(Unusable)]
+pub(crate) fn any_kind() -> impl Strategy<Value = FailureKind> {
+    use FailureKind::{
+        Certificate, Denied, Interrupted, ServerError, TimedOut, TooManyRequests, Unreachable, Unusable,
+    };
+    let names = proptest::collection::vec(any::<String>(), 0..4);
+    prop_oneof![
+        Just(Unreachable),
+        Just(Interrupted),
+        Just(TimedOut),
+        Just(ServerError),
+        Just(TooManyRequests),
+        proptest::option::of(Just(ErrorCode::InvalidScope)).prop_map(Denied),
+        Just(Unusable),
+        names.prop_map(|names| Certificate(CertificateProblem::WrongName(names))),
+        any::<i64>().prop_map(|at| Certificate(CertificateProblem::Expired(at))),
+    ]
 }
 
 /// Any record of a failure, sensible or not.
 fn failure() -> impl Strategy<Value = Failure> {
-    (class(), second(), second(), any::<u32>()).prop_map(|(class, at, until, count)| Failure {
-        class,
-        detail: String::new(),
+    (any_kind(), second(), second(), any::<u32>()).prop_map(|(kind, at, until, count)| Failure {
+        kind,
+        cause: String::new(),
         at,
         until,
         count,
@@ -37,19 +51,19 @@ proptest! {
     fn verdicts(
         entry in entry(),
         now in reading(),
-        min_life in second(),
+        min_ttl in second(),
         rejects in any::<bool>(),
         overrides in any::<bool>(),
         changed in any::<bool>(),
     ) {
         let rejected = entry.token.as_ref().filter(|_| rejects).map(|token| token.access_token.clone());
         let overridden = entry.failure.clone().filter(|_| overrides);
-        let ask = Ask { min_life, rejected, overridden };
+        let need = Need { min_ttl, rejected, overridden };
         let boot_id = || Some("a".to_owned());
-        match entry.verdict(&ask, now, &boot_id, &|_| changed) {
+        match entry.verdict(&need, now, &boot_id, &|_| changed) {
             Verdict::Serve(token, remaining) => {
                 prop_assert!(!rejects);
-                prop_assert!(remaining > 5 && remaining >= min_life);
+                prop_assert!(remaining > 5 && remaining >= min_ttl);
                 prop_assert!(i128::from(remaining) <= allowed(token, now));
             }
             Verdict::HoldBack(failure, seconds) => {
@@ -58,7 +72,7 @@ proptest! {
                 prop_assert_eq!(i128::from(failure.until) - i128::from(now.wall), i128::from(seconds));
                 prop_assert!(i128::from(failure.at) <= i128::from(now.wall) + 300, "a failure of the future");
             }
-            Verdict::TooShort(life) => prop_assert!(!rejects && life < min_life),
+            Verdict::TooShort(life) => prop_assert!(!rejects && life < min_ttl),
             Verdict::Renew(Freshness::Expired) => {}
             Verdict::Renew(_) => prop_assert!(entry.servable(now, &boot_id).is_some()),
         }
@@ -75,19 +89,25 @@ proptest! {
     /// A back-off is never nothing, never longer than what a reader of the entry believes, and never shrinks.
     #[test]
     fn back_off_is_within_bounds(
-        class in class(),
+        kind in any_kind(),
         count in any::<u32>(),
         retry_after in proptest::option::of(second()),
         roll in 0..1_000_i64,
     ) {
-        let (least, most) = match class {
-            FailureClass::Unavailable => (1, 60),
-            FailureClass::Limited => (1, LONGEST_BACK_OFF),
-            FailureClass::Denied => (54, 990),
-            FailureClass::Unusable => (5, 60),
+        let bounds = match kind {
+            FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::ServerError => {
+                Some((1, 60))
+            }
+            FailureKind::TooManyRequests => Some((1, LONGEST_BACK_OFF)),
+            FailureKind::Denied(_) => Some((54, 990)),
+            FailureKind::Unusable => Some((5, 60)),
+            FailureKind::Certificate(_) => None,
         };
-        let pause = class.back_off(count, retry_after, roll);
-        prop_assert!((least..=most).contains(&pause), "{pause}");
-        prop_assert!(class.back_off(count.saturating_add(1), retry_after, roll) >= pause);
+        let pause = kind.back_off(count, retry_after, roll);
+        prop_assert_eq!(pause.is_some(), bounds.is_some());
+        if let Some(((least, most), pause)) = bounds.zip(pause) {
+            prop_assert!((least..=most).contains(&pause), "{pause}");
+            prop_assert!(kind.back_off(count.saturating_add(1), retry_after, roll) >= Some(pause));
+        }
     }
 }

@@ -3,22 +3,22 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Answer, Issued, Refusal, read, retry_after};
-use crate::entry::FailureClass;
+use super::{HttpResponse, TokenResponse, read, retry_after};
+use crate::failure::{FailureKind, RequestFailure};
 use crate::secret::Secret;
 
 /// Longest cause: a status, two quotations of 200 characters and what stands between them.
 const CAUSE_LIMIT: usize = 430;
 
 /// Reads an answer, and panics if what comes of it breaks a promise.
-pub(crate) fn check(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Refusal, String)> {
+pub(crate) fn check(answer: &HttpResponse, secrets: &[&Secret]) -> Result<TokenResponse, RequestFailure> {
     let result = read(answer, secrets);
     match &result {
         Ok(issued) => {
             assert!((200..300).contains(&answer.status), "a token out of status {}", answer.status);
             check_issued(issued);
         }
-        Err((_, cause)) => {
+        Err(RequestFailure { cause, .. }) => {
             assert!(cause.len() <= CAUSE_LIMIT, "{} bytes", cause.len());
             assert!(cause.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{cause:?}");
             for secret in secrets.iter().map(|secret| secret.expose()) {
@@ -35,7 +35,7 @@ pub(crate) fn check(answer: &Answer, secrets: &[&Secret]) -> Result<Issued, (Ref
 }
 
 /// What is issued can be put into any header, line or quotation, lasts a believable time, and fits the cache.
-fn check_issued(issued: &Issued) {
+fn check_issued(issued: &TokenResponse) {
     let token = issued.access_token.expose();
     assert!((1..=16 * 1024).contains(&token.len()), "{} bytes", token.len());
     let body = token.trim_end_matches('=');
@@ -52,7 +52,7 @@ fn check_issued(issued: &Issued) {
 /// Reads a `Retry-After`, and panics if the pause that comes of it is not one of 1 s to 1 h.
 pub(crate) fn check_retry_after(value: &str, now: i64) -> Option<i64> {
     let seconds = retry_after(value, now);
-    let pause = FailureClass::Limited.back_off(1, seconds, 0);
+    let pause = FailureKind::TooManyRequests.back_off(1, seconds, 0).expect("this kind has a pause");
     assert!((1..=3600).contains(&pause), "{value:?}: {pause}");
     assert!(seconds.is_some() || pause == 60, "{value:?} is unreadable: {pause}");
     seconds
@@ -106,16 +106,16 @@ mod tests {
     }
 
     /// A reply with just what is given, from a tenant that is well.
-    fn reply(token: &str, more: &Value) -> Answer {
+    fn reply(token: &str, more: &Value) -> HttpResponse {
         let mut body = json!({"access_token": token});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Answer { status: 200, body: body.to_string().into_bytes(), ..Answer::default() }
+        HttpResponse { status: 200, body: body.to_string().into_bytes(), ..HttpResponse::default() }
     }
 
     proptest! {
         #[test]
         fn no_answer_breaks_a_promise(status in prop_oneof![3 => Just(200_u16), 1 => 100_u16..600], body in body()) {
-            let _ = check(&Answer { status, body, ..Answer::default() }, &[]);
+            let _ = check(&HttpResponse { status, body, ..HttpResponse::default() }, &[]);
         }
 
         #[test]
@@ -182,7 +182,7 @@ mod tests {
             ];
             let text: String = words.iter().flat_map(|(word, form)| [word.as_str(), &forms[*form]]).collect();
             let body = json!({"error": text, "error_description": text}).to_string().into_bytes();
-            let answer = Answer { status, body, ..Answer::default() };
+            let answer = HttpResponse { status, body, ..HttpResponse::default() };
             prop_assert!(check(&answer, &[&secret, &basic]).is_err(), "an error is no token");
         }
 

@@ -5,11 +5,11 @@ use AuthStyle::{Basic, BasicFormEncoded, Post};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status, body: body.into(), ..Answer::default() }
+fn answer(status: u16, body: impl Into<Vec<u8>>) -> HttpResponse {
+    HttpResponse { status, body: body.into(), ..HttpResponse::default() }
 }
 
-fn issued(body: &Value) -> Result<Issued, (Refusal, String)> {
+fn issued(body: &Value) -> Result<TokenResponse, RequestFailure> {
     read(&answer(200, body.to_string()), &[])
 }
 
@@ -58,7 +58,7 @@ fn a_full_reply_is_read() {
         "refresh_token": "r", "scope": "admin", "id_token": null, "new": {"x": 1}});
     assert_eq!(
         issued(&reply),
-        Ok(Issued {
+        Ok(TokenResponse {
             access_token: Secret::new("abc".to_owned()),
             life: 10_799,
             life_is_assumed: false,
@@ -78,7 +78,7 @@ fn every_life_that_tenants_send() {
         } else {
             format!("{{\"access_token\":\"{token}\",\"expires_in\":{expires_in}}}")
         };
-        read(&answer(200, text), &[]).map(|issued| issued.life).map_err(|(_, cause)| cause)
+        read(&answer(200, text), &[]).map(|issued| issued.life).map_err(|failure| failure.cause)
     };
     for (expires_in, opaque, with_jwt) in [
         ("10799", Some(10_799), Some(10_799)),
@@ -134,8 +134,8 @@ fn what_is_not_a_bearer_token_is_unusable() {
         json!({}),
         json!(long),
     ] {
-        let (refusal, cause) = issued(&json!({"access_token": token, "expires_in": 60})).unwrap_err();
-        assert_eq!(refusal, Refusal::Unusable, "{cause}");
+        let failure = issued(&json!({"access_token": token, "expires_in": 60})).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unusable, "{failure}");
     }
     assert!(issued(&json!({"access_token": "a".repeat(TOKEN_LIMIT), "expires_in": 60})).is_ok());
 }
@@ -152,39 +152,40 @@ fn token_types() {
 
 #[test]
 fn answers_are_classed_by_status_and_body() {
+    use FailureKind::{Denied, ServerError, TooManyRequests, Unusable};
     let oauth = |code: &str| json!({ "error": code }).to_string();
-    for (status, body, refusal, cause) in [
-        (400, oauth("invalid_grant"), Refusal::Denied, "HTTP 400 invalid_grant"),
-        (401, oauth("invalid_client"), Refusal::Denied, "HTTP 401 invalid_client"),
-        (401, "<html>".to_owned(), Refusal::Denied, "HTTP 401"),
-        (401, String::new(), Refusal::Denied, "HTTP 401"),
-        (403, String::new(), Refusal::Denied, "HTTP 403"),
-        (200, oauth("invalid_client"), Refusal::Denied, "HTTP 200 invalid_client"),
-        (400, "<html>".to_owned(), Refusal::Unusable, "HTTP 400, expected 200 with JSON"),
-        (404, oauth("x"), Refusal::Unusable, "HTTP 404, expected 200 with JSON"),
-        (405, String::new(), Refusal::Unusable, "HTTP 405, expected 200 with JSON"),
-        (302, String::new(), Refusal::Unusable, "HTTP 302: refusing to follow a redirect"),
-        (429, String::new(), Refusal::Limited(None), "HTTP 429 too many requests"),
-        (500, oauth("server_error"), Refusal::Failed, "HTTP 500"),
-        (503, String::new(), Refusal::Failed, "HTTP 503"),
-        (200, " <html>".to_owned(), Refusal::Unusable, "HTTP 200 with an HTML or XML page, expected JSON with a token"),
-        (204, String::new(), Refusal::Unusable, "HTTP 204 with an empty body, expected JSON with a token"),
-        (200, "{".to_owned(), Refusal::Unusable, "HTTP 200 with malformed JSON, expected JSON with a token"),
+    for (status, body, kind, cause) in [
+        (400, oauth("invalid_grant"), Denied(Some(ErrorCode::InvalidGrant)), "HTTP 400 invalid_grant"),
+        (401, oauth("invalid_client"), Denied(Some(ErrorCode::InvalidClient)), "HTTP 401 invalid_client"),
+        (401, "<html>".to_owned(), Denied(None), "HTTP 401"),
+        (401, String::new(), Denied(None), "HTTP 401"),
+        (403, String::new(), Denied(None), "HTTP 403"),
+        (200, oauth("invalid_client"), Denied(Some(ErrorCode::InvalidClient)), "HTTP 200 invalid_client"),
+        (400, "<html>".to_owned(), Unusable, "HTTP 400, expected 200 with JSON"),
+        (404, oauth("x"), Unusable, "HTTP 404, expected 200 with JSON"),
+        (405, String::new(), Unusable, "HTTP 405, expected 200 with JSON"),
+        (302, String::new(), Unusable, "HTTP 302: refusing to follow a redirect"),
+        (429, String::new(), TooManyRequests, "HTTP 429 too many requests"),
+        (500, oauth("server_error"), ServerError, "HTTP 500"),
+        (503, String::new(), ServerError, "HTTP 503"),
+        (200, " <html>".to_owned(), Unusable, "HTTP 200 with an HTML or XML page, expected JSON with a token"),
+        (204, String::new(), Unusable, "HTTP 204 with an empty body, expected JSON with a token"),
+        (200, "{".to_owned(), Unusable, "HTTP 200 with malformed JSON, expected JSON with a token"),
         (
             200,
             "[]".to_owned(),
-            Refusal::Unusable,
+            Unusable,
             "HTTP 200 with something that is not a JSON object, expected JSON with a token",
         ),
-        (200, "{}".to_owned(), Refusal::Unusable, "HTTP 200: the reply holds no `access_token`"),
+        (200, "{}".to_owned(), Unusable, "HTTP 200: the reply holds no `access_token`"),
         (
             200,
             "{\"access_token\":\"a\",\"access_token\":\"b\"}".to_owned(),
-            Refusal::Unusable,
+            Unusable,
             "HTTP 200 with malformed JSON, expected JSON with a token",
         ),
     ] {
-        assert_eq!(read(&answer(status, body), &[]), Err((refusal, cause.to_owned())));
+        assert_eq!(read(&answer(status, body), &[]), Err(RequestFailure::new(kind, cause)));
     }
 }
 
@@ -193,7 +194,7 @@ fn a_tenants_words_are_cut_cleaned_and_redacted() {
     let secret = Secret::new("s3cr/t+".to_owned());
     let words = |description: &str| {
         let body = json!({"error": "invalid_client", "error_description": description}).to_string();
-        read(&answer(401, body), &[&secret]).unwrap_err().1
+        read(&answer(401, body), &[&secret]).unwrap_err().cause
     };
     assert_eq!(
         words("no s3cr/t+ s3cr%2Ft%2B czNjci90Kw== \u{1b}[2J\nx"),

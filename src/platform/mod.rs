@@ -37,15 +37,15 @@ pub(crate) use system::{
     open_lock, read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
 };
 
-/// What came of a line that was typed without being shown.
+/// Input that was not shown.
 #[derive(Debug)]
-pub(crate) enum Typed {
-    /// The line, without its end.
+pub(crate) enum HiddenInput {
+    /// One line, without its line break.
     Line(Vec<u8>),
-    /// A pasted text of more than one line.
+    /// A pasted text of several lines.
     #[cfg_attr(not(unix), expect(dead_code, reason = "lines are read one by one"))]
     Lines,
-    /// The end of input: Ctrl-D, or the terminal is gone.
+    /// The end of input: Ctrl-D, or the terminal was closed.
     End,
     /// Ctrl-C, where it did not end the process.
     Interrupt,
@@ -76,7 +76,7 @@ impl fmt::Display for SecretFileError {
     }
 }
 
-/// Whether a file or socket could not be had because too many are open: neither a setting nor the network is to blame.
+/// Whether too many files are open: neither a setting nor the network is to blame.
 pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
     /// This process's limit and the system's; std has no kind for them.
     const TOO_MANY: [i32; 2] = if cfg!(windows) { [4, 10_024] } else { [24, 23] };
@@ -85,7 +85,7 @@ pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
 
 /// Why a file of the cache directory is not used.
 #[derive(Debug)]
-pub(crate) enum Distrust {
+pub(crate) enum CacheRejected {
     /// Its content is not trusted, but it may be replaced: others could have read or written it.
     #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
     Replaceable(String),

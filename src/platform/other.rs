@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Stream;
 use super::random;
-use super::{Distrust, SecretFileError, Typed};
+use super::{CacheRejected, HiddenInput, SecretFileError};
 
 /// Nothing to switch off here.
 pub fn harden() {}
@@ -132,12 +132,12 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Reads a line from the console without showing it.
-pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<Typed> {
+pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<HiddenInput> {
     ask();
     match rpassword::read_password() {
-        Ok(line) => Ok(Typed::Line(line.into_bytes())),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Typed::End),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Typed::Interrupt),
+        Ok(line) => Ok(HiddenInput::Line(line.into_bytes())),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(HiddenInput::End),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(HiddenInput::Interrupt),
         Err(error) => Err(error),
     }
 }
@@ -151,18 +151,18 @@ pub(crate) struct PrivateDir {
 
 impl PrivateDir {
     /// The directory, if it exists.
-    pub(crate) fn open(path: &Path) -> Result<Option<Self>, Distrust> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, CacheRejected> {
         Ok(path.is_dir().then(|| Self { path: path.to_owned() }))
     }
 
     /// The directory, created if need be.
-    pub(crate) fn create(path: &Path, _ours: fn(&str) -> bool) -> Result<(Self, Option<String>), Distrust> {
+    pub(crate) fn create(path: &Path, _ours: fn(&str) -> bool) -> Result<(Self, Option<String>), CacheRejected> {
         std::fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
         Ok((Self { path: path.to_owned() }, None))
     }
 
     /// Reads a whole file of at most `limit` bytes. A larger one is cut, which its checksum will show.
-    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Distrust> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, CacheRejected> {
         let path = self.path.join(name);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -236,6 +236,6 @@ fn replace_in(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A file or directory that is left alone, with the system's reason.
-fn unusable(path: &Path, error: &io::Error) -> Distrust {
-    Distrust::Unusable(format!("`{}`: {error}", path.display()))
+fn unusable(path: &Path, error: &io::Error) -> CacheRejected {
+    CacheRejected::Unusable(format!("`{}`: {error}", path.display()))
 }

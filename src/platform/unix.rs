@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-use super::Distrust;
+use super::CacheRejected;
 use super::Stream;
 use super::random;
 
@@ -156,7 +156,7 @@ pub(crate) struct PrivateDir {
 
 impl PrivateDir {
     /// Opens an existing directory for reading entries: ours, and not writable by others. `None` if there is none.
-    pub(crate) fn open(path: &Path) -> Result<Option<Self>, Distrust> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, CacheRejected> {
         let Some((fd, stat)) = open_dir(path)? else { return Ok(None) };
         if mode_of(&stat) & OTHERS_WRITE != 0 {
             // What is in it may be anybody's; `create` mends it before anything is written.
@@ -168,7 +168,7 @@ impl PrivateDir {
     /// Opens or creates the directory for writing: mode 0700, every parent trusted.
     ///
     /// A directory that others could write to is closed to them and emptied of our files; the text tells so.
-    pub(crate) fn create(path: &Path, ours: fn(&str) -> bool) -> Result<(Self, Option<String>), Distrust> {
+    pub(crate) fn create(path: &Path, ours: fn(&str) -> bool) -> Result<(Self, Option<String>), CacheRejected> {
         if let Some(parent) = path.parent() {
             create_private_dir(parent).map_err(|error| unusable(parent, &error))?;
             check_parents(parent)?;
@@ -180,7 +180,7 @@ impl PrivateDir {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
                 Err(error) => return Err(unusable(path, &error.into())),
             }
-            open_dir(path)?.ok_or_else(|| Distrust::Unusable(format!("`{}` went away", path.display())))?
+            open_dir(path)?.ok_or_else(|| CacheRejected::Unusable(format!("`{}` went away", path.display())))?
         };
         let (fd, stat) = opened;
         let dir = Self { fd, path: path.to_owned() };
@@ -190,11 +190,11 @@ impl PrivateDir {
     }
 
     /// Takes others' rights away. Only a directory that holds nothing but our own files is touched.
-    fn close_to_others(&self, mode: u32, ours: fn(&str) -> bool) -> Result<Option<String>, Distrust> {
+    fn close_to_others(&self, mode: u32, ours: fn(&str) -> bool) -> Result<Option<String>, CacheRejected> {
         let names = self.list().map_err(|error| unusable(&self.path, &error))?;
         if names.iter().any(|name| !ours(name)) {
             let text = format!("`{}` is open to others (mode {mode:04o}) and holds other files", self.path.display());
-            return Err(Distrust::Unusable(text));
+            return Err(CacheRejected::Unusable(text));
         }
         rustix::fs::fchmod(&self.fd, Mode::RWXU).map_err(|error| unusable(&self.path, &error.into()))?;
         if mode & OTHERS_WRITE == 0 {
@@ -207,11 +207,11 @@ impl PrivateDir {
     }
 
     /// Reads a whole file. One much larger than `limit` bytes is cut, which its checksum will show.
-    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Distrust> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, CacheRejected> {
         let (file, stat) = match read::open(&self.fd, name, OFlags::NOFOLLOW) {
             Ok(opened) => opened,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
-            Err(rustix::io::Errno::LOOP) => return Err(Distrust::Unusable(self.say(name, "is a link"))),
+            Err(rustix::io::Errno::LOOP) => return Err(CacheRejected::Unusable(self.say(name, "is a link"))),
             Err(error) => return Err(unusable(&self.path.join(name), &error.into())),
         };
         self.check_file(name, &stat)?;
@@ -220,16 +220,16 @@ impl PrivateDir {
     }
 
     /// Whether a file is regular, ours alone, and has no second name.
-    fn check_file(&self, name: &str, stat: &Stat) -> Result<(), Distrust> {
+    fn check_file(&self, name: &str, stat: &Stat) -> Result<(), CacheRejected> {
         let mode = mode_of(stat) & 0o777;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            Err(Distrust::Unusable(self.say(name, "is not a regular file")))
+            Err(CacheRejected::Unusable(self.say(name, "is not a regular file")))
         } else if stat.st_uid != me() {
-            Err(Distrust::Replaceable(self.say(name, "belongs to another user")))
+            Err(CacheRejected::Replaceable(self.say(name, "belongs to another user")))
         } else if mode & OTHERS != 0 {
-            Err(Distrust::Replaceable(self.say(name, &format!("is open to others (mode {mode:04o})"))))
+            Err(CacheRejected::Replaceable(self.say(name, &format!("is open to others (mode {mode:04o})"))))
         } else if stat.st_nlink > 1 {
-            Err(Distrust::Replaceable(self.say(name, "has a second name")))
+            Err(CacheRejected::Replaceable(self.say(name, "has a second name")))
         } else {
             Ok(())
         }
@@ -295,19 +295,19 @@ fn mode_of(stat: &Stat) -> u32 {
 }
 
 /// Opens a directory of ours without following a link in its place. `None` if there is none.
-fn open_dir(path: &Path) -> Result<Option<(OwnedFd, Stat)>, Distrust> {
+fn open_dir(path: &Path) -> Result<Option<(OwnedFd, Stat)>, CacheRejected> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
-            return Err(Distrust::Unusable(format!("`{}` is not a directory", path.display())));
+            return Err(CacheRejected::Unusable(format!("`{}` is not a directory", path.display())));
         }
         Err(error) => return Err(unusable(path, &error.into())),
     };
     let stat = rustix::fs::fstat(&fd).map_err(|error| unusable(path, &error.into()))?;
     if stat.st_uid != me() {
-        return Err(Distrust::Unusable(format!("`{}` belongs to another user", path.display())));
+        return Err(CacheRejected::Unusable(format!("`{}` belongs to another user", path.display())));
     }
     Ok(Some((fd, stat)))
 }
@@ -330,7 +330,7 @@ fn open_lock_at(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
 /// Whether nobody but root and us can rename our directory away: the walk that OpenSSH makes before it trusts a file.
 ///
 /// A parent writable by others passes if it is sticky; one writable by our own primary group passes too.
-fn check_parents(parent: &Path) -> Result<(), Distrust> {
+fn check_parents(parent: &Path) -> Result<(), CacheRejected> {
     let me = me();
     let real = std::fs::canonicalize(parent).map_err(|error| unusable(parent, &error))?;
     for path in real.ancestors() {
@@ -340,10 +340,10 @@ fn check_parents(parent: &Path) -> Result<(), Distrust> {
         let by_group = mode & 0o020 != 0 && stat.st_gid != rustix::process::getegid().as_raw();
         let by_others = mode & 0o002 != 0;
         if stat.st_uid != me && stat.st_uid != 0 {
-            return Err(Distrust::Unusable(format!("`{}` belongs to another user", path.display())));
+            return Err(CacheRejected::Unusable(format!("`{}` belongs to another user", path.display())));
         }
         if (by_group || by_others) && !sticky {
-            return Err(Distrust::Unusable(format!("`{}` is writable by others", path.display())));
+            return Err(CacheRejected::Unusable(format!("`{}` is writable by others", path.display())));
         }
     }
     Ok(())
@@ -370,6 +370,6 @@ fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Resu
 }
 
 /// A file or directory that is left alone, with the system's reason.
-fn unusable(path: &Path, error: &io::Error) -> Distrust {
-    Distrust::Unusable(format!("`{}`: {error}", path.display()))
+fn unusable(path: &Path, error: &io::Error) -> CacheRejected {
+    CacheRejected::Unusable(format!("`{}`: {error}", path.display()))
 }

@@ -12,15 +12,15 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore,
-    SignatureScheme, StreamOwned,
+    ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme, StreamOwned,
 };
 
 use super::certificate::Certificate;
 use super::route::Duplex;
-use crate::endpoint::HttpEndpoint;
 use crate::endpoint::explain_io;
-use crate::error::{Cause, Error};
+use crate::endpoint::{HttpEndpoint, trust};
+use crate::error::Error;
+use crate::failure::CertificateProblem;
 
 /// What came of a handshake.
 pub(crate) struct Handshake {
@@ -42,26 +42,9 @@ pub(crate) struct Secured {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TlsFailure {
     /// Because of the certificate.
-    Untrusted(Distrust),
+    Untrusted(CertificateProblem),
     /// Because of anything else.
     Broken(String),
-}
-
-/// What is wrong with a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Distrust {
-    /// Nobody trusts its issuer.
-    UnknownIssuer,
-    /// A trusted authority has its issuer's name, but another key.
-    OtherKey,
-    /// It is for these names only.
-    WrongName(Vec<String>),
-    /// It ended at this Unix second.
-    Expired(i64),
-    /// It begins at this Unix second.
-    NotYet(i64),
-    /// Anything else, in the library's words.
-    Other(String),
 }
 
 /// Verifies as the library's own verifier does, by the library's own functions, and remembers what was presented.
@@ -121,10 +104,8 @@ impl HttpEndpoint<'_> {
     pub(super) fn handshake_with(&self, mut stream: Box<dyn Duplex>, host: &str) -> Result<Handshake, Error> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
-        let (mut tls, recorder) = begin(roots, host).map_err(|error| Error::System {
-            what: "cannot verify any certificate",
-            source: Cause::new(error.to_string()),
-        })?;
+        let (mut tls, recorder) = begin(roots, host)
+            .map_err(|error| Error::system("cannot verify any certificate").because(error.to_string()))?;
         let outcome = match tls.complete_io(&mut stream) {
             Err(error) => Err(explain(&error)),
             Ok(_) if tls.is_handshaking() => Err(TlsFailure::Broken("the connection ended".to_owned())),
@@ -159,51 +140,19 @@ fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Reco
 fn explain(error: &io::Error) -> TlsFailure {
     let broken = |words: &str| TlsFailure::Broken(words.to_owned());
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(error)) => TlsFailure::Untrusted(distrust(error)),
+        Some(rustls::Error::InvalidCertificate(error)) => TlsFailure::Untrusted(trust::classify(error)),
         Some(rustls::Error::InvalidMessage(_)) => broken("what answers does not speak TLS"),
         Some(rustls::Error::AlertReceived(alert)) => TlsFailure::Broken(format!("the server refuses: {alert:?}")),
         Some(rustls::Error::PeerIncompatible(_)) => broken("the server offers neither TLS 1.2 nor 1.3 as it is safe"),
         Some(error) => TlsFailure::Broken(error.to_string()),
         None if error.kind() == io::ErrorKind::UnexpectedEof => broken("the connection ended during the handshake"),
-        None => TlsFailure::Broken(explain_io(error).cause().to_string()),
+        None => TlsFailure::Broken(explain_io(error, true).cause()),
     }
-}
-
-/// Sorts what can be wrong with a certificate.
-fn distrust(error: &CertificateError) -> Distrust {
-    let seconds = |time: &UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    match error {
-        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
-        CertificateError::BadSignature => Distrust::OtherKey,
-        CertificateError::ExpiredContext { not_after, .. } => Distrust::Expired(seconds(not_after)),
-        CertificateError::NotValidYetContext { not_before, .. } => Distrust::NotYet(seconds(not_before)),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            Distrust::WrongName(presented.iter().map(|name| bare(name)).collect())
-        }
-        other => Distrust::Other(other.to_string()),
-    }
-}
-
-/// The name in `DnsName("acme.example.com")`, the library's way to write one.
-fn bare(presented: &str) -> String {
-    let name = presented.split_once('(').map_or(presented, |(_, name)| name);
-    name.trim_end_matches(')').trim_matches('"').to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_bare() {
-        for (presented, name) in [
-            ("DnsName(\"*.acme.example.com\")", "*.acme.example.com"),
-            ("IpAddress(127.0.0.1)", "127.0.0.1"),
-            ("DirectoryName", "DirectoryName"),
-        ] {
-            assert_eq!(bare(presented), name);
-        }
-    }
 
     #[test]
     fn what_is_no_certificates_fault_is_told_apart() {
@@ -215,7 +164,7 @@ mod tests {
         );
         let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
         assert_eq!(io(alert), TlsFailure::Broken("the server refuses: HandshakeFailure".to_owned()));
-        let expired = rustls::Error::InvalidCertificate(CertificateError::Revoked);
-        assert!(matches!(io(expired), TlsFailure::Untrusted(Distrust::Other(_))));
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Revoked);
+        assert!(matches!(io(expired), TlsFailure::Untrusted(CertificateProblem::Other(_))));
     }
 }

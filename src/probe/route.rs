@@ -122,7 +122,7 @@ impl HttpEndpoint<'_> {
             "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{}\r\n",
             credentials.as_ref().map_or("", |line| line.expose())
         );
-        let broken = |error: &io::Error| TunnelFailure::Broken(explain_io(error).cause().to_string());
+        let broken = |error: &io::Error| TunnelFailure::Broken(explain_io(error, true).cause());
         let stream = &mut connection.stream;
         stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).map_err(|error| broken(&error))?;
         match read_status(stream).map_err(|error| broken(&error))? {
@@ -183,7 +183,7 @@ pub(crate) fn connect(addresses: &[SocketAddr], limit: Duration, end: Instant) -
             }
             Err(error) => {
                 let is_silent = matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
-                let cause = explain_io(&error).cause().to_string();
+                let cause = explain_io(&error, false).cause();
                 let cause = if is_silent { "no answer".to_owned() } else { cause };
                 passed_over.push(Attempt { address: *address, cause, is_silent });
             }

@@ -9,10 +9,10 @@ use std::io::Read;
 use serde::Deserialize;
 
 use super::{read_input, reported_expiry};
-use crate::broker::{Served, Want};
+use crate::broker::{AccessToken, TokenRequest};
 use crate::clock::rfc3339;
 use crate::context::Context;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::origin::{Origin, Target};
 use crate::outcome::Outcome;
 
@@ -24,23 +24,21 @@ struct Request {
 }
 
 /// Answers `get`.
-pub(crate) fn run(context: &Context<'_>, stdin: &mut dyn Read) -> Result<Outcome, Error> {
-    let target = target(&read_input(stdin).unwrap_or_default())?;
-    let profile = context.sources.profile(None)?;
-    if !profile.allows(&target) {
-        return Err(Error::ForeignHost { host: target.host_and_port(), profile: profile.name.clone() });
-    }
-    let served = context.obtain(&profile, &Want::default())?;
-    Ok(Outcome::answer(answer(&served)))
+pub(crate) fn run(context: &Context<'_>, stdin: &mut dyn Read) -> Outcome {
+    let answered = target(&read_input(stdin).unwrap_or_default()).and_then(|target| {
+        let profile = context.sources.profile(None)?;
+        if !profile.allows(&target) {
+            return Err(Error::foreign_host(&target.host_and_port(), &profile.name));
+        }
+        context.obtain(&profile, &TokenRequest::default())
+    });
+    answered.map(|token| Outcome::answer(answer(&token))).into()
 }
 
-/// Whom the request is about. gRPC over TLS is a transport of the same authority.
+/// The target of the request. gRPC over TLS is a transport of the same authority.
 fn target(input: &[u8]) -> Result<Origin, Error> {
-    let bad = |cause: &str| Error::BadInput {
-        what: "the request on standard input",
-        source: Cause::new(cause),
-        hint: "send {\"uri\": \"https://HOST/PATH\"}",
-    };
+    let bad =
+        |cause: &str| Error::unusable("the request on standard input", cause, "send {\"uri\": \"https://HOST/PATH\"}");
     let request: Request = serde_json::from_slice(input).map_err(|_| bad("not a JSON object with `uri`"))?;
     let uri = match request.uri.split_once("://") {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("grpcs") => format!("https://{rest}"),
@@ -51,11 +49,11 @@ fn target(input: &[u8]) -> Result<Origin, Error> {
 }
 
 /// The answer; `expires` is early, because the caller keeps the headers until then.
-fn answer(served: &Served) -> String {
+fn answer(token: &AccessToken) -> String {
     format!(
         "{{\"headers\":{{\"Authorization\":[\"Bearer {}\"]}},\"expires\":\"{}\"}}\n",
-        served.access_token.expose(),
-        rfc3339(reported_expiry(served))
+        token.access_token.expose(),
+        rfc3339(reported_expiry(token))
     )
 }
 

@@ -14,10 +14,10 @@
 use std::io::Read;
 
 use super::{INPUT_LIMIT, with_token};
-use crate::broker::{Insist, Served, Want};
+use crate::broker::{AccessToken, Renew, TokenRequest};
 use crate::config::Profile;
 use crate::context::Context;
-use crate::error::{Cause, EXIT_SYSTEM, Error};
+use crate::error::{EXIT_SYSTEM, Error};
 use crate::origin::Origin;
 use crate::outcome::Outcome;
 
@@ -70,11 +70,11 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
         }
         return Outcome::answer("");
     }
-    let refused = request.refused_mark();
-    let insist = refused.map_or(Insist::No, |mark| Insist::OnOther(mark.to_owned()));
+    let refused = request.refused_fingerprint();
+    let renew = refused.map_or(Renew::IfNeeded, |refused| Renew::IfRejected(refused.to_owned()));
     let answered = context.with_broker(&profile, |broker| {
-        let served = broker.obtain(&Want { min_life: 0, insist })?;
-        Ok(answer(request, &served, &profile, broker.identity))
+        let token = broker.obtain(&TokenRequest { min_ttl: 0, renew })?;
+        Ok(answer(request, &token, &profile, broker.identity))
     });
     match answered {
         Ok(answer) => Outcome::answer(answer),
@@ -84,11 +84,11 @@ fn get(context: &Context<'_>, request: &Request) -> Outcome {
 
 /// The refusal of a host that is ours, but by plain http.
 fn in_clear(target: &Origin) -> Error {
-    Error::BadInput {
-        what: "git's URL",
-        source: Cause::new(format!("`{target}` is another machine, and http would send the token in clear")),
-        hint: "use an https URL for the repository",
-    }
+    Error::unusable(
+        "git's URL",
+        format!("`{target}` is another machine, and http would send the token in clear"),
+        "use an https URL for the repository",
+    )
 }
 
 /// Carries out `erase`. It is no proof that the token is bad, so it costs only that very token, and never a young one.
@@ -106,10 +106,10 @@ fn erase(context: &Context<'_>, request: &Request) -> Outcome {
 }
 
 /// The answer to `get`, attributes in the order of git's documentation.
-fn answer(request: &Request, served: &Served, profile: &Profile, identity: &str) -> String {
-    let token = served.access_token.expose();
+fn answer(request: &Request, issued: &AccessToken, profile: &Profile, identity: &str) -> String {
+    let token = issued.access_token.expose();
     let offered = |name: &str| request.capabilities.iter().any(|capability| capability == name);
-    let expiry = served.expires_at();
+    let expiry = issued.expires_at();
     if !offered("authtype") {
         let username = match &request.username {
             Some(_) => String::new(),
@@ -117,9 +117,9 @@ fn answer(request: &Request, served: &Served, profile: &Profile, identity: &str)
         };
         return with_token(token, format_args!("{username}password={token}\npassword_expiry_utc={expiry}\n"));
     }
-    let heal = offered("state") && served.from_cache && request.refused_mark().is_none();
+    let heal = offered("state") && issued.from_cache && request.refused_fingerprint().is_none();
     let (capability, state) = if heal {
-        let state = format!("state[]={STATE}{}:{}\ncontinue=1\n", &identity[..8], served.mark());
+        let state = format!("state[]={STATE}{}:{}\ncontinue=1\n", &identity[..8], issued.fingerprint());
         ("capability[]=state\n", state)
     } else {
         ("", String::new())
@@ -154,13 +154,13 @@ impl Request {
         Origin::parse(self.host.as_deref()?, https).ok()
     }
 
-    /// The mark of the token that we sent with `continue=1` and that the server has refused since.
-    fn refused_mark(&self) -> Option<&str> {
+    /// The fingerprint of the token that we sent with `continue=1` and that the server has refused since.
+    fn refused_fingerprint(&self) -> Option<&str> {
         self.states
             .iter()
             .filter_map(|state| state.strip_prefix(STATE))
             .find_map(|state| state.split_once(':'))
-            .map(|(_, mark)| mark)
+            .map(|(_, fingerprint)| fingerprint)
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
         .unwrap();
         assert_eq!(request.capabilities, ["authtype", "state"]);
         assert_eq!(request.target().unwrap().to_string(), "https://h.example.com:8443");
-        assert_eq!(request.refused_mark(), Some("89abcdef"));
+        assert_eq!(request.refused_fingerprint(), Some("89abcdef"));
         assert_eq!(request.username.as_deref(), Some("u"));
     }
 

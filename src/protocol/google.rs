@@ -3,9 +3,9 @@
 //! The libraries read one JSON object from standard output, with standard error mixed into it by some: so nothing is
 //! ever said there (`command::audience`), and a failure is an answer too, with status 0, because another status would hide its message.
 
-use crate::broker::{Served, Want};
+use crate::broker::{AccessToken, TokenRequest};
 use crate::context::Context;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::outcome::Outcome;
 
 /// The token types that a JSON web token can be asked for as.
@@ -14,12 +14,12 @@ const TYPES: [&str; 2] = ["urn:ietf:params:oauth:token-type:jwt", "urn:ietf:para
 /// Answers with a token or a failure.
 pub(crate) fn run(context: &Context<'_>) -> Outcome {
     let asked = (context.env)("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE").unwrap_or_else(|| TYPES[0].to_owned());
-    let served = check_type(&asked).and_then(|()| {
+    let answered = check_type(&asked).and_then(|()| {
         let profile = context.sources.profile(None)?;
-        context.obtain(&profile, &Want::default())
+        context.obtain(&profile, &TokenRequest::default())
     });
-    Outcome::answer(match served {
-        Ok(served) => success(&asked, &served),
+    Outcome::answer(match answered {
+        Ok(token) => success(&asked, &token),
         Err(error) => failure(&error),
     })
 }
@@ -29,19 +29,19 @@ fn check_type(asked: &str) -> Result<(), Error> {
     if TYPES.contains(&asked) {
         return Ok(());
     }
-    Err(Error::BadInput {
-        what: "GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE",
-        source: Cause::new("the tenant's tokens are JSON web tokens"),
-        hint: "set `subject_token_type` to urn:ietf:params:oauth:token-type:jwt in the credential configuration",
-    })
+    Err(Error::unusable(
+        "GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE",
+        "the tenant's tokens are JSON web tokens",
+        "set `subject_token_type` to urn:ietf:params:oauth:token-type:jwt in the credential configuration",
+    ))
 }
 
 /// The answer with a token.
-fn success(asked: &str, served: &Served) -> String {
+fn success(asked: &str, token: &AccessToken) -> String {
     format!(
         "{{\"version\":1,\"success\":true,\"token_type\":\"{asked}\",\"id_token\":\"{}\",\"expiration_time\":{}}}\n",
-        served.access_token.expose(),
-        served.expires_at()
+        token.access_token.expose(),
+        token.expires_at()
     )
 }
 

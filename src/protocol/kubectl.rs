@@ -8,11 +8,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Protocol, reported_expiry, with_token};
-use crate::broker::Served;
+use super::{reported_expiry, with_token};
+use crate::broker::{AccessToken, TokenRequest};
 use crate::clock::rfc3339;
-use crate::config::Profile;
-use crate::error::{Cause, Error};
+use crate::context::Context;
+use crate::error::Error;
+use crate::outcome::Outcome;
 
 /// What this kind of request is called in messages.
 const NAME: &str = "KUBERNETES_EXEC_INFO";
@@ -53,6 +54,16 @@ struct Cluster {
     config: Option<Value>,
 }
 
+/// Answers with an `ExecCredential`.
+pub(crate) fn run(context: &Context<'_>) -> Outcome {
+    let answered = Kubectl::read(context.env).and_then(|request| {
+        let profile = context.sources.profile(request.profile.as_deref())?;
+        let token = context.obtain(&profile, &TokenRequest::default())?;
+        Ok(Outcome::answer(request.render(&token)))
+    });
+    answered.into()
+}
+
 impl Kubectl {
     /// Reads the request from the environment.
     pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
@@ -64,8 +75,8 @@ impl Kubectl {
 
     /// Reads the request itself.
     fn parse(text: &str) -> Result<Self, Error> {
-        let unusable = |cause: String, hint| Error::BadInput { what: NAME, source: Cause::new(cause), hint };
-        let bad = |cause| {
+        let unusable = |cause: String, hint| Error::unusable(NAME, cause, hint);
+        let bad = |cause: String| {
             unusable(cause, "use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section")
         };
         let info: ExecInfo = serde_json::from_str(text)
@@ -98,21 +109,11 @@ impl Kubectl {
     }
 }
 
-impl Protocol for Kubectl {
-    fn profile(&self) -> Option<&str> {
-        self.profile.as_deref()
-    }
-
-    fn answer(&self, served: &Served, _profile: &Profile) -> Result<Vec<u8>, Error> {
-        Ok(self.render(served).into_bytes())
-    }
-}
-
 impl Kubectl {
     /// The `ExecCredential`, compact, on one line.
-    fn render(&self, served: &Served) -> String {
-        let token = served.access_token.expose();
-        let (version, expiry) = (self.version, rfc3339(reported_expiry(served)));
+    fn render(&self, token: &AccessToken) -> String {
+        let (version, expiry) = (self.version, rfc3339(reported_expiry(token)));
+        let token = token.access_token.expose();
         let text = format_args!(
             "{{\"apiVersion\":\"client.authentication.k8s.io/{version}\",\"kind\":\"ExecCredential\",\
              \"status\":{{\"token\":\"{token}\",\"expirationTimestamp\":\"{expiry}\"}}}}\n"
@@ -128,8 +129,8 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    fn served(life: i64, remaining: i64) -> Served {
-        Served { access_token: Secret::new("T".to_owned()), life, remaining, now: 1_795_440_564, from_cache: true }
+    fn served(life: i64, remaining: i64) -> AccessToken {
+        AccessToken { access_token: Secret::new("T".to_owned()), life, remaining, now: 1_795_440_564, from_cache: true }
     }
 
     fn parse(text: &str) -> Result<Kubectl, String> {

@@ -1,13 +1,10 @@
-//! One file per caller: what it asks, what it is answered, and how it is told of a failure.
+//! One file per caller, one shape for all: `run` reads the request, gets a token and gives the answer, or a failure by the
+//! caller's own error channel.
 
 use std::fmt::{self, Write};
 use std::io::Read;
 
-use crate::broker::{Served, Want};
-use crate::config::Profile;
-use crate::context::Context;
-use crate::error::Error;
-use crate::outcome::Outcome;
+use crate::broker::AccessToken;
 
 pub(crate) mod bazel;
 pub(crate) mod git;
@@ -25,37 +22,10 @@ const EARLY: i64 = 60;
 /// Bytes around the token in the longest of the common answers, with some to spare.
 const AROUND_TOKEN: usize = 180;
 
-/// A caller that names no target and reads failures from standard error and the exit status.
-pub(crate) trait Protocol {
-    /// The profile that the caller's own configuration names.
-    fn profile(&self) -> Option<&str> {
-        None
-    }
-
-    /// What is asked of the broker.
-    fn want(&self) -> Want {
-        Want::default()
-    }
-
-    /// The answer.
-    fn answer(&self, served: &Served, profile: &Profile) -> Result<Vec<u8>, Error>;
-}
-
-/// Answers one request: profile, token, answer.
-pub(crate) fn serve(context: &Context<'_>, request: Result<impl Protocol, Error>) -> Outcome {
-    request
-        .and_then(|request| {
-            let profile = context.sources.profile(request.profile())?;
-            let served = context.obtain(&profile, &request.want())?;
-            request.answer(&served, &profile).map(Outcome::answer)
-        })
-        .into()
-}
-
 /// The expiry for a caller that keeps the token until then: a minute early, less for short-lived tokens, never past.
-fn reported_expiry(served: &Served) -> i64 {
-    let early = EARLY.min(served.life / 5);
-    served.expires_at().saturating_sub(early).max(served.now.saturating_add(1))
+fn reported_expiry(token: &AccessToken) -> i64 {
+    let early = EARLY.min(token.life / 5);
+    token.expires_at().saturating_sub(early).max(token.now.saturating_add(1))
 }
 
 /// The text of an answer that holds a token. It is made in one piece: a text that grows under the formatter would be

@@ -3,34 +3,46 @@
 //! Terraform sends the token as a bearer to the services of HOST and does not come back after a 401. A host that is not
 //! ours is answered with `{}`: no credentials, which is no failure.
 
-use crate::broker::Want;
+use crate::broker::TokenRequest;
 use crate::cli::TerraformOperation;
+use crate::config::Profile;
 use crate::context::Context;
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::origin::Origin;
 use crate::outcome::Outcome;
 
 /// Runs an operation.
-pub(crate) fn run(context: &Context<'_>, operation: TerraformOperation, host: &str) -> Result<Outcome, Error> {
-    if operation == TerraformOperation::Store {
-        return Err(Error::BadInput {
-            what: "`store`",
-            source: Cause::new("ws1-token gets its tokens from the tenant and takes none from elsewhere"),
-            hint: "leave out `terraform login`: the token is there without it",
-        });
+pub(crate) fn run(context: &Context<'_>, operation: TerraformOperation, host: &str) -> Outcome {
+    let answered = match operation {
+        TerraformOperation::Get => get(context, host),
+        TerraformOperation::Forget => forget(context, host),
+        TerraformOperation::Store => Err(Error::unusable(
+            "`store`",
+            "ws1-token gets its tokens from the tenant and takes none from elsewhere",
+            "leave out `terraform login`: the token is there without it",
+        )),
+    };
+    answered.map(Outcome::answer).into()
+}
+
+/// The profile, if the host may have its token.
+fn profile(context: &Context<'_>, host: &str) -> Result<Option<Profile>, Error> {
+    let target = Origin::parse(host, true)
+        .map_err(|cause| Error::unusable("the host name", cause, "write `host` or `host:port`"))?;
+    Ok(Some(context.sources.profile(None)?).filter(|profile| profile.allows(&target)))
+}
+
+/// Answers `get`.
+fn get(context: &Context<'_>, host: &str) -> Result<String, Error> {
+    let Some(profile) = profile(context, host)? else { return Ok("{}\n".to_owned()) };
+    let token = context.obtain(&profile, &TokenRequest::default())?;
+    Ok(format!("{{\"token\":\"{}\"}}\n", token.access_token.expose()))
+}
+
+/// Drops the cached token.
+fn forget(context: &Context<'_>, host: &str) -> Result<String, Error> {
+    if let Some(profile) = profile(context, host)? {
+        context.forget(&profile)?;
     }
-    let target = Origin::parse(host, true).map_err(|cause| Error::BadInput {
-        what: "the host name",
-        source: Cause::new(cause),
-        hint: "write `host` or `host:port`",
-    })?;
-    let profile = context.sources.profile(None)?;
-    if !profile.allows(&target) {
-        return Ok(Outcome::answer(if operation == TerraformOperation::Get { "{}\n" } else { "" }));
-    }
-    if operation == TerraformOperation::Forget {
-        return crate::command::forget::forget_profile(context, &profile);
-    }
-    let served = context.obtain(&profile, &Want::default())?;
-    Ok(Outcome::answer(format!("{{\"token\":\"{}\"}}\n", served.access_token.expose())))
+    Ok(String::new())
 }

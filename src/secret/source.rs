@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{SECRET_LIMIT, Secret, SecretError, check, fingerprint, keychain};
+use super::{SECRET_LIMIT, Secret, SecretError, check, keychain};
 use crate::child::{self, Finished, Stderr, Wanted};
 use crate::clock::{Deadline, SystemClock};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, ErrorKind};
 use crate::platform;
 
 /// How long a secret command may run unless the run's own deadline is nearer.
@@ -63,14 +63,12 @@ impl SecretSource {
 
     /// The same for a profile, whose failure names it; `login` is the cure where the file that it stored is gone.
     pub(crate) fn read_for(&self, profile: &str, limit: Duration) -> Result<Secret, Error> {
-        self.read(limit).map_err(|SecretError { cause, hint }| match hint {
-            Some(_) if self.is_gone(profile) => Error::Secret {
-                profile: profile.to_owned(),
-                source: cause,
-                hint: format!("run `ws1-token login {profile}`"),
-            },
-            Some(hint) => Error::Secret { profile: profile.to_owned(), source: cause, hint },
-            None => Error::System { what: "cannot read the client secret", source: cause },
+        self.read(limit).map_err(|SecretError { cause, hint }| {
+            let Some(hint) = hint else { return Error::system("cannot read the client secret").because(cause) };
+            let hint = if self.is_gone(profile) { format!("run `ws1-token login {profile}`") } else { hint };
+            Error::new(ErrorKind::Secret, format!("cannot read the client secret of profile `{profile}`"))
+                .because(cause)
+                .hint(hint)
         })
     }
 
@@ -91,12 +89,10 @@ impl SecretSource {
     }
 
     /// A number that changes when the secret changes; `None` for sources that are not cheap to read.
-    ///
-    /// Thirty-two bits of a salted SHA-256: enough to see a change, useless for guessing.
     pub(crate) fn fingerprint(&self, salt: &str) -> Option<u32> {
         match self {
             Self::Command(_) | Self::Keychain { .. } => None,
-            _ => Some(self.read(Duration::ZERO).map_or(0, |secret| fingerprint(salt, &secret))),
+            _ => Some(self.read(Duration::ZERO).map_or(0, |secret| secret.fingerprint(salt))),
         }
     }
 

@@ -75,9 +75,9 @@ fn check_left(old: Option<&[u8]>, emulator: &Emulator, sandbox: &Sandbox, point:
 
 /// The text of an entry file with its checksum computed anew.
 fn framed(text: &str) -> String {
-    let body = text.split_once("\"entry\":").unwrap().1.strip_suffix("}\n").unwrap();
+    let body = text.split_once("\"content\":").unwrap().1.strip_suffix("}\n").unwrap();
     let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(body.as_bytes());
-    format!("{{\"checksum\":\"{checksum:08x}\",\"entry\":{body}}}\n")
+    format!("{{\"checksum\":\"{checksum:08x}\",\"content\":{body}}}\n")
 }
 
 /// Kills a renewal at each of its calls, one run after the other.

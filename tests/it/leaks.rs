@@ -204,7 +204,10 @@ fn a_tenant_that_echoes_a_secret_is_not_repeated() {
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("ci-bot:{SECRET}"));
     let url: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
     let alone = base64::engine::general_purpose::STANDARD.encode(SECRET);
-    let mut all = String::new();
+    emulator.play_always(Fault::status(401));
+    emulator.play(Fault::oauth_error(400, "invalid_grant", &format!("unknown token {REFRESH}")));
+    let refused = run(&sandbox, &["get", "--force-refresh"], "refresh token");
+    let mut all = format!("# the refresh token\n{refused}\n");
     for (title, error, words) in [
         ("as it stands", "invalid_client", format!("bad secret {SECRET} for ci-bot")),
         ("in Basic credentials", "invalid_client", format!("cannot read Basic {basic}!")),
@@ -219,9 +222,6 @@ fn a_tenant_that_echoes_a_secret_is_not_repeated() {
         all.push_str(&format!("# {title}\n{output}\n"));
         assert_clean_files(&sandbox.path(""));
     }
-    emulator.play_always(Fault::status(401));
-    emulator.play(Fault::oauth_error(400, "invalid_grant", &format!("unknown token {REFRESH}")));
-    all.push_str(&format!("# the refresh token\n{}", run(&sandbox, &["get", "--force-refresh"], "refresh token")));
     assert_snapshot!("leaks-echo", all);
 }
 

@@ -63,6 +63,7 @@ mod status;
 mod stdio;
 #[cfg(target_os = "linux")]
 mod strace;
+mod structure;
 mod stub;
 #[cfg(target_os = "linux")]
 mod terminal;

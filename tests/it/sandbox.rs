@@ -220,19 +220,24 @@ impl Sandbox {
         names_in(&self.cache_dir())
     }
 
-    /// The content of the cache entry.
+    /// The cache entry.
     pub(crate) fn entry(&self) -> Value {
-        let file: Value = serde_json::from_slice(&std::fs::read(self.entry_file()).unwrap()).unwrap();
-        file["entry"].clone()
+        self.entry_content()["entry"].clone()
     }
 
-    /// Changes the cache entry and mends its checksum.
+    /// The content of the entry's file: the entry, its format and its owner.
+    fn entry_content(&self) -> Value {
+        let file: Value = serde_json::from_slice(&std::fs::read(self.entry_file()).unwrap()).unwrap();
+        file["content"].clone()
+    }
+
+    /// Changes the cache entry and corrects its checksum.
     pub(crate) fn edit_entry(&self, edit: impl FnOnce(&mut Value)) {
-        let mut entry = self.entry();
-        edit(&mut entry);
-        let body = entry.to_string();
+        let mut content = self.entry_content();
+        edit(&mut content["entry"]);
+        let body = content.to_string();
         let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(body.as_bytes());
-        let text = format!("{{\"checksum\":\"{checksum:08x}\",\"entry\":{body}}}\n");
+        let text = format!("{{\"checksum\":\"{checksum:08x}\",\"content\":{body}}}\n");
         write(&self.entry_file(), text.as_bytes());
     }
 

@@ -72,13 +72,8 @@ impl Finding {
 
     /// An error that any other command would end with.
     pub(super) fn of(name: &'static str, error: &Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        let fix = error.hint().unwrap_or_else(|| "see what the system says about it".to_owned());
+        let text = error.chain().collect::<Vec<_>>().join(": ");
+        let fix = error.action().unwrap_or("see what the system says about it").to_owned();
         Self { name, level: Level::Failed, text, fix: Some(fix), status: error.exit_code() }
     }
 
@@ -197,11 +192,11 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_causes_its_hint_and_its_status() {
-        let error = Error::Setting {
-            setting: "`proxy` of profile `prod`".to_owned(),
-            source: crate::error::Cause::new("its scheme is odd").because("somebody wrote it"),
-            hint: "write http://host:port".to_owned(),
-        };
+        let error = Error::unusable(
+            "`proxy` of profile `prod`",
+            crate::error::Cause::new("its scheme is odd").because("somebody wrote it"),
+            "write http://host:port",
+        );
         let found = Finding::of("proxy", &error);
         assert_eq!(found.text, "`proxy` of profile `prod` is not usable: its scheme is odd: somebody wrote it");
         assert_eq!((found.fix.as_deref(), found.status), (Some("write http://host:port"), 2));

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::finding::Finding;
 use super::{Time, Why};
+use crate::broker::lock::wait;
 use crate::cache::{self, Cache, Loaded, Store};
-use crate::clock::{Clock, Deadline, SystemClock, wall};
+use crate::clock::{SystemClock, wall};
 use crate::context::Context;
 use crate::entry::Entry;
 use crate::error::EXIT_TEMPORARY;
-use crate::lock::{Guard, Tried};
+use crate::lock::{LockAttempt, LockGuard};
 use crate::platform::{self, Access};
 
 /// How long another process's renewal is waited for.
@@ -26,7 +27,7 @@ pub(super) struct Machine {
     /// The entry, as far as it can be read.
     pub(super) entry: Entry,
     /// The lock, held until this is dropped; none where there is none to be had.
-    guard: Option<Guard>,
+    guard: Option<LockGuard>,
     /// Another process has the lock: the tenant must not be asked now.
     pub(super) is_busy: bool,
 }
@@ -61,7 +62,7 @@ impl Machine {
     pub(super) fn held_back(&self, fingerprint: u32) -> Option<(String, i64)> {
         let failure = self.entry.failure.as_ref()?;
         let pause = failure.pause(wall())?;
-        failure.secret.is_none_or(|used| used == fingerprint).then(|| (failure.detail.clone(), pause))
+        failure.secret.is_none_or(|used| used == fingerprint).then(|| (failure.cause.clone(), pause))
     }
 
     /// Lets the lock go.
@@ -78,31 +79,25 @@ impl Machine {
     /// Takes the lock, waiting a little for a renewal in progress.
     fn lock(mut self, context: &Context<'_>, cache: &Cache, time: &Time) -> Self {
         let patience = time.left(PATIENCE).unwrap_or_default();
-        let deadline = Deadline::after(&SystemClock, patience);
         context.log.step(|| format!("taking the lock {}", cache.lock_path()));
-        let tried = loop {
-            match cache.try_lock() {
-                Tried::Busy if !deadline.is_over(&SystemClock) => SystemClock.sleep(Duration::from_millis(20)),
-                tried => break tried,
-            }
-        };
+        let tried = wait(cache, &SystemClock, context.log, patience, || true);
         let elsewhere = format_args!("{ELSEWHERE}");
         self.findings.push(match &tried {
-            Tried::Held(_) => Finding::ok("lock", format_args!("taken and released")),
-            Tried::Busy => held(&cache.lock_path(), cache.holder(), patience),
-            Tried::Unsupported(_, why) => Finding::warning(
+            LockAttempt::Held(_) => Finding::ok("lock", format_args!("taken and released")),
+            LockAttempt::Busy => held(&cache.lock_path(), cache.holder(), patience),
+            LockAttempt::Unsupported(_, why) => Finding::warning(
                 "lock",
                 format_args!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
                 elsewhere,
             ),
-            Tried::Unusable(why) => {
+            LockAttempt::Unusable(why) => {
                 Finding::warning("lock", format_args!("{why}: tokens come, but are not kept"), elsewhere)
             }
         });
-        self.is_busy = matches!(tried, Tried::Busy);
+        self.is_busy = matches!(tried, LockAttempt::Busy);
         self.guard = match tried {
-            Tried::Held(guard) | Tried::Unsupported(guard, _) => Some(guard),
-            Tried::Busy | Tried::Unusable(_) => None,
+            LockAttempt::Held(guard) | LockAttempt::Unsupported(guard, _) => Some(guard),
+            LockAttempt::Busy | LockAttempt::Unusable(_) => None,
         };
         self
     }
@@ -131,7 +126,7 @@ fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Findi
     }
     match cache.map(Store::load) {
         Some(Loaded::Entry(found)) => *entry = found,
-        Some(Loaded::Distrusted(why) | Loaded::Unusable(why)) => return (unused(&why, "run `ws1-token forget`"), true),
+        Some(Loaded::Untrusted(why) | Loaded::Unusable(why)) => return (unused(&why, "run `ws1-token forget`"), true),
         Some(Loaded::Miss) | None => {}
     }
     let mode = platform::access(directory).map(|access| access.mode);

@@ -3,10 +3,12 @@
 use std::fmt::Arguments;
 
 use super::finding::Finding;
+use crate::broker::failure::request_error;
 use crate::config::{AuthStyle, Preset, Profile};
-use crate::endpoint::EndpointError;
-use crate::error::{EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE};
-use crate::grant::{Answer, Refusal};
+use crate::endpoint::RequestError;
+use crate::error::{EXIT_TEMPORARY, EXIT_UNUSABLE, ErrorKind};
+use crate::failure::{ErrorCode, FailureKind, RequestFailure};
+use crate::grant::HttpResponse;
 
 /// What to compare when the client is turned away.
 const COMPARE: &str = "compare `client_id` with the tenant's OAuth clients; if the secret is lost, Regenerate Secret \
@@ -23,11 +25,9 @@ pub(super) struct Reply<'a> {
     /// Whose.
     pub(super) profile: &'a Profile,
     /// As it came.
-    pub(super) answer: &'a Answer,
+    pub(super) response: &'a HttpResponse,
     /// What it means in general.
-    pub(super) refusal: &'a Refusal,
-    /// The same in words, free of secrets.
-    pub(super) cause: &'a str,
+    pub(super) failure: &'a RequestFailure,
     /// The client ID or the secret looks different in another `auth_style`.
     pub(super) depends_on_style: bool,
 }
@@ -35,7 +35,7 @@ pub(super) struct Reply<'a> {
 impl Reply<'_> {
     /// What it means on this service, and what to do.
     pub(super) fn explain(&self) -> Finding {
-        match self.answer.status {
+        match self.response.status {
             400 => self.bad_request(),
             401 if self.is_html() && self.is_access() => self.say(
                 "a page for people turns the client away, as the services of vCenter and VCF do",
@@ -53,7 +53,7 @@ impl Reply<'_> {
                     WHICH_PAGE
                 },
             ),
-            200..=299 if *self.refusal == Refusal::Denied => self.bad_request(),
+            200..=299 if matches!(self.failure.kind, FailureKind::Denied(_)) => self.bad_request(),
             405 => self.say("the page there takes no POST, so it is no token endpoint", WHICH_PAGE),
             429 => self.too_many(),
             444 => self.say(NOT_ITS_NAME.0, NOT_ITS_NAME.1),
@@ -64,7 +64,7 @@ impl Reply<'_> {
                 "retry; if it stays, check `preset`, and that no proxy or firewall changes requests",
             ),
             501..=599 => self.say("the tenant, or a load balancer before it, has trouble", LATER),
-            200..=299 if self.answer.body.iter().all(u8::is_ascii_whitespace) => {
+            200..=299 if self.response.body.iter().all(u8::is_ascii_whitespace) => {
                 self.say(NOT_ITS_NAME.0, NOT_ITS_NAME.1)
             }
             200..=299 if self.is_html() => self.say(
@@ -77,27 +77,27 @@ impl Reply<'_> {
 
     /// The finding.
     fn say(&self, meaning: &str, fix: &str) -> Finding {
-        let status = match self.refusal {
-            Refusal::Denied => EXIT_DENIED,
-            Refusal::Limited(_) | Refusal::Failed => EXIT_TEMPORARY,
-            Refusal::Unusable => EXIT_UNUSABLE,
-        };
+        let status = ErrorKind::Request(self.failure.kind.clone()).exit_code();
         let separator = if meaning.is_empty() { "" } else { ": " };
-        Finding::failed("token", format_args!("{}{separator}{meaning}", self.cause), format_args!("{fix}"), status)
+        Finding::failed(
+            "token",
+            format_args!("{}{separator}{meaning}", self.failure.cause),
+            format_args!("{fix}"),
+            status,
+        )
     }
 
     /// 400, which this service also says to wrong credentials.
     fn bad_request(&self) -> Finding {
-        let names = |code: &str| self.cause.contains(code);
-        if names("invalid_scope") {
-            self.say("the client has no such scope", "compare `scope` with the client's scopes in the tenant")
-        } else if names("unauthorized_client") || names("unsupported_grant_type") {
-            self.say(
+        match self.failure.kind {
+            FailureKind::Denied(Some(ErrorCode::InvalidScope)) => {
+                self.say("the client has no such scope", "compare `scope` with the client's scopes in the tenant")
+            }
+            FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)) => self.say(
                 "the client may not use client_credentials",
                 "use the ID of a Service Client Token client: only those may",
-            )
-        } else {
-            self.wrong_client("this service says so to a wrong client ID or secret, too")
+            ),
+            _ => self.wrong_client("this service says so to a wrong client ID or secret, too"),
         }
     }
 
@@ -117,10 +117,7 @@ impl Reply<'_> {
 
     /// 429.
     fn too_many(&self) -> Finding {
-        let seconds = match self.refusal {
-            Refusal::Limited(Some(seconds)) if *seconds > 0 => *seconds,
-            _ => 60,
-        };
+        let seconds = self.failure.retry_after.filter(|seconds| *seconds > 0).unwrap_or(60);
         let meaning = "the tenant counts requests by the minute and turns the rest away";
         self.say(meaning, &format!("wait {seconds} s"))
     }
@@ -128,7 +125,7 @@ impl Reply<'_> {
     /// A redirect. Credentials are not sent after it.
     fn redirected(&self) -> Finding {
         let own = self.profile.token_url.origin.to_string();
-        match self.answer.location.as_deref() {
+        match self.response.location.as_deref() {
             Some(origin) if origin.contains("://") && origin != own => self.say(
                 "credentials are not sent after a redirect",
                 &format!("set \"tenant\": \"{origin}\" if that is your Access host"),
@@ -144,7 +141,7 @@ impl Reply<'_> {
 
     /// Whether the body is a page for people.
     fn is_html(&self) -> bool {
-        self.answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
+        self.response.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
     }
 }
 
@@ -155,21 +152,20 @@ const NOT_ITS_NAME: (&str, &str) = (
 );
 
 /// A request that got no answer at all.
-pub(super) fn unanswered(error: EndpointError, profile: &Profile) -> Finding {
-    let failed = |text: Arguments<'_>, fix: Arguments<'_>, status| Finding::failed("token", text, fix, status);
-    match error {
-        EndpointError::Broken(cause) if cause.to_string().contains("in time") => {
-            failed(format_args!("{cause}"), format_args!("{LATER}"), EXIT_TEMPORARY)
-        }
-        EndpointError::Broken(cause) => {
+pub(super) fn unanswered(error: RequestError, profile: &Profile) -> Finding {
+    let RequestError::Failed(failure) = &error else { return Finding::of("token", &request_error(profile, error, 0)) };
+    let cause = &failure.cause;
+    let failed = |fix: Arguments<'_>, status| Finding::failed("token", format_args!("{cause}"), fix, status);
+    match failure.kind {
+        FailureKind::TimedOut => failed(format_args!("{LATER}"), EXIT_TEMPORARY),
+        FailureKind::Interrupted => {
             let (meaning, fix) = NOT_ITS_NAME;
-            failed(format_args!("{cause}: {meaning}"), format_args!("retry; if it stays, {fix}"), EXIT_TEMPORARY)
+            let text = format_args!("{cause}: {meaning}");
+            Finding::failed("token", text, format_args!("retry; if it stays, {fix}"), EXIT_TEMPORARY)
         }
-        EndpointError::Unreachable(cause) => failed(format_args!("{cause}"), format_args!("retry"), EXIT_TEMPORARY),
-        EndpointError::Refused(_, cause) => {
-            failed(format_args!("{cause}"), format_args!("{WHICH_PAGE}"), EXIT_UNUSABLE)
-        }
-        error => Finding::of("token", &error.into_error(profile)),
+        FailureKind::Unreachable => failed(format_args!("retry"), EXIT_TEMPORARY),
+        FailureKind::Unusable => failed(format_args!("{WHICH_PAGE}"), EXIT_UNUSABLE),
+        _ => Finding::of("token", &request_error(profile, error, 0)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::Time;
 use super::finding::Finding;
 use crate::config::{Overrides, Profile, Sources};
 use crate::context::Context;
-use crate::error::{EXIT_CONFIG, EXIT_SYSTEM, Error};
+use crate::error::{EXIT_CONFIG, EXIT_SYSTEM, Error, ErrorKind};
 use crate::platform::{self, Access};
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::secret::{Secret, SecretError};
@@ -100,15 +100,15 @@ fn configuration(file: Option<&Path>, profile: &str, overriding: &str) -> Findin
 /// Why there is no whole profile; with a tenant to go by, the lack of a file is no failure yet.
 fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
     let login = format_args!("run `ws1-token login`");
-    match (error, tenant) {
-        (Error::NoConfig { .. } | Error::NoHome, Some(Profile { tenant, .. })) => {
+    match (&error.kind, tenant) {
+        (ErrorKind::NoConfig, Some(Profile { tenant, .. })) => {
             let text = format_args!("none yet; going by the tenant {} alone", tenant.authority());
             Finding::warning("configuration", text, login)
         }
-        (Error::NoConfig { .. } | Error::NoHome, None) => {
+        (ErrorKind::NoConfig, None) => {
             Finding::failed("configuration", format_args!("{error}"), login, error.exit_code())
         }
-        (error, _) => Finding::of("configuration", error),
+        _ => Finding::of("configuration", error),
     }
 }
 

@@ -11,9 +11,10 @@ use super::{Time, Why};
 use crate::clock::wall;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::context::Context;
-use crate::endpoint::{Asked, Discovery, EndpointError, HttpEndpoint};
+use crate::endpoint::{Discovery, Exchange, HttpEndpoint, RequestError};
 use crate::error::EXIT_SYSTEM;
-use crate::grant::{self, Grant, Issued, Refusal};
+use crate::failure::FailureKind;
+use crate::grant::{self, Grant, TokenResponse};
 use crate::origin::Target;
 use crate::secret::Secret;
 use crate::text::span;
@@ -46,7 +47,7 @@ pub(super) fn introduce(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, time
                 ahead = ahead.or(answer.date.map(|date| wall().saturating_sub(date)));
                 Discovery::read(&answer).ok_or_else(|| format!("HTTP {}", answer.status))
             }
-            Err(error) => Err(error.cause().to_string()),
+            Err(error) => Err(error.cause()),
         };
         doors.push(Door { path: url.path, found });
         if is_last {
@@ -133,18 +134,18 @@ pub(super) fn token(
     secret: &Secret,
     held_back: Option<&(String, i64)>,
     time: &Time,
-) -> (Finding, Option<Issued>) {
+) -> (Finding, Option<TokenResponse>) {
     let profile = endpoint.profile;
     match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
         Err(skipped) => (Finding::skipped("token", format_args!("{skipped}")), None),
-        Ok(Ok(Asked { issued: Ok(issued), .. })) => {
+        Ok(Ok(Exchange { outcome: Ok(issued), .. })) => {
             let left = held_back.map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
-        Ok(Ok(Asked { answer, issued: Err((refusal, cause)) })) => {
+        Ok(Ok(Exchange { response, outcome: Err(failure) })) => {
             let style = |style| grant::basic(style, &profile.client_id, secret);
             let depends_on_style = style(AuthStyle::Basic) != style(AuthStyle::BasicFormEncoded);
-            let reply = Reply { profile, answer: &answer, refusal: &refusal, cause: &cause, depends_on_style };
+            let reply = Reply { profile, response: &response, failure: &failure, depends_on_style };
             (reply.explain(), None)
         }
         Ok(Err(error)) => (unanswered(error, profile), None),
@@ -158,14 +159,14 @@ fn ask(
     grant: &Grant,
     secret: &Secret,
     limit: Result<Duration, Why>,
-) -> Result<Result<Asked, EndpointError>, Why> {
+) -> Result<Result<Exchange, RequestError>, Why> {
     let limit = limit?;
     context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
     Ok(endpoint.ask(grant, secret, limit))
 }
 
 /// A token; what still holds other calls back is worth a warning.
-fn judge_token(issued: &Issued, held_back: Option<(&str, i64)>) -> Finding {
+fn judge_token(issued: &TokenResponse, held_back: Option<(&str, i64)>) -> Finding {
     let refresh = if issued.refresh_token.is_some() { "with" } else { "without" };
     let text = format_args!("issued for {}, {refresh} a refresh token", span(issued.life));
     if let Some((detail, seconds)) = held_back {
@@ -190,9 +191,9 @@ pub(super) fn refresh(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    issued: &Issued,
+    issued: &TokenResponse,
     time: &Time,
-) -> (Finding, Option<Issued>) {
+) -> (Finding, Option<TokenResponse>) {
     let skipped = |why: Why| (Finding::skipped("refresh", format_args!("{why}")), None);
     if !endpoint.profile.use_refresh_token {
         return skipped("not tried, `use_refresh_token` is false");
@@ -202,15 +203,17 @@ pub(super) fn refresh(
     };
     let renewed = match ask(context, endpoint, &Grant::RefreshToken(token), secret, time.left(STEP_LIMIT)) {
         Err(why) => return skipped(why),
-        Ok(Ok(Asked { issued: Ok(issued), .. })) => Ok(issued),
-        Ok(Ok(Asked { issued: Err((refusal, cause)), .. })) => Err((refusal == Refusal::Denied, cause)),
-        Ok(Err(error)) => Err((false, error.cause().to_string())),
+        Ok(Ok(Exchange { outcome: Ok(issued), .. })) => Ok(issued),
+        Ok(Ok(Exchange { outcome: Err(failure), .. })) => {
+            Err((matches!(failure.kind, FailureKind::Denied(_)), failure.cause))
+        }
+        Ok(Err(error)) => Err((false, error.cause())),
     };
     (judge_refresh(&renewed), renewed.ok())
 }
 
 /// The answer to a refresh token, or whether it was denied and the cause. A failure costs a request, and no token.
-fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
+fn judge_refresh(renewed: &Result<TokenResponse, (bool, String)>) -> Finding {
     match renewed {
         Ok(issued) => {
             let next = if issued.refresh_token.is_some() { "a new" } else { "the same" };

@@ -9,8 +9,9 @@ use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
 use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
+use crate::failure::CertificateProblem;
 use crate::probe::certificate::Certificate;
-use crate::probe::handshake::{Distrust, Handshake, TlsFailure};
+use crate::probe::handshake::{Handshake, TlsFailure};
 use crate::probe::route::Connection;
 
 /// Days before the end of a certificate from which that is worth a warning.
@@ -101,7 +102,7 @@ fn date(unix: i64) -> String {
 }
 
 /// A certificate that is not trusted: whose, from whom, and how that can change.
-fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSetting, now: i64) -> Finding {
+fn untrusted(distrust: &CertificateProblem, chain: &[Certificate], host: &str, ca: &CaSetting, now: i64) -> Finding {
     let nobody = Certificate::default();
     let Certificate { subject, issuer, .. } = chain.first().unwrap_or(&nobody);
     // The authority to trust is the one above the last certificate of the chain.
@@ -117,24 +118,28 @@ fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSett
     let get = format_args!("get {certificate} (PEM) from whoever runs the network or the tenant, {}", ca.action);
     let clock = rfc3339(now);
     match distrust {
-        Distrust::UnknownIssuer => {
+        CertificateProblem::UnknownIssuer => {
             let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
             let who = if own { "which" } else { "whom" };
             say(format_args!(", {who} nobody here trusts{alone}"), get)
         }
-        Distrust::OtherKey => say(format_args!(", but with another key than the trusted authority of that name"), get),
-        Distrust::WrongName(names) => {
+        CertificateProblem::WrongSignature => {
+            say(format_args!(", but with another key than the trusted authority of that name"), get)
+        }
+        CertificateProblem::WrongName(names) => {
             let names = names.join(", ");
             say(format_args!(", for {names} and not for {host}"), format_args!("set `tenant` to one of: {names}"))
         }
-        Distrust::Expired(end) => say(
+        CertificateProblem::Expired(end) => say(
             format_args!(", which ended on {}", date(*end)),
             format_args!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
         ),
-        Distrust::NotYet(start) => {
+        CertificateProblem::NotYetValid(start) => {
             say(format_args!(", which begins on {}", date(*start)), format_args!("set the clock, which says {clock}"))
         }
-        Distrust::Other(cause) => say(format_args!(": {cause}"), format_args!("have the certificate replaced")),
+        CertificateProblem::Other(cause) => {
+            say(format_args!(": {cause}"), format_args!("have the certificate replaced"))
+        }
     }
 }
 

@@ -21,7 +21,12 @@ const KEY_STORE_LIMIT: Duration = Duration::from_secs(60);
 /// The error of a script that gives no secret.
 pub(super) fn no_secret() -> Error {
     let hint = "pass --secret-stdin or --client-secret-file, or set WS1_TOKEN_CLIENT_SECRET_FILE";
-    Error::NothingToAsk { what: "the client secret", hint }
+    nothing_to_ask("the client secret", hint)
+}
+
+/// The error of a script that leaves out a value that only a person could be asked for.
+fn nothing_to_ask(what: &str, hint: &str) -> Error {
+    Error::usage(format!("login needs {what}, and there is no terminal to ask at")).hint(hint)
 }
 
 impl Login<'_> {
@@ -103,7 +108,7 @@ impl Login<'_> {
 
     /// The person, or the error of a script that must give a value.
     fn person(&self, what: &'static str, hint: &'static str) -> Result<&Person<'_>, Error> {
-        self.person.as_ref().ok_or(Error::NothingToAsk { what, hint })
+        self.person.as_ref().ok_or_else(|| nothing_to_ask(what, hint))
     }
 
     /// Reads what was given for the tenant, and tells what was made of it.
@@ -194,10 +199,8 @@ impl Login<'_> {
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
             self.check_store(draft)?;
-            let failed = |SecretError { cause, .. }| Error::Setting {
-                setting: "WS1_TOKEN_CLIENT_SECRET".to_owned(),
-                source: cause,
-                hint: "set it to the client secret alone".to_owned(),
+            let failed = |SecretError { cause, .. }| {
+                Error::unusable("WS1_TOKEN_CLIENT_SECRET", cause, "set it to the client secret alone")
             };
             return Secret::from_line(value.into_bytes(), "it").map(Choice::Store).map_err(failed);
         }
@@ -267,11 +270,11 @@ impl Login<'_> {
     fn check_store(&self, draft: &Draft) -> Result<(), Error> {
         match self.store_kind() {
             SecretStore::File if is_plain(&self.name) => Ok(()),
-            SecretStore::File => Err(Error::BadInput {
-                what: "the profile's name",
-                source: "it cannot be a part of a file's name, which its secret would be stored in".into(),
-                hint: "keep the secret in a file of yours and name that with --client-secret-file",
-            }),
+            SecretStore::File => Err(Error::unusable(
+                "the profile's name",
+                "it cannot be a part of a file's name, which its secret would be stored in",
+                "keep the secret in a file of yours and name that with --client-secret-file",
+            )),
             SecretStore::Keychain => {
                 // A tenant that is none is told of by whoever reads it next.
                 let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None) else { return Ok(()) };
@@ -292,7 +295,7 @@ impl Login<'_> {
     /// The error of a store.
     pub(super) fn store_error(&self, SecretError { cause, hint }: SecretError) -> Error {
         let hint = hint.unwrap_or_else(|| "store it in a file: leave out `--store keychain`".to_owned());
-        Error::KeepSecret { verb: "store", profile: self.name.clone(), source: cause, hint }
+        Error::usage(format!("cannot store the client secret of profile `{}`", self.name)).because(cause).hint(hint)
     }
 
     /// The preset of the profile as it is.
@@ -319,11 +322,11 @@ impl Login<'_> {
         let file = self.context.sources.absolute(&path);
         match std::fs::metadata(&file) {
             Ok(_) => Ok(Some(file)),
-            Err(error) => Err(Error::Setting {
+            Err(error) => Err(Error::unusable(
                 setting,
-                source: format!("`{}`: {error}", file.display()).into(),
-                hint: "name a PEM file that holds your CA's certificate".to_owned(),
-            }),
+                format!("`{}`: {error}", file.display()),
+                "name a PEM file that holds your CA's certificate",
+            )),
         }
     }
 }

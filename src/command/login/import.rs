@@ -31,10 +31,12 @@ pub(super) struct Imported {
 
 /// Reads the file.
 pub(super) fn read(file: &Path) -> Result<Imported, Error> {
-    let failed = |cause: Cause| Error::BadInput {
-        what: "the file of --import",
-        source: Cause::new(format!("`{}`: {cause}", file.display())),
-        hint: "name a JSON file of tokenEndpoint, clientId and clientSecret, as the Intelligence console downloads it",
+    let failed = |cause: Cause| {
+        Error::unusable(
+            "the file of --import",
+            format!("`{}`: {cause}", file.display()),
+            "name a JSON file of tokenEndpoint, clientId and clientSecret, as the Intelligence console downloads it",
+        )
     };
     let size = std::fs::metadata(file).map_err(|error| failed(error.into()))?.len();
     if size > LIMIT {

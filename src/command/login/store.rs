@@ -60,7 +60,7 @@ impl Login<'_> {
             SecretSource::File { path, .. } => {
                 let before = Before::File(path.clone(), std::fs::read(path).ok());
                 platform::write_private(path, format!("{}\n", secret.expose()).as_bytes())
-                    .map_err(|error| Error::Output { file: path.clone(), source: error.into() })?;
+                    .map_err(|error| Error::output(&path, error))?;
                 Ok(before)
             }
             SecretSource::Keychain { account, .. } => {

@@ -11,11 +11,7 @@ use crate::origin::Target;
 ///
 /// A refusal never repeats the text: credentials may be in it.
 pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String, Error> {
-    let refused = |cause: String, hint: &str| Error::Setting {
-        setting: setting.to_owned(),
-        source: cause.into(),
-        hint: hint.to_owned(),
-    };
+    let refused = |cause: String, hint: &str| Error::unusable(setting.to_owned(), cause, hint.to_owned());
     let host_hint = "give the tenant's host, like `acme.example.com`, or a URL of it from the browser";
     // Behind the path may stand anything, also what no URL may hold.
     let given = given.split(['?', '#']).next().unwrap_or_default();

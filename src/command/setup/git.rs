@@ -4,7 +4,7 @@
 //! before 2.46 on disk.
 
 use super::{Outcome, Words, tool};
-use crate::error::{Cause, Error};
+use crate::error::Error;
 use crate::origin::Origin;
 
 /// Bytes of a push that git 2.46 to 2.53 can still send with the token: more than its default of 1 MiB.
@@ -21,17 +21,15 @@ struct Setting {
 /// Prints or applies the settings of a host, the tenant's own if none is named.
 pub(super) fn run(words: &Words<'_>, host: Option<&str>, write: bool) -> Result<Outcome, Error> {
     let target = match host {
-        Some(host) => Origin::parse(host, true).map_err(|cause| Error::BadInput {
-            what: "the host name",
-            source: Cause::new(cause),
-            hint: "write `host` or `host:port`, like git.example.com",
+        Some(host) => Origin::parse(host, true).map_err(|cause| {
+            Error::unusable("the host name", cause, "write `host` or `host:port`, like git.example.com")
         })?,
         None => words.profile.tenant.clone(),
     };
     let plain = Origin { https: false, ..target.clone() };
     let target = if words.profile.allows(&target) || !words.profile.allows(&plain) { target } else { plain };
     if !words.profile.allows(&target) {
-        return Err(Error::ForeignHost { host: target.host_and_port(), profile: words.profile.name.clone() });
+        return Err(Error::foreign_host(&target.host_and_port(), &words.profile.name));
     }
     let settings = settings(words, &target);
     if !write {

@@ -1,83 +1,83 @@
 //! A line typed at the terminal without being shown.
 //!
-//! The terminal gives every key at once and makes no signals of them, so that Ctrl-C comes here first: whatever ends the
-//! line, the terminal is put back before anything else happens. What is typed before the question or left over behind
-//! the line is thrown away, never shown and never taken for another answer.
+//! The terminal is in raw mode (ICANON, ECHO and ISIG off), so Ctrl-C arrives as a byte: whatever ends the line, the
+//! terminal is restored first. Input before the prompt or after the line is discarded: it is never shown and never taken
+//! for another answer.
 
 use std::io;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
-use crate::platform::Typed;
+use crate::platform::HiddenInput;
 
-/// Bytes of a line at most; more is no secret, whatever it is.
+/// Bytes of a line at most; a secret is shorter.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// A pasted text comes in one go, a person's next key does not.
+/// Bytes that arrive within this time belong to one paste.
 const SAME_PASTE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Reads a line from the terminal that standard input is; `ask` is called when nothing is shown any more.
-pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<Typed> {
+/// Reads a line from the terminal that standard input is; `ask` shows the prompt, once echo is off.
+pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<HiddenInput> {
     let typed = {
-        let _dark = Dark::fall()?;
+        let _raw = RawMode::enter()?;
         ask();
         read_line()
     };
-    if matches!(typed, Ok(Typed::Interrupt)) {
-        // As the key would have done; whoever runs this program may stop with it.
+    if matches!(typed, Ok(HiddenInput::Interrupt)) {
+        // As the key would have done, for the whole process group.
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT);
     }
     typed
 }
 
-/// The terminal without echo, until this is dropped.
-struct Dark {
-    /// As it was.
+/// The terminal in raw mode, until this is dropped.
+struct RawMode {
+    /// The settings to restore.
     before: Termios,
 }
 
-impl Dark {
-    /// Switches the echo off, and the terminal's own handling of lines and keys.
-    fn fall() -> io::Result<Self> {
+impl RawMode {
+    /// Switches ECHO, ICANON and ISIG off.
+    fn enter() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
-        let mut dark = before.clone();
-        dark.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
-        dark.special_codes[SpecialCodeIndex::VMIN] = 1;
-        dark.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(io::stdin(), OptionalActions::Flush, &dark)?;
+        let mut raw = before.clone();
+        raw.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+        raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Flush, &raw)?;
         Ok(Self { before })
     }
 }
 
-impl Drop for Dark {
+impl Drop for RawMode {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.before);
     }
 }
 
-/// Reads keys until they make a line.
-fn read_line() -> io::Result<Typed> {
+/// Reads up to the end of a line.
+fn read_line() -> io::Result<HiddenInput> {
     let mut line = Line::default();
     loop {
-        let Some(byte) = read_byte()? else { return Ok(Typed::End) };
+        let Some(byte) = read_byte()? else { return Ok(HiddenInput::End) };
         match line.press(byte) {
             Key::Part => {}
-            // A text that was copied with the line break in front of it.
+            // A pasted text may begin with a line break.
             Key::Enter if line.text.is_empty() && more_is_there()? => {}
             Key::Enter => break,
-            Key::End => return Ok(Typed::End),
-            Key::Interrupt => return Ok(Typed::Interrupt),
+            Key::End => return Ok(HiddenInput::End),
+            Key::Interrupt => return Ok(HiddenInput::Interrupt),
         }
     }
     let mut rest = Vec::new();
     while more_is_there()? {
         rest.extend(read_byte()?);
     }
-    if rest.trim_ascii().is_empty() { Ok(Typed::Line(line.text)) } else { Ok(Typed::Lines) }
+    if rest.trim_ascii().is_empty() { Ok(HiddenInput::Line(line.text)) } else { Ok(HiddenInput::Lines) }
 }
 
-/// The next byte; `None` where the terminal is gone.
+/// The next byte; `None` at the end of input.
 fn read_byte() -> io::Result<Option<u8>> {
     let mut byte = [0];
     loop {
@@ -90,7 +90,7 @@ fn read_byte() -> io::Result<Option<u8>> {
     }
 }
 
-/// Whether another byte follows at once.
+/// Whether another byte of the same paste is there.
 fn more_is_there() -> io::Result<bool> {
     let stdin = io::stdin();
     Ok(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&SAME_PASTE))? > 0)
@@ -117,15 +117,15 @@ enum Key {
 }
 
 impl Line {
-    /// Takes a byte in, with the keys that every terminal has: the user's own settings of them are not looked at.
+    /// Takes a byte, with the usual editing keys; the terminal's own settings for them are ignored.
     fn press(&mut self, byte: u8) -> Key {
         match byte {
             b'\r' | b'\n' => return Key::Enter,
             3 | 28 => return Key::Interrupt,
             4 if self.text.is_empty() => return Key::End,
             4 => {}
-            8 | 127 => self.rub_out(),
-            // Ctrl-U takes the line away, Ctrl-W the word; a secret is one.
+            8 | 127 => self.delete_last(),
+            // Ctrl-U deletes the line, Ctrl-W the word: a secret is one word.
             21 | 23 => self.text.clear(),
             _ if self.text.len() < LINE_LIMIT => self.text.push(byte),
             _ => {}
@@ -133,8 +133,8 @@ impl Line {
         Key::Part
     }
 
-    /// Takes the last character away: one byte that begins one, and those that go on with it.
-    fn rub_out(&mut self) {
+    /// Deletes the last character, with all its UTF-8 bytes.
+    fn delete_last(&mut self) {
         while self.text.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
     }
 }

@@ -1,7 +1,7 @@
 //! What holds for every request of git: for random ones in the tests below, and for the fuzzer's.
 
 use super::{Request, answer, parse};
-use crate::broker::Served;
+use crate::broker::AccessToken;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::origin::{Origin, Target};
 use crate::secret::Secret;
@@ -58,7 +58,7 @@ pub(crate) fn check(input: &[u8]) -> Option<String> {
     );
     for from_cache in [false, true] {
         let access_token = Secret::new("T.o-k_e~n+/==".to_owned());
-        let served = Served { access_token, life: 3600, remaining: 3000, now: 1_800_000_000, from_cache };
+        let served = AccessToken { access_token, life: 3600, remaining: 3000, now: 1_800_000_000, from_cache };
         check_answer(&request, &answer(&request, &served, &profile, &profile.identity()));
     }
     Some(target.to_string())
@@ -100,7 +100,7 @@ mod tests {
     use crate::config::{Overrides, Sources};
     use crate::context::Context;
     use crate::entry::Entry;
-    use crate::lock::Tried;
+    use crate::lock::LockAttempt;
     use crate::log::Log;
     use crate::token::Token;
     use proptest::prelude::*;
@@ -192,7 +192,7 @@ mod tests {
             issued_boot: None,
             boot_id: None,
         };
-        let Tried::Held(guard) = cache.try_lock() else { panic!("the lock is free") };
+        let LockAttempt::Held(guard) = cache.try_lock() else { panic!("the lock is free") };
         cache.save(&guard, &Entry { token: Some(token), ..Entry::default() }).unwrap();
         dir
     }

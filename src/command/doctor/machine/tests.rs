@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::command::doctor::finding::Level;
-use crate::entry::{Failure, FailureClass};
+use crate::entry::Failure;
+use crate::failure::FailureKind;
 
 #[test]
 fn a_directory_that_others_have_a_hand_in_is_not_used() {
@@ -53,8 +54,8 @@ fn whoever_holds_the_lock_is_named() {
 fn a_back_off_counts_for_its_own_secret_and_its_own_time() {
     let held = |until: i64, used: Option<u32>| {
         let failure = Failure {
-            class: FailureClass::Denied,
-            detail: "HTTP 401".to_owned(),
+            kind: FailureKind::Denied(None),
+            cause: "HTTP 401".to_owned(),
             at: wall(),
             until: wall() + until,
             count: 1,

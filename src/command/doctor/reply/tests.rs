@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::command::doctor::sample;
-use crate::error::Cause;
+use crate::error::Error;
+use crate::failure::CertificateProblem;
 
 /// A profile of a preset.
 fn profile(preset: Preset) -> Profile {
@@ -10,19 +11,19 @@ fn profile(preset: Preset) -> Profile {
 }
 
 /// Text, fix and status of an answer, read as every other.
-fn told(profile: &Profile, answer: &Answer, depends_on_style: bool) -> String {
-    let (refusal, cause) = crate::grant::read(answer, &[]).unwrap_err();
-    let found = Reply { profile, answer, refusal: &refusal, cause: &cause, depends_on_style }.explain();
+fn told(profile: &Profile, answer: &HttpResponse, depends_on_style: bool) -> String {
+    let failure = crate::grant::read(answer, &[]).unwrap_err();
+    let found = Reply { profile, response: answer, failure: &failure, depends_on_style }.explain();
     format!("{}\n  fix: {}\n  exit status: {}\n", found.text, found.fix.unwrap(), found.status)
 }
 
 /// An answer.
-fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() }
+fn answer(status: u16, body: &str) -> HttpResponse {
+    HttpResponse { status, body: body.as_bytes().to_vec(), ..HttpResponse::default() }
 }
 
 /// An OAuth error.
-fn error(status: u16, code: &str) -> Answer {
+fn error(status: u16, code: &str) -> HttpResponse {
     answer(status, &format!("{{\"error\":\"{code}\"}}"))
 }
 
@@ -43,13 +44,13 @@ fn every_answer_has_a_meaning_and_a_fix() {
         answer(405, ""),
         answer(408, ""),
         answer(429, ""),
-        Answer { retry_after: Some(30), ..answer(429, "") },
+        HttpResponse { retry_after: Some(30), ..answer(429, "") },
         answer(444, ""),
         answer(500, ""),
         answer(503, ""),
-        Answer { location: Some("https://portal.example.com".to_owned()), ..answer(302, "") },
-        Answer { location: Some("https://acme.example.com".to_owned()), ..answer(302, "") },
-        Answer { location: Some("another page".to_owned()), ..answer(302, "") },
+        HttpResponse { location: Some("https://portal.example.com".to_owned()), ..answer(302, "") },
+        HttpResponse { location: Some("https://acme.example.com".to_owned()), ..answer(302, "") },
+        HttpResponse { location: Some("another page".to_owned()), ..answer(302, "") },
         answer(200, " \r\n"),
         answer(200, "  <!DOCTYPE html>"),
         answer(200, "{}"),
@@ -91,14 +92,18 @@ fn a_secret_that_can_be_encoded_in_two_ways_has_a_second_chance() {
 #[test]
 fn what_gets_no_answer_is_told_apart() {
     let profile = profile(Preset::Access);
-    let cause = |text: &str| Cause::new(text);
+    let failed = |kind, cause: &str| RequestError::from(RequestFailure::new(kind, cause));
     for (error, status, words) in [
-        (EndpointError::Broken(cause("no answer in time")), 3, "retry later"),
-        (EndpointError::Broken(cause("the connection was reset")), 3, "retry; if it stays, set `tenant`"),
-        (EndpointError::Unreachable(cause("connection refused")), 3, "retry"),
-        (EndpointError::Refused(Refusal::Unusable, "an answer that is not HTTP".into()), 5, "check `tenant`"),
-        (EndpointError::Untrusted(cause("invalid certificate"), "set it".into()), 2, "set it"),
-        (EndpointError::Panicked, 1, "see what"),
+        (failed(FailureKind::TimedOut, "no answer in time"), 3, "retry later"),
+        (failed(FailureKind::Interrupted, "the connection was reset"), 3, "retry; if it stays, set `tenant`"),
+        (failed(FailureKind::Unreachable, "connection refused"), 3, "retry"),
+        (failed(FailureKind::Unusable, "an answer that is not HTTP"), 5, "check `tenant`"),
+        (
+            failed(FailureKind::Certificate(CertificateProblem::WrongName(vec![])), "invalid certificate"),
+            2,
+            "check `tenant`",
+        ),
+        (RequestError::local(Error::system("cannot send a request")), 1, "see what"),
     ] {
         let found = unanswered(error, &profile);
         assert_eq!(found.status, status, "{found:?}");

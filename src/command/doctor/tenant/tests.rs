@@ -73,8 +73,8 @@ fn discovery_is_no_condition() {
 }
 
 /// A token.
-fn issued(refresh: bool, life_is_assumed: bool) -> Issued {
-    Issued {
+fn issued(refresh: bool, life_is_assumed: bool) -> TokenResponse {
+    TokenResponse {
         access_token: Secret::new("canary-access".to_owned()),
         life: 10_799,
         life_is_assumed,

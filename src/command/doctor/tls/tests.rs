@@ -18,7 +18,7 @@ fn chain(authorities: &[&str]) -> Vec<Certificate> {
 }
 
 /// Text and fix for a distrust.
-fn told(distrust: &Distrust, chain: &[Certificate], is_alone: bool) -> String {
+fn told(distrust: &CertificateProblem, chain: &[Certificate], is_alone: bool) -> String {
     let ca = CaSetting { action: "and set \"ca_file\"".to_owned(), is_alone };
     let found = untrusted(distrust, chain, "acme.example.com", &ca, NOW);
     assert_eq!((found.level, found.status), (Level::Failed, EXIT_CONFIG));
@@ -43,19 +43,19 @@ fn the_end_of_a_certificate_is_told_in_time() {
 
 #[test]
 fn the_authority_to_trust_is_the_one_above_the_chain() {
-    insta::assert_snapshot!(told(&Distrust::UnknownIssuer, &chain(&["CN=Corp CA"]), false), @r#"
+    insta::assert_snapshot!(told(&CertificateProblem::UnknownIssuer, &chain(&["CN=Corp CA"]), false), @r#"
     acme.example.com presents a certificate of CN=acme, issued by CN=Corp CA, whom nobody here trusts
     get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
     "#);
-    insta::assert_snapshot!(told(&Distrust::UnknownIssuer, &chain(&["CN=Sub CA", "CN=Corp CA"]), true), @r#"
+    insta::assert_snapshot!(told(&CertificateProblem::UnknownIssuer, &chain(&["CN=Sub CA", "CN=Corp CA"]), true), @r#"
     acme.example.com presents a certificate of CN=acme, issued by CN=Sub CA under CN=Corp CA, whom nobody here trusts (`ca_only`: `ca_file` alone counts)
     get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
     "#);
-    insta::assert_snapshot!(told(&Distrust::UnknownIssuer, &chain(&["CN=acme"]), false), @r#"
+    insta::assert_snapshot!(told(&CertificateProblem::UnknownIssuer, &chain(&["CN=acme"]), false), @r#"
     acme.example.com presents a certificate of CN=acme, signed by itself, which nobody here trusts
     get that certificate (PEM) from whoever runs the network or the tenant, and set "ca_file"
     "#);
-    insta::assert_snapshot!(told(&Distrust::OtherKey, &chain(&["CN=Corp CA"]), false), @r#"
+    insta::assert_snapshot!(told(&CertificateProblem::WrongSignature, &chain(&["CN=Corp CA"]), false), @r#"
     acme.example.com presents a certificate of CN=acme, issued by CN=Corp CA, but with another key than the trusted authority of that name
     get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
     "#);
@@ -64,19 +64,19 @@ fn the_authority_to_trust_is_the_one_above_the_chain() {
 #[test]
 fn other_mistakes_are_no_matter_of_trust() {
     let chain = chain(&["CN=CA"]);
-    insta::assert_snapshot!(told(&Distrust::WrongName(vec!["a.example.com".into(), "b.example.com".into()]), &chain, false), @r"
+    insta::assert_snapshot!(told(&CertificateProblem::WrongName(vec!["a.example.com".into(), "b.example.com".into()]), &chain, false), @r"
     acme.example.com presents a certificate of CN=acme, issued by CN=CA, for a.example.com, b.example.com and not for acme.example.com
     set `tenant` to one of: a.example.com, b.example.com
     ");
-    insta::assert_snapshot!(told(&Distrust::Expired(0), &chain, false), @r"
+    insta::assert_snapshot!(told(&CertificateProblem::Expired(0), &chain, false), @r"
     acme.example.com presents a certificate of CN=acme, issued by CN=CA, which ended on 1970-01-01
     check the clock, which says 2026-11-24T00:00:00Z; if it is right, have the certificate renewed
     ");
-    insta::assert_snapshot!(told(&Distrust::NotYet(NOW + 86_400), &chain, false), @r"
+    insta::assert_snapshot!(told(&CertificateProblem::NotYetValid(NOW + 86_400), &chain, false), @r"
     acme.example.com presents a certificate of CN=acme, issued by CN=CA, which begins on 2026-11-25
     set the clock, which says 2026-11-24T00:00:00Z
     ");
-    insta::assert_snapshot!(told(&Distrust::Other("Revoked".into()), &chain, false), @r"
+    insta::assert_snapshot!(told(&CertificateProblem::Other("Revoked".into()), &chain, false), @r"
     acme.example.com presents a certificate of CN=acme, issued by CN=CA: Revoked
     have the certificate replaced
     ");

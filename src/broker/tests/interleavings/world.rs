@@ -12,15 +12,15 @@ use super::checks::{Checks, Found};
 use super::search::Search;
 use super::server::{FATES, Fate, Server};
 use super::{Locks, Scenario, WALL};
-use crate::broker::{Broker, Served};
+use crate::broker::{AccessToken, Broker};
 use crate::cache::{Loaded, Store};
 use crate::clock::{Clock, Now};
 use crate::config::Profile;
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::endpoint::{Endpoint, RequestError};
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::grant::{Grant, Issued};
-use crate::lock::Tried;
+use crate::grant::{Grant, TokenResponse};
+use crate::lock::LockAttempt;
 use crate::log::Log;
 use crate::secret::Secret;
 
@@ -290,7 +290,7 @@ impl<'w> Process<'w> {
     fn live(self) {
         while let Some(mut state) = self.wait(self.world.lock()) {
             state.procs[self.pid].started = state.now;
-            let want = state.scenario.wants[self.pid].want();
+            let want = state.scenario.wants[self.pid].request();
             drop(state);
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let log = Log::new(Box::new(std::io::sink()), &|_| None);
@@ -305,7 +305,7 @@ impl<'w> Process<'w> {
     }
 
     /// The end of a process: by itself, by a kill (`Err(true)`) or by a panic.
-    fn ended(self, result: &Result<Result<Served, Error>, bool>) {
+    fn ended(self, result: &Result<Result<AccessToken, Error>, bool>) {
         let mut state = self.world.lock();
         match result {
             Ok(result) => {
@@ -482,7 +482,7 @@ impl Clock for Process<'_> {
 }
 
 impl Endpoint for Process<'_> {
-    fn request(&self, grant: &Grant, _secret: &Secret, limit: Duration) -> Result<Issued, EndpointError> {
+    fn request(&self, grant: &Grant, _secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError> {
         let mut state = self.step(Step::Send);
         let (handled, answered) = state.send(self.pid, grant, limit);
         drop(self.pause(state, handled));
@@ -528,24 +528,24 @@ impl<'w> Store for Process<'w> {
         state.disk.clone().map_or(Loaded::Miss, Loaded::Entry)
     }
 
-    fn try_lock(&self) -> Tried<Held<'w>> {
+    fn try_lock(&self) -> LockAttempt<Held<'w>> {
         let mut state = self.step(Step::Lock);
         match state.scenario.locks {
             Locks::WorkForOne if self.pid == 0 => {}
             Locks::Unsupported | Locks::WorkForOne => {
-                return Tried::Unsupported(Held(*self, false), "not supported".to_owned());
+                return LockAttempt::Unsupported(Held(*self, false), "not supported".to_owned());
             }
-            Locks::Unusable => return Tried::Unusable("read-only".to_owned()),
+            Locks::Unusable => return LockAttempt::Unusable("read-only".to_owned()),
             Locks::Work => {}
         }
         if state.lock.is_some() {
             state.note(self.pid, || "finds the lock held".to_owned());
-            return Tried::Busy;
+            return LockAttempt::Busy;
         }
         state.note(self.pid, || "takes the lock".to_owned());
         state.lock = Some(self.pid);
         state.procs[self.pid].holds_lock = true;
-        Tried::Held(Held(*self, true))
+        LockAttempt::Held(Held(*self, true))
     }
 
     fn save(&self, _guard: &Held<'w>, entry: &Entry) -> Result<(), String> {
@@ -560,7 +560,7 @@ impl<'w> Store for Process<'w> {
             let token = entry.token.as_ref().map_or("-", |token| token.access_token.expose());
             let refresh = entry.refresh_token.as_ref().map_or("-", Secret::expose);
             let mark = if entry.refresh_in_flight { "!" } else { "" };
-            let failure = entry.failure.as_ref().map_or(String::new(), |failure| format!(" {:?}", failure.class));
+            let failure = entry.failure.as_ref().map_or(String::new(), |failure| format!(" {:?}", failure.kind));
             format!("saves {token} {refresh}{mark}{failure}")
         });
         state.changed();

@@ -10,10 +10,12 @@
 //! stop is tried there), the death of a process that has neither the lock nor a request on its way (it is as if it
 //! had come to nothing), and polls of a world in which nothing changed.
 
-use super::Insist;
-use super::tests::profile;
-use crate::entry::{Entry, Failure, FailureClass};
-use crate::secret::{Secret, fingerprint};
+use super::profile;
+use crate::broker::request::fingerprint;
+use crate::broker::{Renew, TokenRequest};
+use crate::entry::{Entry, Failure};
+use crate::failure::FailureKind;
+use crate::secret::Secret;
 use crate::token::Token;
 
 mod checks;
@@ -49,14 +51,14 @@ enum Want {
 
 impl Want {
     /// In the broker's terms.
-    fn want(self) -> super::Want {
+    fn request(self) -> TokenRequest {
         match self {
-            Self::Any => super::Want::default(),
-            Self::More => super::Want { min_life: MORE, ..super::Want::default() },
-            Self::New => super::Want { insist: Insist::OnNew, ..super::Want::default() },
+            Self::Any => TokenRequest::default(),
+            Self::More => TokenRequest { min_ttl: MORE, ..TokenRequest::default() },
+            Self::New => TokenRequest { renew: Renew::Always, ..TokenRequest::default() },
             Self::Other => {
-                let refused = super::mark(&Secret::new("t0".to_owned()));
-                super::Want { insist: Insist::OnOther(refused), ..super::Want::default() }
+                let refused = fingerprint(&Secret::new("t0".to_owned()));
+                TokenRequest { renew: Renew::IfRejected(refused), ..TokenRequest::default() }
             }
         }
     }
@@ -109,12 +111,12 @@ impl Start {
             refresh_in_flight: self.refresh == Some(true),
             renew_after: until.unwrap_or(0),
             failure: until.map(|until| Failure {
-                class: FailureClass::Denied,
-                detail: "HTTP 401".to_owned(),
+                kind: FailureKind::Denied(None),
+                cause: "HTTP 401".to_owned(),
                 at: WALL - 30,
                 until,
                 count: 1,
-                secret: Some(fingerprint("id", &Secret::new("s1".to_owned()))),
+                secret: Some(Secret::new("s1".to_owned()).fingerprint("id")),
             }),
         })
     }

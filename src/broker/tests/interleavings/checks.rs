@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::server::Fate;
 use super::world::State;
 use super::{Locks, Want};
-use crate::broker::Served;
-use crate::endpoint::EndpointError;
+use crate::broker::AccessToken;
+use crate::endpoint::RequestError;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::grant::{Grant, Issued};
+use crate::grant::{Grant, TokenResponse};
 use crate::token::FLOOR;
 
 /// Milliseconds that a run may take: 27 s.
@@ -162,7 +162,7 @@ impl State {
         pid: usize,
         grant: &Grant,
         fate: Fate,
-        answer: &Result<Issued, EndpointError>,
+        answer: &Result<TokenResponse, RequestError>,
     ) {
         if let Grant::RefreshToken(token) = grant
             && fate.leaves_refresh_token()
@@ -236,7 +236,7 @@ impl State {
     }
 
     /// A process ends.
-    pub(super) fn check_end(&mut self, pid: usize, result: &Result<Served, Error>) {
+    pub(super) fn check_end(&mut self, pid: usize, result: &Result<AccessToken, Error>) {
         let proc = &self.procs[pid];
         let took = (self.now - proc.started).saturating_sub(proc.stopped);
         if took > RUN {
@@ -249,7 +249,7 @@ impl State {
     }
 
     /// I2: a token is good when it is handed out, for as long as is said and as is wanted.
-    fn check_served(&mut self, pid: usize, served: &Served) {
+    fn check_served(&mut self, pid: usize, served: &AccessToken) {
         self.checks.total.served += 1;
         let Some(left) = self.left(served.access_token.expose()) else {
             return self.violated("I2", "a token that nobody issued is served");
@@ -261,7 +261,7 @@ impl State {
         if served.remaining * 1000 >= left + 1000 {
             self.violated("I2", &format!("{} s are promised of {left} ms", served.remaining));
         }
-        if served.remaining <= FLOOR || served.remaining < self.scenario.wants[pid].want().min_life {
+        if served.remaining <= FLOOR || served.remaining < self.scenario.wants[pid].request().min_ttl {
             self.violated("I2", &format!("only {} s are left", served.remaining));
         }
     }
@@ -269,7 +269,7 @@ impl State {
     /// I6: whoever found a token that is still good enough gets a token.
     fn check_error(&mut self, pid: usize) {
         self.checks.total.errors += 1;
-        let needed = self.scenario.wants[pid].want().min_life.max(FLOOR).unsigned_abs() * 1000 + 1000;
+        let needed = self.scenario.wants[pid].request().min_ttl.max(FLOOR).unsigned_abs() * 1000 + 1000;
         let proc = &self.procs[pid];
         let found = proc.found.as_ref().and_then(|found| found.ends);
         if found.is_some_and(|ends| ends > proc.read + needed) && !self.checks.insisted && self.set_by == 0 {

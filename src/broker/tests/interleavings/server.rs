@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::LIFE;
-use crate::endpoint::EndpointError;
-use crate::grant::{Grant, Issued, Refusal};
+use crate::endpoint::RequestError;
+use crate::failure::{ErrorCode, FailureKind, RequestFailure};
+use crate::grant::{Grant, TokenResponse};
 use crate::secret::Secret;
 
 /// Life in seconds of a token that the tenant makes short.
@@ -119,7 +120,7 @@ impl Server {
     }
 
     /// A request arrives.
-    pub(super) fn handle(&mut self, grant: &Grant, fate: Fate, now: u64) -> Result<Issued, EndpointError> {
+    pub(super) fn handle(&mut self, grant: &Grant, fate: Fate, now: u64) -> Result<TokenResponse, RequestError> {
         let answer = if fate.issues() && fate != Fate::Overtaken { Some(self.issue(grant, fate, now)) } else { None };
         for late in std::mem::take(&mut self.late) {
             let _ = self.issue(&late, Fate::Good, now);
@@ -127,27 +128,32 @@ impl Server {
         if fate == Fate::Overtaken {
             self.late.push(grant.clone());
         }
-        let refused = |refusal, cause: &str| Err(EndpointError::Refused(refusal, cause.to_owned()));
+        let failed = |kind, cause: &str| Err(RequestFailure::new(kind, cause).into());
         match (fate, answer) {
             (Fate::Good | Fate::Slow | Fate::NoRefresh | Fate::Short | Fate::Again, Some(answer)) => answer,
-            (Fate::Unreachable, _) => Err(EndpointError::Unreachable("connection refused".into())),
-            (Fate::Denied, _) => refused(Refusal::Denied, "HTTP 401 invalid_client"),
-            (Fate::Failed, _) => refused(Refusal::Failed, "HTTP 503"),
-            (Fate::Limited, _) => refused(Refusal::Limited(Some(30)), "HTTP 429"),
-            (Fate::Unusable, _) => refused(Refusal::Unusable, "HTML"),
-            _ => Err(EndpointError::Broken("connection reset".into())),
+            (Fate::Unreachable, _) => failed(FailureKind::Unreachable, "connection refused"),
+            (Fate::Denied, _) => failed(FailureKind::Denied(Some(ErrorCode::InvalidClient)), "HTTP 401 invalid_client"),
+            (Fate::Failed, _) => failed(FailureKind::ServerError, "HTTP 503"),
+            (Fate::Limited, _) => Err(RequestFailure {
+                retry_after: Some(30),
+                ..RequestFailure::new(FailureKind::TooManyRequests, "HTTP 429")
+            }
+            .into()),
+            (Fate::Unusable, _) => failed(FailureKind::Unusable, "HTML"),
+            _ => failed(FailureKind::Interrupted, "connection reset"),
         }
     }
 
     /// Issues tokens, or refuses a refresh token.
-    fn issue(&mut self, grant: &Grant, fate: Fate, now: u64) -> Result<Issued, EndpointError> {
+    fn issue(&mut self, grant: &Grant, fate: Fate, now: u64) -> Result<TokenResponse, RequestError> {
         if let Grant::RefreshToken(token) = grant {
             let token = token.expose();
             if !self.live.contains(token) {
                 // Reuse revokes the whole family (RFC 9700 §4.14.2).
                 self.reused += usize::from(self.consumed.contains(token));
                 self.live.clear();
-                return Err(EndpointError::Refused(Refusal::Denied, "HTTP 400 invalid_grant".to_owned()));
+                let kind = FailureKind::Denied(Some(ErrorCode::InvalidGrant));
+                return Err(RequestFailure::new(kind, "HTTP 400 invalid_grant").into());
             }
             if fate != Fate::NoRefresh {
                 self.live.remove(token);
@@ -159,7 +165,7 @@ impl Server {
         let refresh_token = (fate != Fate::NoRefresh).then(|| format!("r{}", self.refreshes));
         self.live.extend(refresh_token.clone());
         let refresh_token = refresh_token.map(Secret::new);
-        Ok(Issued { access_token: Secret::new(access_token), life, life_is_assumed: false, refresh_token })
+        Ok(TokenResponse { access_token: Secret::new(access_token), life, life_is_assumed: false, refresh_token })
     }
 
     /// An access token and its life in seconds.

@@ -1,0 +1,85 @@
+//! Errors of token requests: what a failure of each kind is called, and the one hint that goes with it.
+
+use crate::clock::{rfc3339, wall};
+use crate::config::Profile;
+use crate::endpoint::RequestError;
+use crate::entry::Need;
+use crate::error::{Cause, Error, ErrorKind};
+use crate::failure::{CertificateProblem, ErrorCode, FailureKind, Phase};
+use crate::token::FLOOR;
+
+/// The error of a request that brought no token; the next attempt is `retry_in` seconds away.
+pub(crate) fn request_error(profile: &Profile, error: RequestError, retry_in: i64) -> Error {
+    match error {
+        RequestError::Local { error, .. } => error,
+        RequestError::Failed(failure) => token_error(profile, &failure.kind, failure.cause.into(), retry_in),
+    }
+}
+
+/// The error of a failure of that kind, now or recorded.
+pub(crate) fn token_error(profile: &Profile, kind: &FailureKind, cause: Cause, retry_in: i64) -> Error {
+    let tenant = profile.tenant.authority();
+    let what = match kind {
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::ServerError => {
+            format!("cannot get a token from tenant `{tenant}`")
+        }
+        FailureKind::TooManyRequests => format!("tenant `{tenant}` asks for fewer requests"),
+        FailureKind::Denied(_) => {
+            format!("tenant `{tenant}` rejected client `{}` of profile `{}`", profile.client_id, profile.name)
+        }
+        FailureKind::Unusable => format!("`{}` did not answer as a token endpoint", profile.token_url),
+        FailureKind::Certificate(_) => {
+            format!("cannot verify the certificate of `{}`", profile.token_url.origin.authority())
+        }
+    };
+    Error::new(ErrorKind::Request(kind.clone()), what).because(cause).hint(hint(profile, kind, retry_in))
+}
+
+/// What to do about it.
+fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> String {
+    match kind {
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::ServerError => {
+            match kind.phase() {
+                Phase::Answered => "retry later; if it lasts, ask the tenant's administrator".to_owned(),
+                Phase::NotSent | Phase::Sent => {
+                    "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned()
+                }
+            }
+        }
+        FailureKind::TooManyRequests => format!("wait {retry_in} s"),
+        FailureKind::Denied(Some(ErrorCode::InvalidScope)) => {
+            "compare `scope` of the profile with the client's scopes in the tenant".to_owned()
+        }
+        FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)) => {
+            "register the client as a service client: it must be allowed the grant client_credentials".to_owned()
+        }
+        FailureKind::Denied(_) => "compare the client ID and secret with the tenant's OAuth client settings".to_owned(),
+        FailureKind::Unusable => {
+            format!("check `tenant` and `preset` of profile `{}`: it must be the Access host itself", profile.name)
+        }
+        FailureKind::Certificate(problem) => certificate_hint(problem),
+    }
+}
+
+/// What to do about a certificate.
+fn certificate_hint(problem: &CertificateProblem) -> String {
+    match problem {
+        CertificateProblem::UnknownIssuer => {
+            "add your organisation's CA to the system's store, or set `ca_file` in the profile".to_owned()
+        }
+        CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_) => {
+            format!("check the system clock (it says {}), or renew the certificate", rfc3339(wall()))
+        }
+        CertificateProblem::WrongName(_) => "check `tenant`: the certificate belongs to another host".to_owned(),
+        CertificateProblem::WrongSignature | CertificateProblem::Other(_) => {
+            "replace the server's certificate, or set `ca_file` in the profile to the CA that issued it".to_owned()
+        }
+    }
+}
+
+/// The error of a tenant whose tokens live too short for the caller.
+pub(super) fn too_short(profile: &Profile, life: i64, need: &Need) -> Error {
+    let (tenant, wanted) = (profile.tenant.authority(), need.min_ttl.max(FLOOR + 1));
+    Error::usage(format!("tenant `{tenant}` issues tokens for {life} s, less than the {wanted} s asked for"))
+        .hint("ask for less with --min-ttl, or raise the client's access token life in the tenant")
+}

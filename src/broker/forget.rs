@@ -1,0 +1,69 @@
+//! Dropping a cached token: one that a caller gives back as refused, or on request.
+
+use std::time::Duration;
+
+use super::{Broker, lock};
+use crate::cache::{Cache, Loaded, Store};
+use crate::clock::SystemClock;
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::lock::LockAttempt;
+use crate::log::Log;
+use crate::secret::Secret;
+
+/// Age in seconds below which a token that a caller gives back is kept: each failing caller would cost a request.
+const YOUNG: i64 = 30;
+
+/// Time limit of the wait for the lock where nobody waits for the result.
+const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
+
+impl<S: Store> Broker<'_, S> {
+    /// Drops a cached access token that a caller gives back as refused: only that very one, and not a young one.
+    ///
+    /// It is silent and never fails: the caller's own error is on the screen already.
+    pub(crate) fn discard(&self, given: &str) {
+        let given = Secret::new(given.to_owned());
+        let is_refused = |entry: &Entry| {
+            entry.token.as_ref().is_some_and(|token| {
+                let age = token.life().saturating_sub(token.remaining(self.clock.now(), &|| self.clock.boot_id()));
+                token.access_token == given && age >= YOUNG
+            })
+        };
+        if !is_refused(&self.load()) {
+            return;
+        }
+        let attempt = lock::wait(self.store, self.clock, self.log, GIVE_BACK_LIMIT, || is_refused(&self.load()));
+        let (guard, is_locked) = match attempt {
+            LockAttempt::Held(guard) => (guard, true),
+            LockAttempt::Unsupported(guard, _) => (guard, false),
+            LockAttempt::Busy | LockAttempt::Unusable(_) => return,
+        };
+        let mut entry = self.load();
+        if is_refused(&entry) {
+            entry.token = None;
+            entry.renew_after = 0;
+            if !is_locked {
+                // Writing it back could undo the mark of a process that sends it meanwhile.
+                entry.refresh_token = None;
+            }
+            let _ = self.store.save(&guard, &entry);
+        }
+    }
+}
+
+/// Removes an entry, under the lock: a renewal in progress would bring it back. Gives what was in it.
+pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<Entry, Error> {
+    let failed =
+        |why: String| Error::system(format!("cannot drop the cached token of profile `{profile}`")).because(why);
+    match lock::wait(cache, &SystemClock, log, lock::LIMIT, || true) {
+        LockAttempt::Held(guard) | LockAttempt::Unsupported(guard, _) => {
+            let entry = match cache.load() {
+                Loaded::Entry(entry) => entry,
+                Loaded::Miss | Loaded::Untrusted(_) | Loaded::Unusable(_) => Entry::default(),
+            };
+            cache.remove(&guard).map(|()| entry).map_err(failed)
+        }
+        LockAttempt::Unusable(why) => Err(failed(why)),
+        LockAttempt::Busy => Err(lock::timed_out(cache, profile, lock::LIMIT)),
+    }
+}

@@ -1,0 +1,44 @@
+//! Errors of a profile that is not there.
+
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind};
+use crate::text::nearest;
+
+/// There is neither a configuration file nor a profile in the environment.
+pub(super) fn no_config(file: &Path) -> Error {
+    Error::new(ErrorKind::NoConfig, format!("there is no configuration: `{}` does not exist", file.display()))
+        .hint("run `ws1-token login`, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and WS1_TOKEN_CLIENT_SECRET_FILE")
+}
+
+/// There is no place for a configuration file.
+pub(super) fn no_home() -> Error {
+    Error::new(ErrorKind::NoConfig, "there is no configuration: this user has no home directory").hint(
+        "name a file with --config, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and WS1_TOKEN_CLIENT_SECRET_FILE",
+    )
+}
+
+/// There are profiles, but none is chosen.
+pub(super) fn no_profile(file: &Path, known: &[String]) -> Error {
+    let hint = match known {
+        [] => "run `ws1-token login`".to_owned(),
+        known => format!("choose one with --profile ({})", list(known)),
+    };
+    Error::usage(format!("no profile is chosen, and `{}` names no `default_profile`", file.display())).hint(hint)
+}
+
+/// The chosen profile does not exist.
+pub(super) fn unknown_profile(name: &str, file: &Path, known: &[String]) -> Error {
+    let hint = match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? ({})", list(known)),
+        None if known.is_empty() => format!("run `ws1-token login {name}`"),
+        None => format!("choose one of the {}", list(known)),
+    };
+    Error::usage(format!("no profile named `{name}` in `{}`", file.display())).hint(hint)
+}
+
+/// ``profiles: `a`, `b` ``
+fn list(known: &[String]) -> String {
+    let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    format!("profiles: {}", names.join(", "))
+}
