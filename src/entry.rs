@@ -263,6 +263,18 @@ mod tests {
     }
 
     #[test]
+    fn a_life_that_suffices_only_while_it_is_new_is_asked_for_again() {
+        let entry = Entry { token: Some(token("t", 3600)), ..Entry::default() };
+        let ask = Ask { min_life: 3600, ..Ask::default() };
+        assert_eq!(verdict(&entry, &ask, 0, false), Verdict::Serve(3600));
+        assert_eq!(verdict(&entry, &ask, 1, false), Verdict::Renew(Freshness::Expired), "a new one would do");
+        let longer = Ask { min_life: 3601, ..Ask::default() };
+        assert_eq!(verdict(&entry, &longer, 1, false), Verdict::TooShort(3600), "none would do");
+        assert_eq!(verdict(&entry, &longer, 59, false), Verdict::TooShort(3600));
+        assert_eq!(verdict(&entry, &longer, 60, false), Verdict::Renew(Freshness::Expired));
+    }
+
+    #[test]
     fn a_renewal_without_gain_is_not_repeated_at_once_for_callers_who_want_more() {
         let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 9_060, ..Entry::default() };
         let ask = Ask { min_life: 3600, ..Ask::default() };

@@ -273,6 +273,36 @@ mod tests {
         assert_eq!(parse(b"protocol=https\nhost=\xff\n"), None);
     }
 
+    /// Input that comes in parts, an error among them.
+    struct Parts(Vec<std::io::Result<&'static [u8]>>);
+
+    impl Read for Parts {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let part = self.0.remove(0)?;
+            buffer[..part.len()].copy_from_slice(part);
+            Ok(part.len())
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_is_repeated_and_no_other_error_is() {
+        let with = |kind: std::io::ErrorKind| {
+            read(&mut Parts(vec![Ok(b"a="), Err(kind.into()), Ok(b"b\n"), Err(kind.into()), Ok(b"\n"), Ok(b"more")]))
+        };
+        assert_eq!(with(std::io::ErrorKind::Interrupted).as_deref(), Some(&b"a=b\n\n"[..]), "nor read any further");
+        assert_eq!(with(std::io::ErrorKind::TimedOut), None);
+    }
+
+    #[test]
+    fn a_request_has_64_kib_at_most() {
+        let request = |bytes: usize| [&vec![b'x'; bytes - 1][..], b"\n"].concat();
+        assert_eq!(read(&mut &request(INPUT_LIMIT)[..]).map(|input| input.len()), Some(64 * 1024));
+        assert_eq!(read(&mut &request(INPUT_LIMIT + 1)[..]), None);
+    }
+
     #[test]
     fn reading_ends_at_a_blank_line_or_the_limit() {
         let mut endless = std::io::repeat(b'a');
