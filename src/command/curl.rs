@@ -278,4 +278,66 @@ mod tests {
             assert!(checked(args).is_ok(), "{args:?}");
         }
     }
+
+    #[test]
+    fn a_path_is_the_tenants_and_a_url_must_be_allowed() {
+        let profile = crate::protocol::git::properties::profile();
+        let [tenant, other] = [profile.tenant.to_string(), profile.hosts[0].to_string()];
+        for (text, url) in [
+            ("/SAAS/x?a=b".to_owned(), format!("{tenant}/SAAS/x?a=b")),
+            ("/".to_owned(), format!("{tenant}/")),
+            (format!("{}/x", tenant.to_uppercase()), format!("{tenant}/x")),
+            (format!("{tenant}:443/x"), format!("{tenant}/x")),
+            (format!("{other}/x"), format!("{other}/x")),
+        ] {
+            assert_eq!(target(&text, &profile).unwrap(), url, "{text}");
+        }
+        for (text, cause) in [
+            ("//evil.example/", "error: the target of curl is not usable"),
+            ("SAAS", "error: the target of curl is not usable"),
+            ("", "error: the target of curl is not usable"),
+            ("http://192.0.2.1/", "error: the target of curl is not usable"),
+            ("/a b", "error: the target of curl is not usable"),
+            ("https://evil.example/", "error: "),
+            ("http://127.0.0.1/", "error: "),
+        ] {
+            let report = target(text, &profile).unwrap_err().report();
+            assert!(report.starts_with(cause), "{text}: {report}");
+        }
+        let foreign = target("https://evil.example:8443/", &profile).unwrap_err();
+        assert!(matches!(&foreign, Error::ForeignHost { host, .. } if host == "evil.example:8443"), "{foreign:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_child_that_a_signal_ended_has_128_and_its_number() {
+        use std::os::unix::process::ExitStatusExt;
+        // The system's wait status: the exit status in its second byte, or the signal and whether it left a core.
+        for (raw, status) in [(0, 0), (7 << 8, 7), (255 << 8, 255), (2, 130), (9, 137), (15, 143), (0x80 | 11, 139)] {
+            assert_eq!(exit_status(ExitStatus::from_raw(raw)), status, "{raw:x}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_the_options_with_a_value() {
+        let long = ["--abstract-unix-socket", "--data", "--header", "--output", "--proxy", "--request", "--user-agent"];
+        let all = long.iter().chain(&["-A", "-H", "-X", "-d", "-o", "-x"]).map(|name| (*name).to_owned());
+        assert_eq!(with_value(HELP), all.collect());
+        assert_eq!(with_value("curl: try 'curl --help'\n<x>\n\n-\n"), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_beginning_of_five_letters_may_mean_the_option() {
+        for (word, meant) in [
+            ("--ins", true),
+            ("--insecure", true),
+            ("--in", false),
+            ("--insecure-not", false),
+            ("--url-query", false),
+            ("-k", false),
+            ("-insecure", false),
+        ] {
+            assert_eq!(REFUSED.iter().any(|(name, _)| is_abbreviation(word, name)), meant, "{word}");
+        }
+    }
 }
