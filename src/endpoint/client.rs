@@ -273,3 +273,6 @@ fn with_dates(text: &str) -> String {
     let words = text.split(' ').map(|word| date(word).unwrap_or_else(|| word.to_owned()));
     words.collect::<Vec<_>>().join(" ").replace(" (UNIX)", "")
 }
+
+#[cfg(test)]
+mod tests;
