@@ -353,7 +353,9 @@ impl<S: Store> Broker<'_, S> {
         // Whoever insists gets a new token even if it ends earlier, but not one that has ended already.
         let gained =
             (ask.rejected.is_some() && left > FLOOR) || entry.servable(now, &boot_id).is_none_or(|(_, old)| left > old);
-        entry.renew_after = if gained { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
+        // A gain that is not enough for the caller, if only because the reply took a second, is remembered too.
+        let enough = gained && left >= ask.min_life;
+        entry.renew_after = if enough { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if gained {
             entry.token = Some(token);
         }
