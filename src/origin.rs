@@ -189,6 +189,7 @@ mod tests {
             "https://{a,b}.example.com/",
             "https://h/\u{e9}",
             "https://h/ x",
+            "https://h/a\\b",
             "https://[::1/",
             "https://[zz]/",
             "https://[::1]evil.example/",
@@ -231,6 +232,8 @@ mod tests {
             assert!(Origin::parse(no_host, true).is_err(), "{no_host}");
         }
         assert_eq!(Origin::parse("h:65535", true).unwrap().port, 65_535);
+        assert_eq!(Origin::parse("https://h", true).unwrap_err(), "it is a URL, not a host");
+        assert_eq!(Origin::parse("u:p@h", true).unwrap_err(), "it holds credentials");
     }
 
     #[test]
@@ -238,7 +241,13 @@ mod tests {
         for url in ["http://localhost/", "http://127.9.9.9/", "http://[::1]/", "https://h/"] {
             assert!(Target::parse(url).unwrap().secured().is_ok(), "{url}");
         }
-        for url in ["http://h/", "http://localhost.evil.example/", "http://128.0.0.1/", "http://127.0.0.1.nip.io/"] {
+        for url in [
+            "http://h/",
+            "http://localhost.evil.example/",
+            "http://128.0.0.1/",
+            "http://[::2]/",
+            "http://127.0.0.1.nip.io/",
+        ] {
             assert!(Target::parse(url).unwrap().secured().is_err(), "{url}");
         }
     }

@@ -41,11 +41,12 @@ struct Timeouts {
 /// Reads the timeouts of a trace, and checks that nothing is received or sent before there is one.
 fn timeouts(calls: &[Call]) -> Timeouts {
     let mut found = Timeouts { connecting: Vec::new(), receiving: Vec::new(), sending: Vec::new() };
-    let from = calls.iter().position(|call| call.name() == "connect" && call.text.contains("AF_INET")).unwrap();
+    let from = calls.iter().position(|call| call.name() == "connect" && !call.text.contains("AF_UNIX")).unwrap();
     for call in &calls[from..] {
         match call.name() {
             "poll" if found.receiving.is_empty() && found.sending.is_empty() => {
-                let limit = call.text.split_once(" = ").unwrap().0.trim_end_matches(')').rsplit(", ").next().unwrap();
+                let arguments = call.text.split_once(" = ").unwrap().0.trim_end().trim_end_matches(')');
+                let limit = arguments.rsplit(", ").next().unwrap();
                 found.connecting.push(limit.parse().expect("a poll without a limit"));
             }
             "setsockopt" if call.text.contains("SO_RCVTIMEO") => found.receiving.push(timeval(&call.text)),
