@@ -275,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_said_of_a_token_at_its_floor() {
+        let entry = Entry { token: Some(token("t", 300)), renew_after: NOW.wall + 300, ..Entry::default() };
+        let at = |later| Now { wall: NOW.wall + later, boot: None };
+        let left = |later| entry.servable(at(later), &|| None).map(|(_, remaining)| remaining);
+        assert_eq!((left(294), left(295)), (Some(6), None));
+        let ask = Ask { min_life: 3600, ..Ask::default() };
+        assert_eq!(verdict(&entry, &ask, 294, false), Verdict::TooShort(300));
+        assert_eq!(verdict(&entry, &ask, 295, false), Verdict::Renew(Freshness::Expired));
+    }
+
+    #[test]
     fn a_renewal_without_gain_is_not_repeated_at_once_for_callers_who_want_more() {
         let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 9_060, ..Entry::default() };
         let ask = Ask { min_life: 3600, ..Ask::default() };

@@ -140,6 +140,10 @@ mod tests {
         let path = temporary.path().join("c");
         let (dir, _) = PrivateDir::create(&path, |_| true).unwrap();
         assert_eq!(holder(&dir, "x.lock"), None, "no file");
+        let mut file = dir.open_lock("x.lock").unwrap();
+        file.write_all(b"1234567890123\n").unwrap();
+        note_holder(&mut file);
+        assert_eq!(holder(&dir, "x.lock"), Some(std::process::id()), "nothing is left of a longer number");
         for (content, expected) in [("", None), ("0123456789\n", Some(123_456_789)), ("42", Some(42)), ("x\n", None)] {
             drop(dir.open_lock("x.lock").unwrap());
             let mut file = File::options().write(true).truncate(true).open(path.join("x.lock")).unwrap();

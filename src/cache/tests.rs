@@ -238,6 +238,23 @@ fn what_is_wrong_with_an_entry_can_be_told() {
     drop(guard);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_could_have_changed_is_told_from_what_is_no_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    cache.save(&lock(&cache), &entry()).unwrap();
+    let file = cache.entry_path().unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let Loaded::Distrusted(why) = cache.load() else { panic!("{:?}", cache.load()) };
+    assert_eq!(why, format!("`{}` is open to others (mode 0640)", file.display()));
+    std::fs::rename(&file, home.path().join("c/target")).unwrap();
+    std::os::unix::fs::symlink("target", &file).unwrap();
+    let Loaded::Unusable(why) = cache.load() else { panic!("{:?}", cache.load()) };
+    assert_eq!(why, format!("`{}` is a link", file.display()));
+}
+
 #[test]
 fn the_identities_with_an_entry_are_listed_in_their_order() {
     let home = tempfile::tempdir().unwrap();

@@ -178,7 +178,7 @@ fn options_of(word: &str, with_value: &BTreeSet<String>) -> Options {
 
 /// Older versions of curl accept any unambiguous beginning of a long option.
 fn is_abbreviation(word: &str, name: &str) -> bool {
-    word.len() > 4 && word.starts_with("--") && name.starts_with(word)
+    word.len() > 4 && name.starts_with(word)
 }
 
 /// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).

@@ -189,6 +189,48 @@ fn answers_are_classed_by_status_and_body() {
 }
 
 #[test]
+fn tokens_have_their_characters_and_16_kib() {
+    let read = |access_token: &str, refresh_token: &str| {
+        let body = json!({ "access_token": access_token, "refresh_token": refresh_token, "expires_in": 60 });
+        read(&answer(200, body.to_string()), &[]).map_err(|(_, cause)| cause)
+    };
+    let long = |text: &str, more: usize| text.repeat(16 * 1024 + more);
+    assert!(read(&long("t", 0), "r").is_ok());
+    assert_eq!(read(&long("t", 1), "r").unwrap_err(), "HTTP 200: `access_token` is longer than 16 KiB");
+    let odd = "HTTP 200: `access_token` holds characters that no bearer token may hold";
+    assert_eq!(read(&long(" ", 0), "r").unwrap_err(), odd);
+    let kept = |refresh_token: &str| read("t", refresh_token).unwrap().refresh_token.is_some();
+    assert!(kept("r") && kept(" !~") && kept(&long("r", 0)));
+    for odd in ["", "\u{7f}", "\u{1f}", "\n", "é", &long("r", 1)] {
+        assert!(!kept(odd), "{:?}", &odd[..odd.len().min(5)]);
+    }
+}
+
+#[test]
+fn a_revocation_is_a_success_unless_it_is_denied_or_failed() {
+    let denied = json!({ "error": "invalid_client" }).to_string();
+    for (status, body, expected) in [
+        (200, "", None),
+        (200, "{}", None),
+        (200, "<html>", None),
+        (200, r#"{"error":""}"#, None),
+        (204, "", None),
+        (299, "", None),
+        (200, denied.as_str(), Some(Refusal::Denied)),
+        (400, denied.as_str(), Some(Refusal::Denied)),
+        (400, "", Some(Refusal::Unusable)),
+        (401, "", Some(Refusal::Denied)),
+        (300, "", Some(Refusal::Unusable)),
+        (404, "", Some(Refusal::Unusable)),
+        (429, "", Some(Refusal::Limited(None))),
+        (503, "", Some(Refusal::Failed)),
+    ] {
+        let read = read_revocation(&answer(status, body.to_owned()), &[]);
+        assert_eq!(read.err().map(|(refusal, _)| refusal), expected, "{status} {body}");
+    }
+}
+
+#[test]
 fn a_tenants_words_are_cut_cleaned_and_redacted() {
     let secret = Secret::new("s3cr/t+".to_owned());
     let words = |description: &str| {

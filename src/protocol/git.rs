@@ -249,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_is_one_line_and_status_1() {
+        let error = Error::BadInput { what: "it", source: Cause::new("why"), hint: "do that" };
+        assert_eq!(error.exit_code(), 2);
+        let outcome = failed(&error, "quit=1\n");
+        assert_eq!(outcome.report, "error: it is not usable; caused by: why; hint: do that\n");
+        assert_eq!((&outcome.stdout[..], outcome.status), (&b"quit=1\n"[..], 1));
+    }
+
+    #[test]
     fn hostile_requests_have_no_target() {
         for input in [
             "",
@@ -271,6 +280,13 @@ mod tests {
             assert_eq!(target(input), None, "{input:?}");
         }
         assert_eq!(parse(b"protocol=https\nhost=\xff\n"), None);
+        for end in ["\r", "\0"] {
+            assert_eq!(
+                target(&format!("protocol=https\nhost=h\npath=a{end}b\n")),
+                None,
+                "a line end to somebody: {end:?}"
+            );
+        }
     }
 
     /// Input that comes in parts, an error among them.
