@@ -224,8 +224,17 @@ mod tests {
         assert_eq!(verdict(&entry, &ask, 18, false), Verdict::HoldBack(42));
         assert_eq!(verdict(&entry, &ask, 18, true), Verdict::Renew(Freshness::Expired));
         assert_eq!(verdict(&entry, &ask, 60, false), Verdict::Renew(Freshness::Expired));
-        let far = Entry { failure: Some(failure(90_000)), ..Entry::default() };
-        assert_eq!(verdict(&far, &ask, 0, false), Verdict::Renew(Freshness::Expired));
+        let of = |until| Entry { failure: Some(failure(until)), ..Entry::default() };
+        assert_eq!(
+            verdict(&of(3600), &ask, 0, false),
+            Verdict::HoldBack(3600),
+            "the longest that a tenant may ask for"
+        );
+        assert_eq!(
+            verdict(&of(3601), &ask, 0, false),
+            Verdict::Renew(Freshness::Expired),
+            "written under another clock"
+        );
         assert_eq!(verdict(&entry, &ask, -300, false), Verdict::HoldBack(360), "clocks of two machines");
         assert_eq!(verdict(&entry, &ask, -301, false), Verdict::Renew(Freshness::Expired), "the clock was set back");
     }

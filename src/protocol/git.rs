@@ -242,6 +242,35 @@ mod tests {
     }
 
     #[test]
+    fn the_user_name_is_named_unless_git_names_one() {
+        let served = Served {
+            access_token: crate::secret::Secret::new("T".to_owned()),
+            life: 3600,
+            remaining: 60,
+            now: 1_000,
+            from_cache: true,
+        };
+        let said =
+            |input: &str| answer(&parse(input.as_bytes()).unwrap(), &served, &properties::profile(), "0123456789");
+        assert_eq!(said("host=h\n"), "username=oauth2\npassword=T\npassword_expiry_utc=1060\n");
+        assert_eq!(said("host=h\nusername=u\n"), "password=T\npassword_expiry_utc=1060\n");
+        let modern = "capability[]=authtype\nauthtype=Bearer\ncredential=T\nephemeral=1\npassword_expiry_utc=1060\n";
+        assert_eq!(said("capability[]=authtype\n"), modern);
+        let heal = said("capability[]=authtype\ncapability[]=state\n");
+        assert!(heal.ends_with(&format!("state[]=ws1-token:01234567:{}\ncontinue=1\n", served.mark())), "{heal}");
+        let healed = said("capability[]=authtype\ncapability[]=state\nstate[]=ws1-token:01234567:89abcdef\n");
+        assert_eq!(healed, modern);
+    }
+
+    #[test]
+    fn what_an_erase_gives_back_is_a_password_or_a_credential() {
+        for key in ["password", "credential"] {
+            assert_eq!(parse(format!("{key}=T\n").as_bytes()).unwrap().secret.as_deref(), Some("T"));
+        }
+        assert_eq!(parse(b"oauth_refresh_token=T\n").unwrap().secret, None);
+    }
+
+    #[test]
     fn an_empty_value_empties_a_list_and_the_last_value_wins() {
         let request = parse(b"capability[]=a\ncapability[]=\ncapability[]=b\nhost=x\nhost=y\n").unwrap();
         assert_eq!(request.capabilities, ["b"]);
