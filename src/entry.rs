@@ -211,6 +211,7 @@ mod tests {
     fn a_pause_spares_valid_tokens_only() {
         let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 10_900, ..Entry::default() };
         let ask = Ask::default();
+        assert_eq!(verdict(&entry, &ask, 10_300, false), Verdict::Serve(500));
         assert_eq!(verdict(&entry, &ask, 10_700, false), Verdict::Serve(100));
         assert_eq!(verdict(&entry, &ask, 10_796, false), Verdict::Renew(Freshness::Expired));
         let far = Entry { renew_after: NOW.wall + 1_000_000, ..entry };
