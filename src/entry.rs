@@ -266,6 +266,7 @@ mod tests {
     fn a_pause_spares_valid_tokens_only() {
         let entry = Entry { token: Some(token("t", 10_800)), renew_after: NOW.wall + 10_900, ..Entry::default() };
         let need = Need::default();
+        assert_eq!(verdict(&entry, &need, 10_300, false), Verdict::Serve(500));
         assert_eq!(verdict(&entry, &need, 10_700, false), Verdict::Serve(100));
         assert_eq!(verdict(&entry, &need, 10_796, false), Verdict::Renew(Freshness::Expired));
         let far = Entry { renew_after: NOW.wall + 1_000_000, ..entry };
@@ -279,8 +280,17 @@ mod tests {
         assert_eq!(verdict(&entry, &need, 18, false), Verdict::HoldBack(42));
         assert_eq!(verdict(&entry, &need, 18, true), Verdict::Renew(Freshness::Expired));
         assert_eq!(verdict(&entry, &need, 60, false), Verdict::Renew(Freshness::Expired));
-        let far = Entry { failure: Some(failure(90_000)), ..Entry::default() };
-        assert_eq!(verdict(&far, &need, 0, false), Verdict::Renew(Freshness::Expired));
+        let of = |until| Entry { failure: Some(failure(until)), ..Entry::default() };
+        assert_eq!(
+            verdict(&of(3600), &need, 0, false),
+            Verdict::HoldBack(3600),
+            "the longest that a tenant may ask for"
+        );
+        assert_eq!(
+            verdict(&of(3601), &need, 0, false),
+            Verdict::Renew(Freshness::Expired),
+            "written under another clock"
+        );
         assert_eq!(verdict(&entry, &need, -300, false), Verdict::HoldBack(360), "clocks of two machines");
         assert_eq!(verdict(&entry, &need, -301, false), Verdict::Renew(Freshness::Expired), "the clock was set back");
     }
@@ -315,6 +325,29 @@ mod tests {
         assert_eq!(verdict(&entry, &need, 1, false), Verdict::TooShort(300));
         assert_eq!(verdict(&entry, &need, 61, false), Verdict::Renew(Freshness::Expired));
         assert_eq!(verdict(&entry, &Need::default(), 1, false), Verdict::Serve(299));
+    }
+
+    #[test]
+    fn a_life_that_suffices_only_while_it_is_new_is_asked_for_again() {
+        let entry = Entry { token: Some(token("t", 3600)), ..Entry::default() };
+        let need = Need { min_ttl: 3600, ..Need::default() };
+        assert_eq!(verdict(&entry, &need, 0, false), Verdict::Serve(3600));
+        assert_eq!(verdict(&entry, &need, 1, false), Verdict::Renew(Freshness::Expired), "a new one would do");
+        let longer = Need { min_ttl: 3601, ..Need::default() };
+        assert_eq!(verdict(&entry, &longer, 1, false), Verdict::TooShort(3600), "none would do");
+        assert_eq!(verdict(&entry, &longer, 59, false), Verdict::TooShort(3600));
+        assert_eq!(verdict(&entry, &longer, 60, false), Verdict::Renew(Freshness::Expired));
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_token_at_its_floor() {
+        let entry = Entry { token: Some(token("t", 300)), renew_after: NOW.wall + 300, ..Entry::default() };
+        let at = |later| Now { wall: NOW.wall + later, boot: None };
+        let left = |later| entry.servable(at(later), &|| None).map(|(_, remaining)| remaining);
+        assert_eq!((left(294), left(295)), (Some(6), None));
+        let need = Need { min_ttl: 3600, ..Need::default() };
+        assert_eq!(verdict(&entry, &need, 294, false), Verdict::TooShort(300));
+        assert_eq!(verdict(&entry, &need, 295, false), Verdict::Renew(Freshness::Expired));
     }
 
     #[test]

@@ -119,6 +119,49 @@ mod tests {
         assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Held(_)));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_another_one_has_replaced_is_not_the_current_one() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("c");
+        let (dir, _) = PrivateDir::create(&path, |_| true).unwrap();
+        let file = dir.open_lock("x.lock").unwrap();
+        assert!(dir.is_current("x.lock", &file));
+        std::fs::rename(path.join("x.lock"), path.join("y.lock")).unwrap();
+        assert!(!dir.is_current("x.lock", &file), "no file has the name");
+        dir.open_lock("x.lock").unwrap();
+        assert!(!dir.is_current("x.lock", &file), "another file has it");
+        assert!(dir.is_current("y.lock", &file));
+        std::fs::hard_link(path.join("y.lock"), path.join("z.lock")).unwrap();
+        std::fs::remove_file(path.join("y.lock")).unwrap();
+        assert!(dir.is_current("z.lock", &file) && !dir.is_current("y.lock", &file));
+    }
+
+    #[test]
+    fn the_holder_is_told_if_the_file_holds_a_number() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("c");
+        let (dir, _) = PrivateDir::create(&path, |_| true).unwrap();
+        assert_eq!(holder(&dir, "x.lock"), None, "no file");
+        let mut file = dir.open_lock("x.lock").unwrap();
+        file.write_all(b"1234567890123\n").unwrap();
+        note_holder(&mut file);
+        assert_eq!(holder(&dir, "x.lock"), Some(std::process::id()), "nothing is left of a longer number");
+        for (content, expected) in [("", None), ("0123456789\n", Some(123_456_789)), ("42", Some(42)), ("x\n", None)] {
+            drop(dir.open_lock("x.lock").unwrap());
+            let mut file = File::options().write(true).truncate(true).open(path.join("x.lock")).unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+            assert_eq!(holder(&dir, "x.lock"), expected, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_used_is_no_lock() {
+        for why in [CacheRejected::Unusable("why".to_owned()), CacheRejected::Replaceable("why".to_owned())] {
+            assert!(matches!(try_lock(Err(why), "x.lock"), LockAttempt::Unusable(why) if why == "why"));
+        }
+    }
+
     #[test]
     fn a_removed_lock_file_is_made_anew() {
         let temporary = tempfile::tempdir().unwrap();

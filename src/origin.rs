@@ -189,8 +189,14 @@ mod tests {
             "https://{a,b}.example.com/",
             "https://h/\u{e9}",
             "https://h/ x",
+            "https://h/a\\b",
             "https://[::1/",
             "https://[zz]/",
+            "https://[::1]evil.example/",
+            "https://[::1]8443/",
+            "https://[::1]:/",
+            "https://::1/",
+            "https://h:/",
             "https://a..b/",
         ] {
             let error = Target::parse(url).unwrap_err();
@@ -199,11 +205,49 @@ mod tests {
     }
 
     #[test]
+    fn labels_and_names_have_their_longest() {
+        let name = |label: usize, rest: usize| format!("{}.{}", "a".repeat(label), "b.".repeat(rest / 2)) + "c";
+        let parse = |name: String| Origin::parse(&name, true).is_ok();
+        assert!(parse("a".repeat(63)) && !parse("a".repeat(64)), "RFC 1035 §2.3.4");
+        assert_eq!((name(63, 188).len(), name(62, 190).len()), (253, 254));
+        assert!(parse(name(63, 188)) && !parse(name(62, 190)));
+        assert!(parse("a-b_c.7".to_owned()) && !parse("a,b".to_owned()) && !parse(String::new()));
+    }
+
+    #[test]
+    fn a_port_is_named_unless_it_is_the_schemes_own() {
+        for (authority, https, shown, as_host, url) in [
+            ("h:443", true, "h", "h", "https://h"),
+            ("h:80", true, "h:80", "h:80", "https://h:80"),
+            ("H", false, "h", "h:80", "http://h"),
+            ("h:443", false, "h:443", "h:443", "http://h:443"),
+            ("[::1]", false, "[::1]", "[::1]:80", "http://[::1]"),
+            ("[::1]:8443", true, "[::1]:8443", "[::1]:8443", "https://[::1]:8443"),
+        ] {
+            let origin = Origin::parse(authority, https).unwrap();
+            assert_eq!((origin.authority().as_str(), origin.host_and_port().as_str()), (shown, as_host), "{authority}");
+            assert_eq!(origin.to_string(), url);
+        }
+        for no_host in ["https://h", "u@h", "", ":1", "h:0", "h:65536", "h:+1", "h:1:2"] {
+            assert!(Origin::parse(no_host, true).is_err(), "{no_host}");
+        }
+        assert_eq!(Origin::parse("h:65535", true).unwrap().port, 65_535);
+        assert_eq!(Origin::parse("https://h", true).unwrap_err(), "it is a URL, not a host");
+        assert_eq!(Origin::parse("u:p@h", true).unwrap_err(), "it holds credentials");
+    }
+
+    #[test]
     fn plain_http_is_for_loopback() {
         for url in ["http://localhost/", "http://127.9.9.9/", "http://[::1]/", "https://h/"] {
             assert!(Target::parse(url).unwrap().secured().is_ok(), "{url}");
         }
-        for url in ["http://h/", "http://localhost.evil.example/", "http://128.0.0.1/", "http://127.0.0.1.nip.io/"] {
+        for url in [
+            "http://h/",
+            "http://localhost.evil.example/",
+            "http://128.0.0.1/",
+            "http://[::2]/",
+            "http://127.0.0.1.nip.io/",
+        ] {
             assert!(Target::parse(url).unwrap().secured().is_err(), "{url}");
         }
     }

@@ -163,6 +163,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn clocks_of_two_machines_may_differ_by_five_minutes() {
+        let token = token("t", 3600);
+        assert_eq!(left(&token, 999_700, Some(5_000), "this"), 3600, "never longer than its life");
+        assert_eq!(left(&token, 999_700, None, "other"), 3900, "by this machine's clock, as nothing else is known");
+        assert_eq!(left(&token, 999_699, None, "other"), i64::MIN);
+        assert_eq!(left(&token, 999_699, Some(5_000), "this"), 3600);
+    }
+
+    #[test]
+    fn the_best_life_is_the_whole_where_that_is_too_short() {
+        let token = token("t", 3600);
+        assert_eq!(
+            (token.best_life(100, 3601), token.best_life(100, 3600), token.best_life(100, 60)),
+            (3600, 100, 100)
+        );
+        assert_eq!(token.best_life(-5, 60), 0);
+    }
+
+    #[test]
     fn windows_are_a_share_of_the_life() {
         let verdicts = |life: i64, left: &[i64]| -> Vec<Freshness> {
             left.iter().map(|left| token("t", life).freshness(*left, 0)).collect()

@@ -1,5 +1,7 @@
 //! Tests of the entry file: what survives, and what is a miss.
 
+use std::fs::File;
+
 use super::*;
 use crate::entry::Failure;
 use crate::failure::{ErrorCode, FailureKind};
@@ -60,6 +62,12 @@ fn any_change_of_any_byte_is_a_miss() {
     assert_eq!(decode(&longer, "id"), None);
 }
 
+/// The content of an entry's file, without its checksum.
+fn content(entry: &Entry) -> String {
+    let file = String::from_utf8(encode(entry, "id")).unwrap();
+    file.split_once("\"content\":").unwrap().1.strip_suffix("}\n").unwrap().to_owned()
+}
+
 #[test]
 fn what_cannot_be_is_a_miss_even_with_a_true_checksum() {
     let with = |change: &dyn Fn(&mut serde_json::Value)| {
@@ -77,6 +85,11 @@ fn what_cannot_be_is_a_miss_even_with_a_true_checksum() {
     assert!(with(&|content| content["entry"]["token"]["expires_at"] = 1e30.into()).is_none());
     assert!(with(&|content| content["entry"]["token"]["issued_at"] = (-1).into()).is_none());
     assert!(with(&|content| content["entry"]["failure"]["kind"] = "odd".into()).is_none());
+    let body = content(&Entry::default());
+    assert!(decode(&seal(&body), "id").is_some());
+    let twice = body.replacen("\"renew_after\":0", "\"renew_after\":0,\"renew_after\":0", 1);
+    assert_ne!(twice, body);
+    assert!(decode(&seal(&twice), "id").is_none(), "a key twice");
 }
 
 #[test]
@@ -87,4 +100,243 @@ fn only_our_own_names_are_ours() {
     for name in ["notes.txt", "v-ab", "vx-ab", "v1", ".bashrc"] {
         assert!(!is_ours(name), "{name}");
     }
+}
+
+/// An identity as it names files.
+const IDENTITY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A cache in a directory that is made by the first write.
+fn cache(home: &tempfile::TempDir) -> Cache {
+    Cache::new(Some(&home.path().join("c")), IDENTITY)
+}
+
+/// Leave to write.
+fn lock(cache: &Cache) -> LockGuard {
+    let LockAttempt::Held(guard) = cache.try_lock() else { panic!("not held") };
+    guard
+}
+
+/// The entry that a read finds.
+fn loaded(cache: &Cache) -> Option<Entry> {
+    match cache.load() {
+        Loaded::Entry(entry) => Some(entry),
+        Loaded::Miss => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Writes a file of the cache directory as it stands.
+fn plant(home: &tempfile::TempDir, name: &str, bytes: &[u8]) {
+    let (dir, _) = PrivateDir::create(&home.path().join("c"), is_ours).unwrap();
+    dir.replace(name, bytes).unwrap();
+}
+
+#[test]
+fn an_entry_is_kept_until_it_is_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    assert_eq!(loaded(&cache), None, "there is no directory");
+    let guard = lock(&cache);
+    assert_eq!(loaded(&cache), None, "there is no file");
+    cache.save(&guard, &entry()).unwrap();
+    assert_eq!(loaded(&cache), Some(entry()));
+    cache.save(&guard, &Entry::default()).unwrap();
+    assert_eq!(loaded(&cache), Some(Entry::default()));
+    cache.remove(&guard).unwrap();
+    assert_eq!(loaded(&cache), None);
+    cache.remove(&guard).unwrap();
+    assert!(cache.warning(&guard).is_none());
+    assert!(home.path().join("c").join(cache.lock_name()).exists(), "it may be held");
+}
+
+#[test]
+fn an_entry_belongs_to_its_identity() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    cache.save(&lock(&cache), &entry()).unwrap();
+    let other = Cache { identity: IDENTITY.replace('0', "f"), ..Cache::new(cache.dir.as_deref(), "") };
+    assert_eq!(loaded(&other), None);
+    std::fs::copy(cache.entry_path().unwrap(), other.entry_path().unwrap()).unwrap();
+    assert_eq!(loaded(&other), None, "a copy is none of its own");
+}
+
+#[test]
+fn its_files_are_named_by_version_and_identity() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    let dir = home.path().join("c");
+    assert_eq!(cache.entry_path(), Some(dir.join(format!("v{LAYOUT}-{IDENTITY}.json"))));
+    assert_eq!(cache.lock_path(), dir.join(format!("v{LAYOUT}-{IDENTITY}.lock")).display().to_string());
+    assert_eq!(cache.holder(), None);
+    let guard = lock(&cache);
+    assert_eq!(cache.holder(), Some(std::process::id()));
+    assert!(matches!(cache.try_lock(), LockAttempt::Busy));
+    drop(guard);
+    assert!(matches!(cache.try_lock(), LockAttempt::Held(_)));
+}
+
+#[test]
+fn without_a_home_nothing_is_cached() {
+    let cache = Cache::new(None, IDENTITY);
+    assert_eq!(loaded(&cache), None);
+    assert!(matches!(cache.try_lock(), LockAttempt::Unusable(why) if why == "this user has no home directory"));
+    assert_eq!((cache.entry_path(), cache.lock_path(), cache.holder()), (None, String::new(), None));
+    assert_eq!(cache.why_missed(), None);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("c");
+    assert_eq!(prepare(&dir), Ok(()));
+    assert!(dir.is_dir());
+    drop(File::create(dir.join("file")).unwrap());
+    assert!(prepare(&dir.join("file")).unwrap_err().contains("file"));
+    let below = Cache::new(Some(&dir.join("file")), IDENTITY);
+    assert!(matches!(below.try_lock(), LockAttempt::Unusable(_)));
+    assert!(matches!(below.load(), Loaded::Unusable(_)));
+}
+
+#[test]
+fn an_entry_that_cannot_be_written_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    let guard = lock(&cache);
+    std::fs::create_dir(cache.entry_path().unwrap()).unwrap();
+    let why = cache.save(&guard, &entry()).unwrap_err();
+    assert!(why.starts_with(&format!("`{}`: ", cache.entry_path().unwrap().display())), "{why}");
+    assert!(cache.remove(&guard).is_err());
+}
+
+#[test]
+fn an_entry_of_64_kib_is_read_and_a_larger_one_is_a_miss() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    let of = |bytes: usize| {
+        let with = |fill: usize| {
+            let failure = Failure { cause: "x".repeat(fill), ..entry().failure.unwrap() };
+            Entry { failure: Some(failure), ..entry() }
+        };
+        let around = encode(&with(0), IDENTITY).len();
+        with(bytes - around)
+    };
+    for (bytes, read) in [(64 * 1024, true), (68 * 1024, false)] {
+        let entry = of(bytes);
+        plant(&home, &cache.entry_name(), &encode(&entry, IDENTITY));
+        assert_eq!(std::fs::metadata(cache.entry_path().unwrap()).unwrap().len(), bytes as u64);
+        assert_eq!(loaded(&cache).is_some_and(|loaded| loaded == entry), read, "{bytes}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_entry_can_be_told() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    assert_eq!(cache.why_missed(), None, "there is no directory");
+    let guard = lock(&cache);
+    assert_eq!(cache.why_missed(), None, "there is no entry");
+    plant(&home, &cache.entry_name(), b"half an en");
+    assert_eq!(cache.why_missed().as_deref(), Some("the cache entry is damaged"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = home.path().join("c");
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(loaded(&cache), None);
+        assert_eq!(cache.why_missed(), Some(format!("`{}` is writable by others", dir.display())));
+        drop(guard);
+        let guard = lock(&cache);
+        assert!(cache.warning(&guard).unwrap().contains("was writable by others"));
+    }
+    #[cfg(not(unix))]
+    drop(guard);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_could_have_changed_is_told_from_what_is_no_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    cache.save(&lock(&cache), &entry()).unwrap();
+    let file = cache.entry_path().unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let Loaded::Untrusted(why) = cache.load() else { panic!("{:?}", cache.load()) };
+    assert_eq!(why, format!("`{}` is open to others (mode 0640)", file.display()));
+    std::fs::rename(&file, home.path().join("c/target")).unwrap();
+    std::os::unix::fs::symlink("target", &file).unwrap();
+    let Loaded::Unusable(why) = cache.load() else { panic!("{:?}", cache.load()) };
+    assert_eq!(why, format!("`{}` is a link", file.display()));
+}
+
+#[test]
+fn the_identities_with_an_entry_are_listed_in_their_order() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("c");
+    assert_eq!(identities(&dir), Vec::<String>::new());
+    let (one, other) = (IDENTITY.to_owned(), "e".repeat(64));
+    for name in [
+        format!("v{LAYOUT}-{other}.json"),
+        format!("v{LAYOUT}-{one}.json"),
+        format!("v{LAYOUT}-{}.json", "d".repeat(63)),
+        format!("v{LAYOUT}-{}.json", "x".repeat(64)),
+        format!("v{LAYOUT}-{}.lock", "c".repeat(64)),
+        format!("v{}-{}.json", LAYOUT + 1, "c".repeat(64)),
+        format!(".v{LAYOUT}-{}.json.1.2.tmp", "c".repeat(64)),
+    ] {
+        plant(&home, &name, b"");
+    }
+    assert_eq!(identities(&dir), [one, other]);
+}
+
+#[test]
+fn only_old_temporary_files_of_ours_are_swept() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(&home);
+    let dir = home.path().join("c");
+    let age = |name: &str, seconds: i64| {
+        plant(&home, name, b"");
+        let then = crate::clock::wall() - seconds;
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(then.try_into().unwrap());
+        File::options().write(true).open(dir.join(name)).unwrap().set_modified(then).unwrap();
+    };
+    for (name, seconds) in [
+        (".v1-a.1.tmp", STALE + 60),
+        (".v2-a.1.tmp", STALE + 60),
+        (".v1-b.1.tmp", STALE - 60),
+        (".v1-c.1.tmp", -3 * STALE),
+        ("v1-d.json", STALE + 60),
+        (".profile", STALE + 60),
+    ] {
+        age(name, seconds);
+    }
+    cache.save(&lock(&cache), &entry()).unwrap();
+    let mut left: Vec<String> = std::fs::read_dir(&dir)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.contains(IDENTITY))
+        .collect();
+    left.sort();
+    assert_eq!(left, [".profile", ".v1-b.1.tmp", ".v1-c.1.tmp", "v1-d.json"]);
+}
+
+#[test]
+fn a_life_on_disk_is_possible_from_a_second_to_400_days() {
+    for (issued_at, life, possible) in [
+        (0, 1, true),
+        (0, 0, false),
+        (5, -1, false),
+        (-1, 10, false),
+        (1_000_000, LONGEST_LIFE, true),
+        (1_000_000, LONGEST_LIFE + 1, false),
+    ] {
+        let token = Token { issued_at, expires_at: issued_at + life, ..token("t", 1) };
+        let entry = Entry { token: Some(token), ..Entry::default() };
+        assert_eq!(decode(&encode(&entry, "id"), "id").is_some(), possible, "{issued_at} {life}");
+    }
+}
+
+#[test]
+fn the_checksum_is_the_one_of_zip_and_ethernet() {
+    assert_eq!(checksum(b"123456789"), 0xcbf4_3926);
 }

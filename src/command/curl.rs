@@ -176,7 +176,7 @@ fn options_of(word: &str, with_value: &BTreeSet<String>) -> Options {
 
 /// Older versions of curl accept any unambiguous beginning of a long option.
 fn is_abbreviation(word: &str, name: &str) -> bool {
-    word.len() > 4 && word.starts_with("--") && name.starts_with(word)
+    word.len() > 4 && name.starts_with(word)
 }
 
 /// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).
@@ -274,6 +274,68 @@ mod tests {
             [&[][..], &["-s"], &["-sS", "-L", "--compressed"], &["-o", "file", "--next", "https://other.example"]]
         {
             assert!(checked(args).is_ok(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_the_tenants_and_a_url_must_be_allowed() {
+        let profile = crate::protocol::git::properties::profile();
+        let [tenant, other] = [profile.tenant.to_string(), profile.hosts[0].to_string()];
+        for (text, url) in [
+            ("/SAAS/x?a=b".to_owned(), format!("{tenant}/SAAS/x?a=b")),
+            ("/".to_owned(), format!("{tenant}/")),
+            (format!("{}/x", tenant.to_uppercase()), format!("{tenant}/x")),
+            (format!("{tenant}:443/x"), format!("{tenant}/x")),
+            (format!("{other}/x"), format!("{other}/x")),
+        ] {
+            assert_eq!(target(&text, &profile).unwrap(), url, "{text}");
+        }
+        for (text, cause) in [
+            ("//evil.example/", "error: the target of curl is not usable"),
+            ("SAAS", "error: the target of curl is not usable"),
+            ("", "error: the target of curl is not usable"),
+            ("http://192.0.2.1/", "error: the target of curl is not usable"),
+            ("/a b", "error: the target of curl is not usable"),
+            ("https://evil.example/", "error: "),
+            ("http://127.0.0.1/", "error: "),
+        ] {
+            let report = target(text, &profile).unwrap_err().report();
+            assert!(report.starts_with(cause), "{text}: {report}");
+        }
+        let foreign = target("https://evil.example:8443/", &profile).unwrap_err();
+        assert!(foreign.to_string().starts_with("`evil.example:8443` may not have the token"), "{foreign}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_child_that_a_signal_ended_has_128_and_its_number() {
+        use std::os::unix::process::ExitStatusExt;
+        // The system's wait status: the exit status in its second byte, or the signal and whether it left a core.
+        for (raw, status) in [(0, 0), (7 << 8, 7), (255 << 8, 255), (2, 130), (9, 137), (15, 143), (0x8b, 139)] {
+            assert_eq!(exit_status(ExitStatus::from_raw(raw)), status, "{raw:x}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_the_options_with_a_value() {
+        let long = ["--abstract-unix-socket", "--data", "--header", "--output", "--proxy", "--request", "--user-agent"];
+        let all = long.iter().chain(&["-A", "-H", "-X", "-d", "-o", "-x"]).map(|name| (*name).to_owned());
+        assert_eq!(with_value(HELP), all.collect());
+        assert_eq!(with_value("curl: try 'curl --help'\n<x>\n\n-\n"), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_beginning_of_five_letters_may_mean_the_option() {
+        for (word, meant) in [
+            ("--ins", true),
+            ("--insecure", true),
+            ("--in", false),
+            ("--insecure-not", false),
+            ("--url-query", false),
+            ("-k", false),
+            ("-insecure", false),
+        ] {
+            assert_eq!(REFUSED.iter().any(|(name, _)| is_abbreviation(word, name)), meant, "{word}");
         }
     }
 }

@@ -293,3 +293,6 @@ fn tls(error: &rustls::Error, is_sent: bool) -> RequestError {
         error => broken(format!("TLS: {error}"), is_sent),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,10 +242,51 @@ mod tests {
     }
 
     #[test]
+    fn the_user_name_is_named_unless_git_names_one() {
+        let served = AccessToken {
+            access_token: crate::secret::Secret::new("T".to_owned()),
+            life: 3600,
+            remaining: 60,
+            now: 1_000,
+            from_cache: true,
+        };
+        let said =
+            |input: &str| answer(&parse(input.as_bytes()).unwrap(), &served, &properties::profile(), "0123456789");
+        assert_eq!(said("host=h\n"), "username=oauth2\npassword=T\npassword_expiry_utc=1060\n");
+        assert_eq!(said("host=h\nusername=u\n"), "password=T\npassword_expiry_utc=1060\n");
+        let modern = "capability[]=authtype\nauthtype=Bearer\ncredential=T\nephemeral=1\npassword_expiry_utc=1060\n";
+        assert_eq!(said("capability[]=authtype\n"), modern);
+        let heal = said("capability[]=authtype\ncapability[]=state\n");
+        assert!(
+            heal.ends_with(&format!("state[]=ws1-token:01234567:{}\ncontinue=1\n", served.fingerprint())),
+            "{heal}"
+        );
+        let healed = said("capability[]=authtype\ncapability[]=state\nstate[]=ws1-token:01234567:89abcdef\n");
+        assert_eq!(healed, modern);
+    }
+
+    #[test]
+    fn what_an_erase_gives_back_is_a_password_or_a_credential() {
+        for key in ["password", "credential"] {
+            assert_eq!(parse(format!("{key}=T\n").as_bytes()).unwrap().secret.as_deref(), Some("T"));
+        }
+        assert_eq!(parse(b"oauth_refresh_token=T\n").unwrap().secret, None);
+    }
+
+    #[test]
     fn an_empty_value_empties_a_list_and_the_last_value_wins() {
         let request = parse(b"capability[]=a\ncapability[]=\ncapability[]=b\nhost=x\nhost=y\n").unwrap();
         assert_eq!(request.capabilities, ["b"]);
         assert_eq!(request.host.as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn a_failure_is_one_line_and_status_1() {
+        let error = Error::unusable("it", "why", "do that");
+        assert_eq!(error.exit_code(), 2);
+        let outcome = failed(&error, "quit=1\n");
+        assert_eq!(outcome.report, "error: it is not usable; caused by: why; hint: do that\n");
+        assert_eq!((&outcome.stdout[..], outcome.status), (&b"quit=1\n"[..], 1));
     }
 
     #[test]
@@ -271,6 +312,43 @@ mod tests {
             assert_eq!(target(input), None, "{input:?}");
         }
         assert_eq!(parse(b"protocol=https\nhost=\xff\n"), None);
+        for end in ["\r", "\0"] {
+            assert_eq!(
+                target(&format!("protocol=https\nhost=h\npath=a{end}b\n")),
+                None,
+                "a line end to somebody: {end:?}"
+            );
+        }
+    }
+
+    /// Input that comes in parts, an error among them.
+    struct Parts(Vec<std::io::Result<&'static [u8]>>);
+
+    impl Read for Parts {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let part = self.0.remove(0)?;
+            buffer[..part.len()].copy_from_slice(part);
+            Ok(part.len())
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_is_repeated_and_no_other_error_is() {
+        let with = |kind: std::io::ErrorKind| {
+            read(&mut Parts(vec![Ok(b"a="), Err(kind.into()), Ok(b"b\n"), Err(kind.into()), Ok(b"\n"), Ok(b"more")]))
+        };
+        assert_eq!(with(std::io::ErrorKind::Interrupted).as_deref(), Some(&b"a=b\n\n"[..]), "nor read any further");
+        assert_eq!(with(std::io::ErrorKind::TimedOut), None);
+    }
+
+    #[test]
+    fn a_request_has_64_kib_at_most() {
+        let request = |bytes: usize| [&vec![b'x'; bytes - 1][..], b"\n"].concat();
+        assert_eq!(read(&mut &request(INPUT_LIMIT)[..]).map(|input| input.len()), Some(64 * 1024));
+        assert_eq!(read(&mut &request(INPUT_LIMIT + 1)[..]), None);
     }
 
     #[test]

@@ -201,4 +201,70 @@ mod tests {
             assert!(report.starts_with("error: KUBERNETES_EXEC_INFO is not usable\n"), "{text}: {report}");
         }
     }
+
+    #[test]
+    fn the_variable_is_the_request() {
+        let text = r#"{"apiVersion":"client.authentication.k8s.io/v1","spec":{"cluster":{"config":{"profile":"p"}}}}"#;
+        let asked = std::cell::Cell::new(0);
+        let request = Kubectl::read(&|name| {
+            asked.set(asked.get() + 1);
+            (name == "KUBERNETES_EXEC_INFO").then(|| text.to_owned())
+        });
+        let request = request.unwrap();
+        assert_eq!((request.version, request.profile.as_deref(), asked.get()), ("v1", Some("p"), 1));
+        assert_eq!(Kubectl::read(&|_| None).unwrap(), Kubectl { version: "v1beta1", profile: None });
+        assert!(Kubectl::read(&|_| Some(String::new())).is_err(), "set and empty is no request");
+    }
+
+    #[test]
+    fn what_a_request_may_leave_out() {
+        for rest in [
+            "",
+            r#","kind":"ExecCredential""#,
+            r#","kind":null"#,
+            r#","spec":{}"#,
+            r#","spec":{"cluster":null}"#,
+            r#","spec":{"cluster":{}}"#,
+            r#","spec":{"cluster":{"config":{}}}"#,
+            r#","spec":{"cluster":{"config":{"profile":null}}}"#,
+            r#","spec":{"cluster":{"config":5}}"#,
+            r#","spec":{"cluster":{"config":["profile","p"]}}"#,
+            r#","status":{"token":"x"},"future":1"#,
+        ] {
+            let text = format!(r#"{{"apiVersion":"client.authentication.k8s.io/v1beta1"{rest}}}"#);
+            assert_eq!(parse(&text), Ok(Kubectl { version: "v1beta1", profile: None }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_place() {
+        let exec = "hint: use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section";
+        let extension =
+            "hint: name a profile in the kubeconfig's client.authentication.k8s.io/exec extension, or remove it";
+        for (text, cause, hint) in [
+            ("{\"kind\" 5", "not an ExecCredential: column 9", exec),
+            (r#"{"kind":"Pod"}"#, "its kind is not ExecCredential", exec),
+            (
+                r#"{"apiVersion":"client.authentication.k8s.io/v2"}"#,
+                "its apiVersion is neither v1 nor v1beta1 of client.authentication.k8s.io",
+                exec,
+            ),
+            (
+                r#"{"apiVersion":"client.authentication.k8s.io/v1","spec":{"cluster":{"config":{"profile":""}}}}"#,
+                "`profile` in the cluster's exec extension is not a profile's name",
+                extension,
+            ),
+        ] {
+            let expected = format!("error: KUBERNETES_EXEC_INFO is not usable\n  caused by: {cause}\n{hint}\n");
+            assert_eq!(parse(text), Err(expected));
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_whole_line() {
+        let answer = Kubectl { version: "v1beta1", profile: None }.render(&served(10_800, 10_800));
+        assert!(
+            answer.starts_with("{\"apiVersion\":\"client.authentication.k8s.io/v1beta1\",") && answer.ends_with("}\n")
+        );
+    }
 }

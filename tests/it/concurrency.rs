@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use ws1_emulator::{Emulator, Fault};
 
 use crate::sandbox::{Output, Sandbox, wait_until};
@@ -112,7 +113,7 @@ fn a_leader_killed_before_anything_is_cached_is_replaced() {
 }
 
 #[test]
-fn an_expired_token_and_a_dead_tenant_cost_one_request() {
+fn an_expired_token_and_a_busy_tenant_cost_one_request() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
     sandbox.run(&["get"]).token();
@@ -121,6 +122,30 @@ fn an_expired_token_and_a_dead_tenant_cost_one_request() {
     let runs = sandbox.run_many(30, &["get"]);
     assert_eq!(runs.iter().filter(|run| run.status == 3 && run.stdout.is_empty()).count(), 30);
     assert_eq!(emulator.counters().token_requests, 2);
+}
+
+#[test]
+fn an_expired_token_and_a_dead_tenant_cost_a_handful_of_attempts() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    sandbox.run(&["get"]).token();
+    sandbox.age_until(0);
+    let expired = sandbox.entry()["token"].clone();
+    sandbox.run(&["forget"]);
+    std::fs::remove_dir_all(sandbox.cache_dir()).unwrap();
+    // Nothing listens there; the port of a tenant that is gone could be another test's.
+    sandbox.edit_profile(|profile| profile["tenant"] = "http://127.0.0.1:1".into());
+    assert_eq!(sandbox.run(&["get"]).status, 3);
+    sandbox.edit_entry(|entry| {
+        entry["failure"] = Value::Null;
+        entry["renew_after"] = 0.into();
+        entry["token"] = expired;
+    });
+    let runs = sandbox.run_many(30, &["get"]);
+    assert_eq!(runs.iter().filter(|run| run.status == 3 && run.stdout.is_empty()).count(), 30);
+    // Each attempt that failed is counted. The first pause is a second, in which a slow machine may not start them all.
+    let attempts = sandbox.entry()["failure"]["count"].as_i64().unwrap();
+    assert!((1..10).contains(&attempts), "{attempts}");
 }
 
 #[test]

@@ -297,3 +297,53 @@ fn a_missing_curl_is_named() {
     assert_snapshot!("curl-missing", alone);
     assert_eq!(curl(&sandbox, &[USERS, "-d", "a=b"]).to_string(), alone.to_string());
 }
+
+/// Puts a program of our own in curl's place.
+#[cfg(unix)]
+fn replace_curl(sandbox: &mut Sandbox, script: &str) {
+    let dir = sandbox.path("bin");
+    std::fs::create_dir(&dir).unwrap();
+    // Another process writes it: a file that this one has open for writing could be inherited by a child that another
+    // test starts just then, and a file that is open for writing cannot be run.
+    let mut shell = sandbox.program("sh");
+    shell.args(["-c", "printf '%s' \"$0\" > bin/curl && chmod 700 bin/curl", &format!("#!/bin/sh\n{script}\n")]);
+    assert_eq!(sandbox.finish(shell).to_string(), "");
+    sandbox.set("PATH", format!("{}:{}", dir.display(), sandbox::path()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_that_ends_curl_is_told_as_shells_tell_it() {
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    replace_curl(&mut sandbox, "case $SIGNAL in '') exit 35;; *) kill -$SIGNAL $$;; esac");
+    assert_eq!(curl(&sandbox, &[USERS]).to_string(), "[exit status: 35]\n");
+    for (signal, status) in [("INT", 130), ("KILL", 137), ("TERM", 143)] {
+        sandbox.set("SIGNAL", signal);
+        assert_eq!(curl(&sandbox, &[USERS]).to_string(), format!("[exit status: {status}]\n"), "{signal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_options_of_a_curl_before_7_73_are_read_from_its_plain_help() {
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    // `--help all` is an unknown option's story there; the plain help lists every option.
+    let old = "case \"$*\" in\n\
+               '--disable --help all') echo 'curl: try --help'; exit 2;;\n\
+               '--disable --help') echo ' -d, --data <data>  HTTP POST data'; echo ' -s, --silent  Silent mode';;\n\
+               *) shift 3; echo \"$*\";;\nesac";
+    replace_curl(&mut sandbox, old);
+    let passed = curl(&sandbox, &[USERS, "-s", "-d", "text"]);
+    assert_eq!(passed.to_string(), format!("--url http://$TENANT{USERS} -s -d text\n"));
+    let unknown = curl(&sandbox, &[USERS, "--proxy", "text"]);
+    assert_eq!((unknown.status, unknown.stdout.as_str()), (2, ""), "what no help lists takes no value");
+    // A newer one says it all at once; what its plain help says does not count.
+    let lines = (0..60).map(|number| format!("echo '     --x{number} <x>  X'")).collect::<Vec<_>>().join("\n");
+    let new = old.replace("echo 'curl: try --help'; exit 2", &lines);
+    std::fs::remove_dir_all(sandbox.path("bin")).unwrap();
+    replace_curl(&mut sandbox, &new);
+    assert_eq!(curl(&sandbox, &[USERS, "--x7", "text"]).status, 0);
+    assert_eq!(curl(&sandbox, &[USERS, "-d", "text"]).status, 2);
+}

@@ -1,5 +1,6 @@
 //! Faults of the lock: it is not to be had, it is removed, or its holder does not go on.
 
+use std::path::Path;
 use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -167,20 +168,34 @@ impl Drop for Stopped {
     }
 }
 
-#[test]
-fn a_lock_file_removed_between_its_opening_and_its_locking_guards_nothing() {
-    if !strace::is_there() {
-        return;
-    }
+/// What becomes of a run that has just locked a file which has lost its name meanwhile.
+fn lock_lost(lose: impl Fn(&Path)) {
     let (emulator, sandbox, old) = cached(0);
     let lock = sandbox.lock_file();
     let late = Stopped::at(&sandbox, "flock:when=1");
-    std::fs::remove_file(&lock).unwrap();
+    lose(&lock);
     let new = sandbox.run(&["get"]).token();
     assert_ne!(new, old);
     assert_eq!(late.resume(&sandbox).token(), new);
     assert_eq!(strace::calls(&sandbox).iter().filter(|call| call.name() == "flock").count(), 2);
     assert_eq!(emulator.counters().token_requests, 2);
+}
+
+#[test]
+fn a_lock_file_removed_between_its_opening_and_its_locking_guards_nothing() {
+    if !strace::is_there() {
+        return;
+    }
+    lock_lost(|lock| std::fs::remove_file(lock).unwrap());
+}
+
+#[test]
+fn a_lock_file_replaced_between_its_opening_and_its_locking_guards_nothing() {
+    if !strace::is_there() {
+        return;
+    }
+    // It still has a name, but another file has the one that counts.
+    lock_lost(|lock| std::fs::rename(lock, lock.with_extension("aside")).unwrap());
 }
 
 #[test]

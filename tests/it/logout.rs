@@ -237,6 +237,30 @@ fn the_second_document_is_asked_too() {
 }
 
 #[test]
+fn a_revocation_that_is_denied_with_200_is_no_success() {
+    for (body, revoked) in [
+        (r#"{"error":"unsupported_token_type"}"#, false),
+        (r#"{"error":"invalid_client","error_description":"unknown"}"#, false),
+        ("", true),
+        ("{}", true),
+        ("revoked", true),
+    ] {
+        let stub = tenant(move |target, host| {
+            Some(if target.contains(".well-known") {
+                document(&format!("http://{host}/acs/revoke"))
+            } else {
+                response("200 OK", "Content-Type: application/json\r\n", body)
+            })
+        });
+        let sandbox = logged_in_to(&stub);
+        let output = sandbox.run(&["logout", "--revoke"]);
+        assert_eq!(output.status, if revoked { 0 } else { 4 }, "{body}: {output}");
+        assert_eq!(output.stdout.contains("revoked"), revoked, "{body}: {output}");
+        assert_dropped(&sandbox, &output);
+    }
+}
+
+#[test]
 fn trouble_with_the_tenant_has_its_status_and_everything_is_dropped() {
     let mut page = String::new();
     for (title, discovery, revocation, status) in [

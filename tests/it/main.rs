@@ -35,6 +35,8 @@ mod keychain_login;
 mod kubectl;
 mod leaks;
 #[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
 mod lock;
 mod login;
 mod login_file;
@@ -44,6 +46,8 @@ mod logout;
 mod network;
 #[cfg(not(feature = "keychain"))]
 mod no_keychain;
+#[cfg(unix)]
+mod owners;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]

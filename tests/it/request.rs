@@ -72,6 +72,18 @@ fn the_scope_goes_along_with_both_grants() {
 }
 
 #[test]
+fn a_refresh_token_that_came_with_client_credentials_is_kept_and_used() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    emulator.play(Fault::set("refresh_token", "r1"));
+    sandbox.run(&["get"]).token();
+    assert_eq!(sandbox.entry()["refresh_token"], "r1");
+    sandbox.age_until(60);
+    sandbox.run(&["get"]).token();
+    assert_eq!(emulator.requests()[1].body, b"grant_type=refresh_token&refresh_token=r1");
+}
+
+#[test]
 fn a_profile_without_refresh_never_sends_a_refresh_token() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);

@@ -93,6 +93,14 @@ fn a_due_token_is_served_when_its_renewal_fails() {
 }
 
 #[test]
+fn a_due_token_whose_renewal_fails_is_enough_if_it_lives_as_long_as_is_needed() {
+    let world = || World::aged(DUE).replies([unreachable()]);
+    assert_eq!(world().ask(LIFE - DUE, Renew::IfNeeded).answer, "t1, 100 s left, cached");
+    let error = "exit 3: cannot get a token from tenant `acme.example.com` < connection refused";
+    assert_eq!(world().ask(LIFE - DUE + 1, Renew::IfNeeded).answer, error);
+}
+
+#[test]
 fn a_due_token_is_served_at_once_during_a_back_off() {
     let world = World::new(DUE, Entry { renew_after: ISSUED + DUE + 1, ..t1() });
     quiet(&world.get(), "t1, 100 s left, cached", "load");

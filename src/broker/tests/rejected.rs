@@ -13,9 +13,13 @@ fn force_refresh_gets_a_new_token() {
 
 #[test]
 fn force_refresh_keeps_a_good_token_if_the_new_one_ended_on_its_way() {
-    let world = World::aged(FRESH).replies([issued("t2", 10).after(6)]);
-    let effects = "load, lock, load, ask credentials 10000, save t1 - pause 60";
-    quiet(&world.ask(0, Renew::Always), "t1, 10694 s left, cached", effects);
+    // Five seconds are too few to be handed out.
+    for takes in [5, 6] {
+        let world = World::aged(FRESH).replies([issued("t2", 10).after(takes)]);
+        let effects = "load, lock, load, ask credentials 10000, save t1 - pause 60";
+        let answer = format!("t1, {} s left, cached", LIFE - FRESH - takes);
+        quiet(&world.ask(0, Renew::Always), &answer, effects);
+    }
 }
 
 #[test]

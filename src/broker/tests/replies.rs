@@ -20,7 +20,7 @@ fn a_reply_that_ends_no_later_is_not_taken() {
 fn a_life_that_is_too_short_for_the_caller_costs_one_request_a_minute() {
     let world = World::empty().replies([issued("t2", 300)]);
     let error = "exit 2: tenant `acme.example.com` issues tokens for 300 s, less than the 3600 s asked for";
-    quiet(&world.ask(3600, Renew::IfNeeded), error, "load, lock, load, ask credentials 10000, save t2 -");
+    quiet(&world.ask(3600, Renew::IfNeeded), error, "load, lock, load, ask credentials 10000, save t2 - pause 60");
     world.pass(59);
     quiet(&world.ask(3600, Renew::IfNeeded), error, "load");
     quiet(&world.get(), "t2, 241 s left, cached", "load");
@@ -28,6 +28,27 @@ fn a_life_that_is_too_short_for_the_caller_costs_one_request_a_minute() {
     world.tenant_says([issued("t3", LIFE)]);
     let effects = "load, lock, load, ask credentials 10000, save t3 -";
     quiet(&world.ask(3600, Renew::IfNeeded), "t3, 10800 s left, new", effects);
+}
+
+#[test]
+fn a_life_that_is_just_what_the_caller_needs_is_enough_if_the_reply_took_no_second() {
+    let world = World::empty().replies([issued("t2", 3600)]);
+    let effects = "load, lock, load, ask credentials 10000, save t2 -";
+    quiet(&world.ask(3600, Renew::IfNeeded), "t2, 3600 s left, new", effects);
+    let world = World::empty().replies([issued("t2", 3600).after(1)]);
+    let error =
+        |left| format!("exit 2: tenant `acme.example.com` issues tokens for {left} s, less than the 3600 s asked for");
+    quiet(&world.ask(3600, Renew::IfNeeded), &error(3599), &format!("{effects} pause 60"));
+    world.pass(59);
+    quiet(&world.ask(3600, Renew::IfNeeded), &error(3540), "load");
+    quiet(&world.get(), "t2, 3540 s left, cached", "load");
+    world.pass(1);
+    world.tenant_says([issued("t3", 3600)]);
+    quiet(
+        &world.ask(3600, Renew::IfNeeded),
+        "t3, 3600 s left, new",
+        "load, lock, load, ask credentials 10000, save t3 -",
+    );
 }
 
 #[test]

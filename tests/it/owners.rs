@@ -1,0 +1,96 @@
+//! Files and directories of other users: nothing of theirs is believed, and nothing is written where they could swap it.
+//!
+//! Only root can give a file away, so only root runs these.
+
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+use ws1_emulator::Emulator;
+
+use crate::sandbox::{Sandbox, assert_snapshot, mode, set_mode, skipped};
+
+/// A user and a group that are not those of the test.
+const OTHER: u32 = 65_534;
+
+/// Whether this is root; says so if it is not.
+fn is_root() -> bool {
+    let root = rustix::process::geteuid().as_raw() == 0;
+    if !root {
+        skipped("only root can give a file away");
+    }
+    root
+}
+
+/// A tenant and a sandbox for it.
+fn tenant() -> (Emulator, Sandbox) {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    (emulator, sandbox)
+}
+
+/// Gives a file to another user; its mode stays.
+fn give_away(path: &Path) {
+    chown(path, Some(OTHER), None).unwrap();
+}
+
+#[test]
+fn a_secret_file_of_another_user_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let (emulator, sandbox) = tenant();
+    give_away(&sandbox.secret_file());
+    assert_eq!(mode(&sandbox.secret_file()), 0o600);
+    let output = sandbox.run(&["get"]);
+    assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{output}");
+    assert_snapshot!("owners-secret", output);
+    assert_eq!(emulator.counters().connections, 0);
+    let shared = serde_json::json!({ "file": sandbox.secret_file(), "allow_shared_file": true });
+    sandbox.edit_profile(|profile| profile["client_secret"] = shared);
+    sandbox.run(&["get"]).token();
+}
+
+#[test]
+fn a_cache_entry_of_another_user_is_replaced() {
+    if !is_root() {
+        return;
+    }
+    let (emulator, sandbox) = tenant();
+    let planted = sandbox.run(&["get"]).token();
+    give_away(&sandbox.entry_file());
+    assert_eq!(mode(&sandbox.entry_file()), 0o600);
+    let output = sandbox.run(&["get"]);
+    assert_ne!(output.stdout.trim_end(), planted);
+    assert_snapshot!("owners-entry", output);
+    let counters = emulator.counters();
+    assert_eq!((counters.client_credentials, counters.refresh), (2, 0), "nothing of the entry is used");
+    assert_eq!(std::fs::metadata(sandbox.entry_file()).unwrap().uid(), 0);
+    assert_eq!(sandbox.run(&["get"]).token(), emulator.issued()[1]);
+}
+
+#[test]
+fn a_parent_that_another_group_can_write_to_is_not_trusted() {
+    if !is_root() {
+        return;
+    }
+    let mut text = String::new();
+    for (title, parent) in [("the parent", "home/.cache"), ("its parent", "home")] {
+        let (emulator, sandbox) = tenant();
+        std::fs::create_dir_all(sandbox.path("home/.cache")).unwrap();
+        let parent = sandbox.path(parent);
+        chown(&parent, None, Some(OTHER)).unwrap();
+        set_mode(&parent, 0o770);
+        let output = sandbox.run(&["get"]);
+        assert_eq!(output.stdout.trim_end(), emulator.issued()[0], "{title}: {output}");
+        assert!(!sandbox.cache_dir().exists(), "{title}");
+        text.push_str(&format!("# {title}\n{output}\n"));
+        // Its mode was the reason, and so was the group: the sticky bit or our own group make it safe.
+        set_mode(&parent, 0o1770);
+        let token = sandbox.run(&["get"]).token();
+        assert_eq!(sandbox.run(&["get"]).token(), token, "{title}");
+        chown(&parent, None, Some(0)).unwrap();
+        set_mode(&parent, 0o770);
+        assert_eq!(sandbox.run(&["get"]).token(), token, "{title}");
+    }
+    assert_snapshot!("owners-parents", text);
+}
