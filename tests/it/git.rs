@@ -400,6 +400,9 @@ fn a_tenant_that_is_down_ends_the_matter() {
     }
 }
 
+/// The line with the end of the token: a second earlier or later, as the two clocks fall.
+const EXPIRY: &str = "password_expiry_utc=";
+
 /// Runs one operation of the helper on one request.
 fn ask(sandbox: &Sandbox, operation: &str, request: &str) -> Output {
     sandbox.run_with_stdin(&["git", operation], request.as_bytes())
@@ -412,7 +415,7 @@ fn transcript(sandbox: &Sandbox, operation: &str, request: &str) -> String {
     let answer: String = output
         .to_string()
         .lines()
-        .map(|line| match (line.strip_prefix("password_expiry_utc="), line.strip_prefix("state[]=ws1-token:")) {
+        .map(|line| match (line.strip_prefix(EXPIRY), line.strip_prefix("state[]=ws1-token:")) {
             (Some(time), _) => {
                 assert!((time.parse::<i64>().unwrap() - expiry()).abs() <= 1, "{line}");
                 "> password_expiry_utc=$EXPIRY\n".to_owned()
@@ -468,7 +471,9 @@ fn a_refused_token_is_replaced_once() {
     assert_eq!(emulator.counters().token_requests, 2);
     // Somebody else has renewed it meanwhile: the new one is good, and costs nothing.
     let third = ask(&sandbox, "get", &format!("{request}{state}\n\n")).stdout;
-    assert_eq!((third, emulator.counters().token_requests), (second, 2));
+    let but_time =
+        |answer: &str| answer.lines().filter(|line| !line.starts_with(EXPIRY)).collect::<Vec<_>>().join("\n");
+    assert_eq!((but_time(&third), emulator.counters().token_requests), (but_time(&second), 2));
     // A state of another helper is no reason for anything.
     let other = ask(&sandbox, "get", &format!("{request}state[]=other:1:2\n\n")).stdout;
     assert!(other.contains("continue=1\n"), "{other}");
