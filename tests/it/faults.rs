@@ -1,7 +1,5 @@
 //! `tests/FAULTS.md` against the sources: every row has a test that exists, or a reason.
 
-use std::path::Path;
-
 /// The table.
 const FAULTS: &str = include_str!("../FAULTS.md");
 
@@ -12,7 +10,7 @@ const ROWS: [(char, usize); 7] = [('A', 22), ('B', 28), ('C', 16), ('D', 32), ('
 fn exists(name: &str) -> bool {
     let parts: Vec<&str> = name.split("::").collect();
     let (modules, test) = (&parts[1..parts.len() - 1], parts[parts.len() - 1]);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(if parts[0] == "it" { "tests/it" } else { "src" });
+    let root = crate::sandbox::source(if parts[0] == "it" { "tests/it" } else { "src" });
     // A module is a file of its own, or a part of its parent's.
     (0..=modules.len()).any(|depth| {
         let module = if depth == 0 { "lib".to_owned() } else { modules[..depth].join("/") };

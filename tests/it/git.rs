@@ -7,6 +7,7 @@ use std::process::Stdio;
 use ws1_emulator::Emulator;
 
 use crate::sandbox::{self, Output, Sandbox, assert_snapshot};
+use crate::skip::skip;
 use crate::stub::{Stub, response};
 
 /// What git 2.46 and later offer.
@@ -43,7 +44,7 @@ fn gits() -> Vec<Git> {
         }
     }
     if !found.iter().any(Git::is_modern) {
-        sandbox::missing("git 2.46 or later");
+        skip("git-2.46", "no git of this machine is of version 2.46 or later");
     }
     found
 }
@@ -68,7 +69,7 @@ struct Forge {
 impl Forge {
     /// Starts one with a commit on `main`, and no helper configured.
     fn start(git: Git) -> Self {
-        let root = tempfile::tempdir().unwrap();
+        let root = sandbox::temporary();
         let emulator = Emulator::builder().git_root(root.path()).start().unwrap();
         let mut sandbox = Sandbox::with_tenant(&emulator);
         let askpass = sandbox.path("askpass");

@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use ws1_emulator::Emulator;
 
 use crate::sandbox::{self, Output, PROFILE, SECRET, Sandbox, assert_snapshot};
+use crate::skip::skip;
 
 /// What every kubectl prints for the emulated cluster.
 const PODS: &str = "NAME       READY   STATUS\nemulated   1/1     Running\n";
@@ -111,7 +112,7 @@ pub(crate) fn kubectls() -> Vec<PathBuf> {
         .filter_map(|file| file.path().canonicalize().ok())
         .collect();
     if found.is_empty() {
-        sandbox::missing("kubectl");
+        skip("kubectl", "it is not installed, or not for this user");
     }
     found.into_iter().collect()
 }

@@ -43,6 +43,8 @@ mod logout;
 mod network;
 #[cfg(not(feature = "keychain"))]
 mod no_keychain;
+#[cfg(unix)]
+mod nobody;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
@@ -57,6 +59,7 @@ mod sandbox;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod secret_service;
 mod setup;
+mod skip;
 mod status;
 #[cfg(unix)]
 mod stdio;

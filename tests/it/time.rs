@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use ws1_emulator::{Emulator, Fault};
 
-use crate::sandbox::{Sandbox, assert_snapshot, missing, now};
+use crate::sandbox::{Sandbox, assert_snapshot, now, source};
+use crate::skip::has;
 
 /// Seconds of a day.
 const DAY: i64 = 24 * 3600;
@@ -31,11 +32,12 @@ impl Moved {
     fn new(emulator: &Emulator) -> Option<Self> {
         let mut sandbox = Sandbox::with_tenant(emulator);
         let shim = sandbox.path("clock_shim.so").display().to_string();
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/clock_shim.c");
-        let Ok(built) = Command::new("cc").args(["-shared", "-fPIC", "-o", &shim, source, "-ldl"]).output() else {
-            missing("cc");
+        if !has("cc") {
             return None;
-        };
+        }
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-o", &shim]).arg(source("tests/it/clock_shim.c")).arg("-ldl");
+        let built = cc.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         sandbox.set("LD_PRELOAD", shim);
         Some(Self { sandbox, made: Instant::now() })
