@@ -107,10 +107,11 @@ pub(crate) fn flock(file: &File) -> Flock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::temporary;
 
     #[test]
     fn one_holder_at_a_time() {
-        let temporary = tempfile::tempdir().unwrap();
+        let temporary = temporary();
         let open = || PrivateDir::create(&temporary.path().join("c"), |_| true);
         let LockAttempt::Held(guard) = try_lock(open(), "x.lock") else { panic!("not held") };
         assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Busy));
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_removed_lock_file_is_made_anew() {
-        let temporary = tempfile::tempdir().unwrap();
+        let temporary = temporary();
         let path = temporary.path().join("c");
         let open = || PrivateDir::create(&path, |_| true);
         let LockAttempt::Held(first) = try_lock(open(), "x.lock") else { panic!("not held") };

@@ -257,9 +257,11 @@ fn see_also(name: &str, roff: &mut Roff) {
     roff.text([roman(pages.join(", "))]);
 }
 
-/// The directory of the pages.
+/// The directory of the pages: of the sources that are tested, which may be a copy.
+#[expect(clippy::disallowed_methods, reason = "only the environment knows where a copy is")]
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("man")
+    let sources = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+    Path::new(&sources).join("man")
 }
 
 #[test]

@@ -54,7 +54,9 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let url = target(&args.target, &profile)?;
     // `curl PATH -- -s` is what the habit of other commands writes; to curl itself it would mean URLs from there on.
     let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
-    check(passed)?;
+    if !passed.is_empty() {
+        check(passed, &options_with_value()?)?;
+    }
     let served = context.obtain(&profile, &TokenRequest::default())?;
     let config = curl_config(&served);
     let curl = |config: &str| {
@@ -110,12 +112,8 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
     }
 }
 
-/// Refuses arguments that would hand the token to somebody else.
-fn check(args: &[OsString]) -> Result<(), Error> {
-    if args.is_empty() {
-        return Ok(());
-    }
-    let with_value = options_with_value()?;
+/// Refuses arguments that would hand the token to somebody else; `with_value` are the options that take a value.
+fn check(args: &[OsString], with_value: &BTreeSet<String>) -> Result<(), Error> {
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
@@ -126,7 +124,7 @@ fn check(args: &[OsString]) -> Result<(), Error> {
             // The token is in curl's first set of options only, so what follows gets none.
             return Ok(());
         }
-        let options = options_of(word, &with_value);
+        let options = options_of(word, with_value);
         for option in &options.names {
             if let Some((_, why)) = REFUSED.iter().find(|(name, _)| name == option || is_abbreviation(option, name)) {
                 return refused(why, "leave it out, or use `ws1-token get --format curl` with curl itself");
@@ -251,7 +249,8 @@ mod tests {
 
     #[test]
     fn arguments_that_leak_are_refused() {
-        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>());
+        let with_value = with_value(HELP);
+        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>(), &with_value);
         for args in [
             &["https://evil.example"][..],
             &["-s", "evil.example"],

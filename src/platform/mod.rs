@@ -92,3 +92,12 @@ pub(crate) enum CacheRejected {
     /// It is left alone: a link, a pipe or a directory in the place of the file, or it cannot be read.
     Unusable(String),
 }
+
+/// A directory for a test's cache: in the usual place for temporary files, or in another one if others can rename what is
+/// there, because no cache is kept in such a place.
+#[cfg(test)]
+pub(crate) fn temporary() -> tempfile::TempDir {
+    let places = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
+    let mut made = places.iter().filter_map(|place| tempfile::tempdir_in(place).ok());
+    made.find(|dir| PrivateDir::create(&dir.path().join("probe"), |_| true).is_ok()).unwrap()
+}

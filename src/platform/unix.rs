@@ -176,7 +176,7 @@ impl PrivateDir {
         let opened = if let Some(opened) = open_dir(path)? {
             opened
         } else {
-            match rustix::fs::mkdir(path, Mode::RWXU) {
+            match paths::make_private_dir(path) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
                 Err(error) => return Err(unusable(path, &error.into())),
             }

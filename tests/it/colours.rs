@@ -31,7 +31,7 @@ fn reports_and_states_are_coloured() {
     assert_snapshot!(
         "colours",
         all,
-        (r"(\w) {2,}", "$1  "),
+        (r"([\w-]) {2,}", "$1  "),
         (r"column \d+", "column $$NUMBER"),
         (r"next attempt in .*", "next attempt in $$TIME"),
         (r"no new attempt for \d+ s", "no new attempt for $$TIME"),

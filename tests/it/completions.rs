@@ -93,7 +93,7 @@ fn without_a_usable_configuration_there_are_no_names_and_no_noise() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_is_read_but_the_configuration() {
-    if !crate::strace::is_there() {
+    if !crate::strace::reads_memory() {
         return;
     }
     let emulator = Emulator::start();
@@ -114,9 +114,9 @@ fn nothing_is_read_but_the_configuration() {
 /// Real shells, at a terminal where there is no other way to ask them.
 #[cfg(target_os = "linux")]
 mod shells {
-    use std::process::Stdio;
 
-    use crate::sandbox::{Sandbox, binary, skipped, write};
+    use crate::sandbox::{Sandbox, binary, write};
+    use crate::skip::{has, skip};
     use crate::terminal::Terminal;
 
     /// What is typed before TAB is pressed, and the line after it, in bash and zsh.
@@ -201,16 +201,6 @@ mod shells {
         assert!(!sandbox.path("pwned").exists(), "a name was run");
     }
 
-    /// Whether a shell can be run; says so if not.
-    fn is_there(sandbox: &Sandbox, shell: &str) -> bool {
-        let mut command = sandbox.program(shell);
-        let found = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-        if !found {
-            skipped(&format!("{shell} is not installed"));
-        }
-        found
-    }
-
     /// Writes bash's start-up file and gives the command that starts it.
     fn bash(sandbox: &Sandbox, first: &str) -> String {
         let rc = format!(
@@ -245,7 +235,7 @@ mod shells {
         let sandbox = sandbox();
         let library = "/usr/share/bash-completion/bash_completion";
         if !std::path::Path::new(library).exists() {
-            skipped("bash-completion is not installed");
+            skip("bash-completion", "it is not installed");
             return;
         }
         let shell = bash(&sandbox, &format!(". {library}"));
@@ -267,7 +257,7 @@ mod shells {
     #[test]
     fn zsh_completes() {
         let mut sandbox = sandbox();
-        if !is_there(&sandbox, "zsh") {
+        if !has("zsh") {
             return;
         }
         std::fs::create_dir(sandbox.path("functions")).unwrap();
@@ -290,7 +280,7 @@ mod shells {
     #[test]
     fn fish_completes() {
         let mut sandbox = sandbox();
-        if !is_there(&sandbox, "fish") {
+        if !has("fish") {
             return;
         }
         let place = sandbox.path("home/.config/fish/completions");

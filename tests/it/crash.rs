@@ -82,7 +82,7 @@ fn framed(text: &str) -> String {
 
 /// Kills a renewal at each of its calls, one run after the other.
 fn kill_everywhere(renewal: Renewal, always: &[&str]) {
-    if !strace::is_there() {
+    if !strace::reads_memory() {
         return;
     }
     let emulator = Emulator::start();

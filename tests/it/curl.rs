@@ -8,23 +8,15 @@ use std::sync::mpsc;
 use ws1_emulator::Emulator;
 
 use crate::sandbox::{self, Output, SECRET, Sandbox, assert_snapshot};
+use crate::skip::has;
 use crate::stub::{Stub, response};
 
 /// A protected path of the tenant.
 const USERS: &str = "/SAAS/jersey/manager/api/scim/Users";
 
-/// Whether there is a program; a missing one is named.
-fn present(program: &str) -> bool {
-    let found = std::env::split_paths(&sandbox::path()).any(|dir| dir.join(program).is_file());
-    if !found {
-        sandbox::missing(program);
-    }
-    found
-}
-
 /// A tenant and a home that knows it, if there is a curl.
 fn world() -> Option<(Emulator, Sandbox)> {
-    present("curl").then(|| {
+    has("curl").then(|| {
         let emulator = Emulator::start();
         let sandbox = Sandbox::with_tenant(&emulator);
         (emulator, sandbox)
@@ -265,7 +257,7 @@ fn files_with(dir: &Path, text: &str) -> Vec<PathBuf> {
 #[test]
 fn curl_itself_can_ask() {
     let Some((emulator, sandbox)) = world() else { return };
-    if !present("bash") {
+    if !has("bash") {
         return;
     }
     let ws1 = sandbox::binary();

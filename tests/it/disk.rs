@@ -8,9 +8,8 @@ use ws1_emulator::{Emulator, Fault};
 
 use crate::cache::unprivileged;
 use crate::lock::release_all;
-use crate::sandbox::{
-    Output, Sandbox, assert_snapshot, binary, missing, names_in, set_mode, skipped, wait_until, write,
-};
+use crate::sandbox::{Output, Sandbox, assert_snapshot, binary, names_in, set_mode, wait_until, write};
+use crate::skip::{can_mount, has, is_root};
 use crate::strace;
 
 /// Every name that the rename of a temporary file has among system calls; `?` passes over those that are unknown.
@@ -47,7 +46,7 @@ fn has_temporary(sandbox: &Sandbox) -> bool {
 
 #[test]
 fn a_call_that_fails_costs_only_the_cache() {
-    if !strace::is_there() {
+    if !strace::reads_memory() {
         return;
     }
     let (temporary, content) = (number("openat", "O_EXCL"), number("write", "checksum"));
@@ -101,7 +100,7 @@ fn steps(calls: &[strace::Call]) -> Vec<&'static str> {
 /// The word for a call; none if it does not matter here.
 fn step(call: &strace::Call) -> Option<&'static str> {
     match call.name() {
-        "openat" if call.text.contains(".lock\", O_RDWR|O_CREAT") => Some("open the lock for reading and writing"),
+        "openat" if call.text.contains(", O_RDWR|O_CREAT|O_N") => Some("open the lock for reading and writing"),
         "flock" => Some("lock"),
         "openat" if call.text.contains("O_EXCL") => Some("new file"),
         "fsync" => Some("flush"),
@@ -129,7 +128,7 @@ fn the_mark_is_durable_before_the_request_and_the_entry_before_the_answer() {
 
 #[test]
 fn temporary_files_have_names_that_nobody_else_chooses() {
-    if !strace::is_there() {
+    if !strace::reads_memory() {
         return;
     }
     let (_emulator, sandbox, _) = cached(60);
@@ -221,25 +220,22 @@ fn a_run_that_may_not_write_more_dies_and_leaves_the_entry_whole() {
 }
 
 /// Runs lines of shell in a mount namespace of their own, with the cache directory as `$0` and the binary as `$1`.
-fn in_namespace(sandbox: &Sandbox, lines: &str) -> Option<Output> {
-    let namespace = if rustix::process::geteuid().as_raw() == 0 { "-m" } else { "-rm" };
+fn in_namespace(sandbox: &Sandbox, lines: &str) -> Output {
     let mut shell = sandbox.program("unshare");
-    shell.args([namespace, "sh", "-ec", lines, &sandbox.cache_dir().display().to_string(), binary()]);
-    let output = sandbox.finish(shell);
-    if output.stderr.contains("unshare") || output.stderr.contains("mount:") {
-        skipped("no mount namespace can be had here");
-        return None;
-    }
-    Some(output)
+    shell.args(["-m", "sh", "-ec", lines, &sandbox.cache_dir().display().to_string(), binary()]);
+    sandbox.finish(shell)
 }
 
 #[test]
 fn a_full_disk_keeps_the_old_entry_and_the_refresh_token_unsent() {
+    if !can_mount() {
+        return;
+    }
     let (emulator, sandbox, _) = cached(0);
     // One page of room, and the entry fills it.
     let lines = "mkdir kept; cp -p \"$0\"/*.json kept; mount -t tmpfs -o size=4k,mode=0700 none \"$0\"; \
                  cp -p kept/* \"$0\"; \"$1\" get; cmp kept/* \"$0\"/*.json; ls -A \"$0\"";
-    let Some(output) = in_namespace(&sandbox, lines) else { return };
+    let output = in_namespace(&sandbox, lines);
     assert_snapshot!("disk-full", output);
     let counters = emulator.counters();
     assert_eq!((counters.client_credentials, counters.refresh), (2, 0));
@@ -247,12 +243,15 @@ fn a_full_disk_keeps_the_old_entry_and_the_refresh_token_unsent() {
 
 #[test]
 fn a_read_only_disk_serves_what_is_on_it_and_renews_nothing() {
+    if !can_mount() {
+        return;
+    }
     let read_only = "mount --bind \"$0\" \"$0\"; mount -o remount,bind,ro \"$0\"; \"$1\" get";
     let mut text = String::new();
     for (title, left, requests) in [("fresh", 5000, 1), ("due", 60, 1), ("expired", 0, 2)] {
         let (emulator, sandbox, _) = cached(left);
         let before = std::fs::read(sandbox.entry_file()).unwrap();
-        let Some(output) = in_namespace(&sandbox, read_only) else { return };
+        let output = in_namespace(&sandbox, read_only);
         assert_eq!(output.stdout.trim_end(), emulator.issued().last().unwrap(), "{title}");
         assert_eq!(std::fs::read(sandbox.entry_file()).unwrap(), before, "{title}");
         let counters = emulator.counters();
@@ -269,8 +268,7 @@ fn give_away(sandbox: &Sandbox, name: &str) {
 
 #[test]
 fn a_directory_that_others_could_swap_is_not_written_to() {
-    if rustix::process::geteuid().as_raw() != 0 {
-        skipped("only root can give a directory away");
+    if !is_root("only root can give a directory away") {
         return;
     }
     let mut text = String::new();
@@ -327,8 +325,7 @@ fn a_directory_swapped_for_a_link_during_a_renewal_is_still_the_one_that_was_che
 
 #[test]
 fn a_lock_that_cannot_be_opened_costs_only_the_cache() {
-    if rustix::process::geteuid().as_raw() != 0 {
-        skipped("only root can leave a lock file behind that its user cannot open");
+    if !is_root("only root can leave a lock file behind that its user cannot open") {
         return;
     }
     let mut text = String::new();
@@ -393,8 +390,7 @@ fn starve(limits: impl Iterator<Item = String>) -> (Vec<Output>, Emulator) {
 
 #[test]
 fn too_few_descriptors_end_in_a_token_or_in_plain_words() {
-    if Command::new("prlimit").arg("--version").output().is_err() {
-        missing("prlimit");
+    if !has("prlimit") {
         return;
     }
     let (runs, _emulator) = starve((3..=12).map(|count| format!("--nofile={count}")));
@@ -407,8 +403,7 @@ fn too_few_descriptors_end_in_a_token_or_in_plain_words() {
 
 #[test]
 fn too_little_memory_never_harms_the_entry() {
-    if Command::new("prlimit").arg("--version").output().is_err() {
-        missing("prlimit");
+    if !has("prlimit") {
         return;
     }
     let (runs, _emulator) = starve((8..=128).map(|step| format!("--as={}", step * 500_000)));

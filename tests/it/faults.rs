@@ -75,8 +75,7 @@ impl Module {
 fn exists(name: &str) -> bool {
     let parts: Vec<&str> = name.split("::").collect();
     let [side, modules @ .., test] = &parts[..] else { return false };
-    let root =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(if *side == "it" { "tests/it/main.rs" } else { "src/lib.rs" });
+    let root = crate::sandbox::source(if *side == "it" { "tests/it/main.rs" } else { "src/lib.rs" });
     let module = modules.iter().try_fold(Module::root(&root), |module, name| module.child(name));
     module.is_some_and(|module| module.has_test(test))
 }

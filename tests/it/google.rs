@@ -52,7 +52,7 @@ fn the_library_exchanges_the_token() {
     let mut probe = sandbox.program("python3");
     probe.args(["-c", "import google.auth.pluggable, google.auth.transport.requests"]);
     if probe.output().map_or(true, |output| !output.status.success()) {
-        sandbox::skipped("google-auth (Python), with requests is not installed");
+        crate::skip::skip("google-auth", "the Python library, with requests, is not installed");
         return;
     }
     let exchange = Stub::start(|_| {

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use ws1_emulator::{Emulator, Fault};
 
-use crate::sandbox::{Sandbox, skipped};
+use crate::sandbox::Sandbox;
+use crate::skip::skip;
 use crate::strace::{self, Call};
 
 /// Seconds for the whole exchange with the tenant.
@@ -91,7 +92,7 @@ fn every_wait_for_the_tenant_has_its_limit_at_the_socket() {
     let cold = traced(&sandbox);
     assert!(cold.connecting.iter().all(|limit| (1..=CONNECT * 1000).contains(limit)), "{:?}", cold.connecting);
     if cold.receiving.contains(&None) {
-        skipped("only root sees what a socket is told: strace shows no memory of the program to its user");
+        skip("root", "only root sees what a socket is told: strace shows no memory of the program to its user");
         return;
     }
     let handshake = (cold.sending[0], cold.receiving[0]);
@@ -141,7 +142,7 @@ fn a_request_on_standard_input_has_ten_seconds_in_all() {
         let of_input = |call: &&Call| call.text.starts_with("ppoll([{fd=0, events=POLLIN}], 1, ");
         let limits: Vec<Option<u64>> = calls.iter().filter(of_input).map(timespec).collect();
         if calls.iter().any(|call| call.text.starts_with("ppoll(0x")) {
-            skipped("only root sees what poll is told: strace shows no memory of the program to its user");
+            skip("root", "only root sees what poll is told: strace shows no memory of the program to its user");
             return;
         }
         assert!(limits.len() > 1, "{args:?}: one wait for the request, one for its end: {calls:?}");

@@ -47,6 +47,8 @@ mod network;
 #[cfg(not(feature = "keychain"))]
 mod no_keychain;
 #[cfg(unix)]
+mod nobody;
+#[cfg(unix)]
 mod owners;
 #[cfg(target_os = "linux")]
 mod process;
@@ -62,6 +64,7 @@ mod sandbox;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod secret_service;
 mod setup;
+mod skip;
 mod status;
 #[cfg(unix)]
 mod stdio;

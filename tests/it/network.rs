@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{Output, Sandbox, assert_snapshot, binary, can, skipped, write};
+use crate::sandbox::{Output, Sandbox, assert_snapshot, binary, write};
+use crate::skip::{can, can_mount, skip};
+use crate::strace;
 use crate::stub::{Stub, response};
 
 /// Runs a line of shell in namespaces of its own; `$0` is the binary, `$1` the sandbox.
@@ -30,14 +32,14 @@ fn tenant(url: &str) -> Sandbox {
 
 #[test]
 fn a_name_server_that_says_nothing_is_not_waited_for() {
-    if !can("unshare", &["-m", "true"]) {
+    if !can_mount() {
         return;
     }
     // An address of this process's own, so that tests that run together do not meet.
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, 53, high, low.max(1));
     let Ok(mute) = UdpSocket::bind((address, 53)) else {
-        skipped("port 53 is closed to this user");
+        skip("port-53", "it is closed to this user");
         return;
     };
     let sandbox = tenant("https://acme.example.com");
@@ -98,7 +100,7 @@ fn attempts(trace: &str, port: u16) -> Vec<(usize, String)> {
 
 #[test]
 fn the_second_address_is_tried_if_the_first_cannot_be_reached() {
-    if !can("unshare", &["-m", "true"]) || !can("strace", &["-qq", "-o", "/dev/null", "true"]) {
+    if !can_mount() || !strace::is_there() {
         return;
     }
     let emulator = Emulator::builder().tls().start().unwrap();
@@ -163,7 +165,7 @@ fn the_platforms_authorities_and_the_profiles_are_trusted_together() {
 
 #[test]
 fn what_the_configuration_forbids_is_not_even_connected_to() {
-    if !can("strace", &["-qq", "-o", "/dev/null", "true"]) {
+    if !strace::is_there() {
         return;
     }
     for url in [

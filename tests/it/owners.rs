@@ -7,19 +7,11 @@ use std::path::Path;
 
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{Sandbox, assert_snapshot, mode, set_mode, skipped};
+use crate::sandbox::{Sandbox, assert_snapshot, mode, set_mode};
+use crate::skip::is_root;
 
 /// A user and a group that are not those of the test.
 const OTHER: u32 = 65_534;
-
-/// Whether this is root; says so if it is not.
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().as_raw() == 0;
-    if !root {
-        skipped("only root can give a file away");
-    }
-    root
-}
 
 /// A tenant and a sandbox for it.
 fn tenant() -> (Emulator, Sandbox) {
@@ -35,7 +27,7 @@ fn give_away(path: &Path) {
 
 #[test]
 fn a_secret_file_of_another_user_is_refused() {
-    if !is_root() {
+    if !is_root("only root can give a file away") {
         return;
     }
     let (emulator, sandbox) = tenant();
@@ -52,7 +44,7 @@ fn a_secret_file_of_another_user_is_refused() {
 
 #[test]
 fn a_cache_entry_of_another_user_is_replaced() {
-    if !is_root() {
+    if !is_root("only root can give a file away") {
         return;
     }
     let (emulator, sandbox) = tenant();
@@ -70,7 +62,7 @@ fn a_cache_entry_of_another_user_is_replaced() {
 
 #[test]
 fn a_parent_that_another_group_can_write_to_is_not_trusted() {
-    if !is_root() {
+    if !is_root("only root can give a file away") {
         return;
     }
     let mut text = String::new();

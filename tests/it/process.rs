@@ -2,14 +2,17 @@
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use ws1_emulator::{Emulator, Fault};
 
-use crate::sandbox::{Output, SECRET, Sandbox, assert_snapshot, binary, can, names_in, set_mode, skipped, wait_until};
+use crate::nobody;
+use crate::sandbox::{Output, SECRET, Sandbox, assert_snapshot, binary, names_in, set_mode, wait_until};
+use crate::skip::{can, can_mount, is_root, skip};
+use crate::strace;
 use crate::terminal::Terminal;
 
 /// A tenant and a sandbox for it.
@@ -22,35 +25,6 @@ fn tenant() -> (Emulator, Sandbox) {
 /// Sends a signal to a process that the test started.
 fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
-}
-
-/// A user without an entry in the user database, as `setpriv` wants it.
-const NOBODY: [&str; 3] = ["--reuid=54321", "--regid=54321", "--clear-groups"];
-
-/// A copy of the binary in the sandbox.
-///
-/// Another process makes it: a file that this one has open for writing could be inherited by a child that another test
-/// starts just then, and a file that is open for writing cannot be run.
-fn copy_binary(sandbox: &Sandbox) -> PathBuf {
-    let copy = sandbox.path("ws1-token");
-    assert!(Command::new("cp").arg(binary()).arg(&copy).status().unwrap().success());
-    copy
-}
-
-/// Gives the whole sandbox, with a copy of the binary, to [`NOBODY`].
-fn give_away(sandbox: &Sandbox) -> String {
-    // The build directory may be closed to other users.
-    let copy = copy_binary(sandbox);
-    let owned = Command::new("chown").args(["-R", "54321:54321"]).arg(sandbox.path("")).status().unwrap();
-    assert!(owned.success());
-    copy.display().to_string()
-}
-
-/// Runs a line of shell as [`NOBODY`], with the binary of [`give_away`] as `$0`.
-fn as_nobody(sandbox: &Sandbox, copy: &str, line: &str) -> Command {
-    let mut setpriv = sandbox.program("setpriv");
-    setpriv.args(NOBODY).args(["sh", "-c", line, copy]);
-    setpriv
 }
 
 /// Starts a program, named by further arguments, with the signals as a terminal's user has them: tests that run in the
@@ -89,7 +63,7 @@ fn a_signal_while_waiting_ends_the_run_and_costs_one_request() {
 
 #[test]
 fn a_signal_between_the_answer_and_the_cache_leaves_the_old_entry_or_the_new_one() {
-    if !can("strace", &["-qq", "-o", "/dev/null", "true"]) {
+    if !strace::is_there() {
         return;
     }
     let mut struck = 0;
@@ -185,7 +159,7 @@ fn a_terminal_gets_the_token_and_nothing_that_it_could_act_on() {
 
 #[test]
 fn without_a_home_variable_the_user_database_names_it() {
-    if !can("unshare", &["-m", "true"]) || !can("getent", &["passwd", "0"]) {
+    if !can_mount() || !can("getent", &["passwd", "0"]) {
         return;
     }
     // A home directory of the real user's, but empty: what is mounted there goes with the namespace.
@@ -199,7 +173,7 @@ fn without_a_home_variable_the_user_database_names_it() {
             Some(home) => sandbox.set("HOME", home),
             None => sandbox.unset("HOME"),
         };
-        let copy = copy_binary(&sandbox);
+        let copy = nobody::copy_binary(&sandbox);
         let mut shell = sandbox.program("unshare");
         shell.args(["-m", "sh", "-c", line, "sh"]).arg(copy);
         let output = sandbox.finish(shell);
@@ -254,20 +228,19 @@ fn no_flag_takes_a_secret() {
 
 #[test]
 fn others_of_the_same_user_cannot_look_into_a_run() {
-    let probe: Vec<&str> = NOBODY.iter().copied().chain(["true"]).collect();
-    if !can("setpriv", &probe) {
+    if !nobody::is_there() {
         return;
     }
     let (emulator, mut sandbox) = tenant();
     sandbox.set("WS1_TOKEN_CLIENT_SECRET", SECRET);
     emulator.play_always(Fault::Hang);
-    let copy = give_away(&sandbox);
-    let mut waiting = sandbox.start(as_nobody(&sandbox, &copy, "exec \"$0\" get"));
+    let copy = nobody::give_away(&sandbox);
+    let mut waiting = sandbox.start(nobody::shell(&sandbox, &copy, "exec \"$0\" get"));
     wait_until("the request is sent", || emulator.requests().len() == 1);
-    let mut sleeping = sandbox.start(as_nobody(&sandbox, &copy, "exec sleep 60"));
+    let mut sleeping = sandbox.start(nobody::shell(&sandbox, &copy, "exec sleep 60"));
     let open = |child: &Child, file: &str| {
         let line = format!("exec head -c 1 < /proc/{}/{file} > /dev/null", child.id());
-        sandbox.finish(as_nobody(&sandbox, &copy, &line)).status == 0
+        sandbox.finish(nobody::shell(&sandbox, &copy, &line)).status == 0
     };
     wait_until("the other one sleeps", || {
         std::fs::read_to_string(format!("/proc/{}/comm", sleeping.id())).is_ok_and(|name| name == "sleep\n")
@@ -293,7 +266,7 @@ fn a_crash_leaves_no_core() {
         let dir = sandbox.path("crash");
         std::fs::create_dir(&dir).unwrap();
         let mut shell = sandbox.program("sh");
-        shell.args(["-c", &format!("ulimit -c unlimited && exec {line}"), binary()]).current_dir(&dir);
+        shell.args(["-c", &format!("ulimit -c unlimited 2> /dev/null; exec {line}"), binary()]).current_dir(&dir);
         let mut child = shell.spawn().unwrap();
         ready(&child);
         send(&child, Signal::ABORT);
@@ -312,44 +285,40 @@ fn a_crash_leaves_no_core() {
         });
     });
     if !dumped {
-        skipped("no process leaves a core here, so that none was seen proves nothing");
+        skip("core-dump", "no process leaves a core here, so that none was seen proves nothing");
     }
 }
 
 #[test]
 fn a_run_without_a_thread_is_told_in_plain_words() {
-    let probe: Vec<&str> = NOBODY.iter().copied().chain(["true"]).collect();
-    if !can("setpriv", &probe) {
+    if !nobody::is_there() {
         return;
     }
     let (emulator, mut sandbox) = tenant();
     // Where no thread can be had, the HTTP library would panic.
     sandbox.set("RUST_BACKTRACE", "full");
-    let copy = give_away(&sandbox);
-    let mut limited = sandbox.program("setpriv");
-    limited.args(NOBODY).args(["prlimit", "--nproc=1", &copy, "get"]);
-    let output = sandbox.finish(limited);
+    let copy = nobody::give_away(&sandbox);
+    let output = sandbox.finish(nobody::shell(&sandbox, &copy, "exec prlimit --nproc=1 \"$0\" get"));
     assert_snapshot!("process-no-thread", output);
     assert_eq!(emulator.counters().connections, 0);
-    let unlimited = sandbox.finish(as_nobody(&sandbox, &copy, "exec \"$0\" get"));
+    let unlimited = sandbox.finish(nobody::shell(&sandbox, &copy, "exec \"$0\" get"));
     assert_eq!(unlimited.token(), emulator.issued()[0], "it was the limit");
 }
 
 #[test]
 fn a_wait_without_a_thread_is_not_told_and_does_no_harm() {
-    let probe: Vec<&str> = NOBODY.iter().copied().chain(["true"]).collect();
-    if !can("setpriv", &probe) {
+    if !nobody::is_there() {
         return;
     }
     let (emulator, mut sandbox) = tenant();
     sandbox.set("TERM", "xterm");
     let token = sandbox.run(&["get"]).token();
     sandbox.age_until(60);
-    let copy = give_away(&sandbox);
+    let copy = nobody::give_away(&sandbox);
     let lock = std::fs::File::open(sandbox.lock_file()).unwrap();
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
-    let limited = Terminal::start_piped(&as_nobody(&sandbox, &copy, "exec prlimit --nproc=1 \"$0\" get"));
-    let mut witness = Terminal::start_piped(&as_nobody(&sandbox, &copy, "exec \"$0\" get"));
+    let limited = Terminal::start_piped(&nobody::shell(&sandbox, &copy, "exec prlimit --nproc=1 \"$0\" get"));
+    let mut witness = Terminal::start_piped(&nobody::shell(&sandbox, &copy, "exec \"$0\" get"));
     witness.expect("another ws1-token is renewing");
     // Somebody else has renewed: both need nothing more.
     sandbox.age_until(5000);
@@ -426,23 +395,20 @@ fn an_endless_answer_does_not_fill_the_memory() {
 
 #[test]
 fn a_copy_with_the_rights_of_another_user_refuses() {
-    let probe: Vec<&str> = NOBODY.iter().copied().chain(["true"]).collect();
-    if !can("setpriv", &probe) {
+    if !is_root("only root can give a program away") || !nobody::is_there() {
         return;
     }
     let (emulator, sandbox) = tenant();
-    let copy = give_away(&sandbox);
+    let copy = nobody::give_away(&sandbox);
     let run = |mode: u32, owner: &str, args: &[&str]| -> Output {
         let owned = Command::new("chown").arg(owner).arg(&copy).status().unwrap();
         assert!(owned.success());
         set_mode(Path::new(&copy), mode);
-        let mut setpriv = sandbox.program("setpriv");
-        setpriv.args(NOBODY).arg(&copy).args(args);
-        sandbox.finish(setpriv)
+        sandbox.finish(nobody::shell(&sandbox, &copy, &format!("exec \"$0\" {}", args.join(" "))))
     };
     let by_user = run(0o4755, "0:0", &["get"]);
     if by_user.status == 0 {
-        skipped("set-user-ID does not work here");
+        skip("set-user-id", "the bit has no effect here");
         return;
     }
     assert_snapshot!("process-elevated", by_user);

@@ -1,11 +1,10 @@
 //! The README's console blocks, run as they stand: commands in bash, their output compared line by line, `…` standing
 //! for anything.
 
-use std::path::Path;
-
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{SECRET, Sandbox, binary, missing, write};
+use crate::sandbox::{SECRET, Sandbox, binary, source, temporary, write};
+use crate::skip::has;
 use crate::structure;
 
 /// The README.
@@ -62,14 +61,16 @@ fn matches(expected: &[String], actual: &[String]) -> bool {
 struct World {
     sandbox: Sandbox,
     emulator: Emulator,
+    /// What the emulator serves.
+    _repositories: tempfile::TempDir,
 }
 
 impl World {
     fn new() -> Self {
-        let repositories = tempfile::tempdir().unwrap().keep();
-        let emulator = Emulator::builder().tls().git_root(&repositories).start().unwrap();
+        let repositories = temporary();
+        let emulator = Emulator::builder().tls().git_root(repositories.path()).start().unwrap();
         let mut sandbox = Sandbox::new();
-        make_repository(&sandbox, &repositories.join("app.git"));
+        make_repository(&sandbox, &repositories.path().join("app.git"));
         write(&sandbox.path("ca.pem"), emulator.ca_pem().unwrap().as_bytes());
         let ca = sandbox.path("ca.pem").display().to_string();
         for name in ["WS1_TOKEN_CA_FILE", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"] {
@@ -79,7 +80,7 @@ impl World {
         let path = format!("{bin}:{}", sandbox.variable("PATH"));
         let kubeconfig = sandbox.path("kubeconfig").display().to_string();
         sandbox.set("PATH", path).set("KUBECONFIG", kubeconfig);
-        let world = Self { sandbox, emulator };
+        let world = Self { sandbox, emulator, _repositories: repositories };
         world.sandbox.write_config_text(&world.with_hosts(&blocks("json")[0]));
         write(&world.sandbox.path("home/.config/ws1-token/prod.secret"), SECRET.as_bytes());
         write(&world.sandbox.path("secret.txt"), SECRET.as_bytes());
@@ -150,28 +151,16 @@ fn make_repository(sandbox: &Sandbox, bare: &std::path::Path) {
     assert_eq!(output.status, 0, "{output}");
 }
 
-/// Whether a program can be run at all.
-fn is_there(sandbox: &Sandbox, program: &str) -> bool {
-    let mut command = sandbox.program(program);
-    command.arg("--help").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    command.status().is_ok()
-}
-
 #[test]
 fn the_console_blocks_are_true() {
-    let probe = Sandbox::new();
-    for client in ["git", "curl"] {
-        if !is_there(&probe, client) {
-            missing(client);
-            return;
-        }
+    if !has("git") || !has("curl") {
+        return;
     }
     let world = World::new();
     let blocks = blocks("console");
     assert!(blocks.len() >= 5, "{} blocks", blocks.len());
     for block in blocks {
-        if block.contains("kubectl") && !is_there(&probe, "kubectl") {
-            missing("kubectl");
+        if block.contains("kubectl") && !has("kubectl") {
             continue;
         }
         world.sandbox.run(&["forget"]);
@@ -231,7 +220,7 @@ const BEFORE_ERRORS: [&str; 6] =
 /// The texts of all errors: the first string behind each of those words.
 fn error_texts() -> Vec<String> {
     let mut texts = Vec::new();
-    for file in structure::sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for file in structure::sources(&source("src")) {
         let source = std::fs::read_to_string(file).unwrap();
         let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
         for before in BEFORE_ERRORS {

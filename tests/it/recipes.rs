@@ -3,7 +3,8 @@
 use serde_json::json;
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{self, Sandbox, skipped};
+use crate::sandbox::{self, Sandbox};
+use crate::skip::has;
 use crate::stub::{Stub, response};
 
 /// Answers 401 without the header and 200 with it.
@@ -25,20 +26,11 @@ fn bash(sandbox: &Sandbox, line: &str) -> sandbox::Output {
     sandbox.finish(shell)
 }
 
-/// Whether a program can be run; a missing one is named.
-fn present(sandbox: &Sandbox, program: &str) -> bool {
-    let found = sandbox.program(program).arg("--version").output().is_ok();
-    if !found {
-        skipped(&format!("{program} is not installed"));
-    }
-    found
-}
-
 #[test]
 fn wget_reads_the_header_from_a_private_file_and_follows_no_redirect() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    if !present(&sandbox, "wget") {
+    if !has("wget") {
         return;
     }
     let (api, foreign) = (door(), door());
@@ -60,7 +52,7 @@ fn wget_reads_the_header_from_a_private_file_and_follows_no_redirect() {
 fn cargo_takes_the_header_value_from_standard_output() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    if !present(&sandbox, "cargo") && !present(&sandbox, env!("CARGO")) {
+    if !has(env!("CARGO")) {
         return;
     }
     let index = door();
@@ -99,7 +91,7 @@ fn a_token_file_is_rewritten_in_one_piece_by_whoever_calls() {
 fn httpie_reads_the_header_from_a_pipe() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    if !present(&sandbox, "http") {
+    if !has("http") {
         return;
     }
     let api = door();
@@ -115,7 +107,7 @@ fn httpie_reads_the_header_from_a_pipe() {
 fn rclone_asks_again_after_a_refusal() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    if !present(&sandbox, "rclone") {
+    if !has("rclone") {
         return;
     }
     let files = Stub::start(|head| {
@@ -145,7 +137,7 @@ fn rclone_asks_again_after_a_refusal() {
 fn pnpm_takes_the_header_value_from_the_link() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    if !present(&sandbox, "pnpm") {
+    if !has("pnpm") {
         return;
     }
     let registry = door();

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use ws1_emulator::Emulator;
@@ -29,7 +30,7 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// An empty home: no configuration, no cache.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = temporary();
         let home = dir.path().join("home");
         std::fs::create_dir(&home).unwrap();
         let mut vars = BTreeMap::new();
@@ -314,7 +315,7 @@ impl fmt::Display for Output {
 macro_rules! assert_snapshot {
     ($name:expr, $value:expr $(, $filter:expr)*) => {
         insta::with_settings!({
-            snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
+            snapshot_path => crate::sandbox::source("snapshots"),
             prepend_module_to_snapshot => false,
             omit_expression => true,
             filters => vec![
@@ -332,7 +333,47 @@ pub(crate) use assert_snapshot;
 
 /// The binary under test.
 pub(crate) fn binary() -> &'static str {
-    env!("CARGO_BIN_EXE_ws1-token")
+    static BINARY: LazyLock<String> =
+        LazyLock::new(|| of_cargo("CARGO_BIN_EXE_ws1-token", env!("CARGO_BIN_EXE_ws1-token")));
+    &BINARY
+}
+
+/// A file of the sources.
+pub(crate) fn source(name: &str) -> PathBuf {
+    Path::new(&of_cargo("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"))).join(name)
+}
+
+/// A path of cargo's: as the environment names it, where a copy is tested, or as it was when this was compiled.
+fn of_cargo(variable: &str, compiled: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| compiled.to_owned())
+}
+
+/// A directory that nobody else can change and that ends with the value.
+pub(crate) fn temporary() -> tempfile::TempDir {
+    tempfile::tempdir_in(place()).unwrap()
+}
+
+/// Where temporary directories are: the usual place, or another one if it does not do.
+fn place() -> PathBuf {
+    let places = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
+    places.into_iter().find(|place| is_usable(place)).expect("no usable directory for temporary files: set TMPDIR")
+}
+
+/// Whether nobody but root and this user can rename what is in a directory, or the directory itself: the program keeps no
+/// cache elsewhere. Root lets other users run programs in it, so that they must be able to reach it.
+fn is_usable(dir: &Path) -> bool {
+    #[cfg(unix)]
+    return dir.canonicalize().is_ok_and(|dir| {
+        dir.ancestors().all(|dir| {
+            use std::os::unix::fs::MetadataExt;
+            let (meta, me) = (std::fs::metadata(dir).unwrap(), rustix::process::geteuid());
+            let is_ours = meta.uid() == 0 || meta.uid() == me.as_raw();
+            let is_safe = meta.mode() & 0o022 == 0 || meta.mode() & 0o1000 != 0;
+            is_ours && is_safe && (!me.is_root() || meta.mode() & 0o001 != 0)
+        })
+    });
+    #[cfg(not(unix))]
+    dir.is_dir()
 }
 
 /// Seconds since the Unix epoch.
@@ -363,35 +404,13 @@ pub(crate) fn names_in(dir: &Path) -> Vec<String> {
 }
 
 /// The search path of the machine, without anything else of its environment.
+///
+/// Directories that are closed to this user are left out: because of them the system would say of a program that is
+/// nowhere that it is forbidden.
 pub(crate) fn path() -> String {
-    std::env::var("PATH").unwrap()
-}
-
-/// Whether this is a run in which a missing client is a failure.
-fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true")
-}
-
-/// Names a client that is not on this machine, and fails where it has to be.
-pub(crate) fn missing(client: &str) {
-    let _ = writeln!(std::io::stderr(), "MISSING CLIENT: {client}, its tests are skipped");
-    assert!(!is_ci(), "{client} must be installed where CI=true");
-}
-
-/// Whether a tool and the rights it needs are here, found out by a harmless use of it.
-#[cfg(target_os = "linux")]
-pub(crate) fn can(tool: &str, args: &[&str]) -> bool {
-    match Command::new(tool).args(args).output() {
-        Err(_) => missing(tool),
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => skipped(&format!("{tool} {args:?}: {}", String::from_utf8_lossy(&output.stderr))),
-    }
-    false
-}
-
-/// Says why a test cannot be run on this machine.
-pub(crate) fn skipped(reason: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+    let path = std::env::var("PATH").unwrap();
+    let open = std::env::split_paths(&path).filter(|dir| std::fs::read_dir(dir).is_ok());
+    std::env::join_paths(open).unwrap().into_string().unwrap()
 }
 
 /// Writes a file with mode 0600.

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Sandbox, missing, wait_until, write};
+use crate::sandbox::{Sandbox, wait_until, write};
+use crate::skip::has;
 
 /// A running session; dropping it ends it.
 pub(crate) struct SecretService {
@@ -31,8 +32,7 @@ impl SecretService {
     /// A session without a key store.
     pub(crate) fn start_bus(sandbox: &mut Sandbox) -> Option<Self> {
         for program in ["dbus-daemon", "dbus-send", "gnome-keyring-daemon", "secret-tool"] {
-            if Command::new(program).arg("--help").output().is_err() {
-                missing(program);
+            if !has(program) {
                 return None;
             }
         }

@@ -3,7 +3,8 @@
 use serde_json::json;
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{Sandbox, assert_snapshot, binary, missing};
+use crate::sandbox::{Sandbox, assert_snapshot, binary};
+use crate::skip::has;
 
 /// A home whose profile allows a git host; the tenant is never asked.
 fn world() -> Sandbox {
@@ -12,15 +13,6 @@ fn world() -> Sandbox {
         "tenant": "acme.example.com", "client_id": "ci-bot", "hosts": ["git.example.com", "127.0.0.1:9000"] } } }));
     sandbox.name(binary(), "/opt/bin/ws1-token");
     sandbox
-}
-
-/// Whether a program can be run.
-fn present(sandbox: &Sandbox, program: &str) -> bool {
-    let found = sandbox.program(program).arg("--help").output().is_ok();
-    if !found {
-        missing(program);
-    }
-    found
 }
 
 #[test]
@@ -54,7 +46,7 @@ fn every_callers_text() {
 #[test]
 fn git_is_set_up_once_by_git_itself() {
     let sandbox = world();
-    if !present(&sandbox, "git") {
+    if !has("git") {
         return;
     }
     let write = || sandbox.run(&["setup", "git", "git.example.com", "--write"]).to_string();
@@ -71,7 +63,7 @@ fn git_is_set_up_once_by_git_itself() {
 #[test]
 fn the_printed_git_commands_do_the_same() {
     let sandbox = world();
-    if !present(&sandbox, "git") {
+    if !has("git") {
         return;
     }
     let commands = sandbox.run(&["setup", "git", "git.example.com"]).stdout;

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::sandbox::{Output, Sandbox, binary, missing};
+use crate::sandbox::{Output, Sandbox, binary};
+use crate::skip::{can, is_root};
 
 /// A system call of a run as strace writes it.
 #[derive(Debug, Clone)]
@@ -20,13 +21,14 @@ impl Call {
     }
 }
 
-/// Whether strace is on this machine; says so if it is not.
+/// Whether strace works here; if not, the test is to be skipped.
 pub(crate) fn is_there() -> bool {
-    let found = Command::new("strace").arg("--version").output().is_ok();
-    if !found {
-        missing("strace");
-    }
-    found
+    can("strace", &["-qq", "-o", "/dev/null", "true"])
+}
+
+/// Whether strace also shows the texts that a call's arguments point to; if not, the test is to be skipped.
+pub(crate) fn reads_memory() -> bool {
+    is_there() && is_root("the kernel shows only root what is in the memory of a program that is not dumpable")
 }
 
 /// `ws1-token` under strace, with these options more.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::sandbox::source;
+
 /// The program's rooms, top to bottom. A room is a file of `src/` with the directory of its name.
 const PROGRAM: [&str; 32] = [
     "main",
@@ -79,7 +81,7 @@ fn imports_of_the_emulator_go_down() {
 
 /// Checks every import of every source file of a directory.
 fn check(directory: &str, order: &[&str]) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let root = source(directory);
     let rank = |room: &str| order.iter().position(|known| *known == room);
     let mut imports = 0;
     for file in sources(&root) {
@@ -140,7 +142,7 @@ const MESSAGES: [&str; 6] = ["hint", "cause", "text", "message", "detail", "to_s
 
 #[test]
 fn nothing_is_decided_by_the_text_of_a_message() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = source("src");
     for file in sources(&root) {
         let text = std::fs::read_to_string(&file).unwrap();
         for line in text.lines() {

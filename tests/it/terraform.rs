@@ -45,12 +45,9 @@ fn the_protocol_is_exact() {
 #[test]
 fn terraform_sends_the_token_to_the_services_of_the_host() {
     let (_emulator, sandbox) = world();
-    let Some(terraform) =
-        std::env::split_paths(&sandbox::path()).map(|dir| dir.join("terraform")).find(|file| file.is_file())
-    else {
-        sandbox::skipped("terraform is not installed");
+    if !crate::skip::has("terraform") {
         return;
-    };
+    }
     let services = Stub::start(|_| response("404 Not Found", "", ""));
     let plugins = sandbox.path("home/.terraform.d/plugins");
     std::fs::create_dir_all(&plugins).unwrap();
@@ -65,7 +62,7 @@ fn terraform_sends_the_token_to_the_services_of_the_host() {
     std::fs::create_dir(&project).unwrap();
     let module = format!("module \"m\" {{\n  source = \"{HOST}/a/b/c\"\n  version = \"1.0.0\"\n}}\n");
     sandbox::write(&project.join("main.tf"), module.as_bytes());
-    let mut init = sandbox.program(terraform);
+    let mut init = sandbox.program("terraform");
     init.arg("init").current_dir(&project).env("CHECKPOINT_DISABLE", "1");
     let output = sandbox.finish(init);
     let heads = services.heads();

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::sandbox::{Sandbox, missing, write};
+use crate::sandbox::{Sandbox, write};
+use crate::skip::has;
 
 #[path = "../../build.rs"]
 #[expect(dead_code, clippy::print_stdout, reason = "a program of its own, which cargo runs")]
@@ -41,8 +42,8 @@ fn a_build_knows_its_commit_and_whether_it_was_changed_since() {
         assert_eq!(output.status, 0, "{output}");
         output.stdout.trim().to_owned()
     };
-    if std::process::Command::new("git").arg("--version").output().is_err() {
-        return missing("git");
+    if !has("git") {
+        return;
     }
     git(&["init", "-q"]);
     git(&["add", "."]);

@@ -31,8 +31,24 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Creates a directory and its parents, for their owner alone; one that is there stays as it is.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_private_dir(parent)?;
+    }
+    match make_private_dir(path) {
+        // Another process was faster.
+        Err(rustix::io::Errno::EXIST) if path.is_dir() => Ok(()),
+        made => Ok(made?),
+    }
+}
+
+/// Creates one directory with mode 0700 under any umask: one that takes the owner's own rights would leave a directory
+/// that its owner cannot enter.
+pub(super) fn make_private_dir(path: &Path) -> rustix::io::Result<()> {
+    rustix::fs::mkdir(path, Mode::RWXU)?;
+    rustix::fs::chmod(path, Mode::RWXU)
 }
 
 /// Opens a file to lock, creating it empty with mode 0600; links are not followed.

@@ -178,7 +178,7 @@ mod tests {
 
     /// A directory with the configuration of [`profile`] and a fresh token in its cache.
     fn world() -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::platform::temporary();
         let config = r#"{"profiles":{"p":{"tenant":"acme.example.com","client_id":"ci-bot",
             "hosts":["git.example.com:8443","127.0.0.1:9000"]}}}"#;
         let file = std::fs::File::create(dir.path().join("config.json"));

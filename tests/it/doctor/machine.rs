@@ -3,7 +3,8 @@
 use ws1_emulator::Emulator;
 
 use super::{apart, lines, mark, world};
-use crate::sandbox::{Sandbox, assert_snapshot, binary, can, set_mode, write};
+use crate::sandbox::{Sandbox, assert_snapshot, binary, set_mode, write};
+use crate::skip::can_mount;
 use crate::strace;
 
 /// The checks of this file, and the one that must not depend on them.
@@ -72,7 +73,7 @@ fn a_directory_that_others_can_write_to_is_left_as_it_is() {
 
 #[test]
 fn a_read_only_cache() {
-    if !can("unshare", &["-m", "true"]) {
+    if !can_mount() {
         return;
     }
     let (emulator, mut sandbox) = cached();
