@@ -4,10 +4,9 @@ use std::io::Read;
 
 use crate::error::{Cause, Error};
 use crate::log::Log;
-use crate::platform::Stream;
-use crate::platform::{self, Typed};
+use crate::platform::{self, Stream, Typed};
 use crate::secret::{SECRET_LIMIT, Secret};
-use crate::text::line;
+use crate::text::{clean, line};
 
 /// A person who can be asked.
 pub(crate) struct Person<'a> {
@@ -34,7 +33,7 @@ impl<'a> Person<'a> {
     /// Asks for a line; Enter alone gives what is `offered`, shown in brackets, or else an empty line.
     pub(crate) fn ask(&self, question: &str, offered: Option<&str>) -> Result<String, Error> {
         let brackets = offered.map_or_else(String::new, |offered| format!(" [{offered}]"));
-        self.log.write(&unended(&format!("{question}{brackets}: ")));
+        self.log.write(&clean(&format!("{question}{brackets}: ")));
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         let failed = |error: std::io::Error| Error::System { what: "cannot read the answer", source: error.into() };
@@ -61,33 +60,24 @@ impl<'a> Person<'a> {
     pub(crate) fn ask_secret(&self, question: &str) -> Result<Option<Secret>, Error> {
         loop {
             match hidden(self.log, question)? {
-                Ok(secret) => return Ok(Some(secret)),
-                Err(Unusable::Empty) => return Ok(None),
-                Err(Unusable::Because(why)) => self.say(&format!("{why}; once more")),
+                Ok(secret) => return Ok(secret),
+                Err(why) => self.say(&format!("{why}; once more")),
             }
         }
     }
 }
 
-/// Why what was typed is no secret.
-enum Unusable {
-    /// Nothing was typed.
-    Empty,
-    /// The reason in words, without the secret.
-    Because(Cause),
-}
-
-/// One hidden line.
-fn hidden(log: &Log, question: &str) -> Result<Result<Secret, Unusable>, Error> {
-    let typed = platform::read_hidden(|| log.write(&unended(&format!("{question}: "))));
+/// One hidden line: the secret, `None` if nothing was typed, or why it is no secret.
+fn hidden(log: &Log, question: &str) -> Result<Result<Option<Secret>, Cause>, Error> {
+    let typed = platform::read_hidden(|| log.write(&clean(&format!("{question}: "))));
     // Enter was not shown either.
     log.write("\n");
     match typed {
-        Ok(Typed::Line(bytes)) if bytes.is_empty() => Ok(Err(Unusable::Empty)),
+        Ok(Typed::Line(bytes)) if bytes.is_empty() => Ok(Ok(None)),
         Ok(Typed::Line(bytes)) => {
-            Ok(Secret::from_line(bytes, "the client secret").map_err(|error| Unusable::Because(error.cause)))
+            Ok(Secret::from_line(bytes, "the client secret").map(Some).map_err(|error| error.cause))
         }
-        Ok(Typed::Lines) => Ok(Err(Unusable::Because("the client secret holds a line break".into()))),
+        Ok(Typed::Lines) => Ok(Err("the client secret holds a line break".into())),
         Ok(Typed::End) => Err(Error::NoAnswer),
         Ok(Typed::Interrupt) => Err(Error::Interrupted),
         Err(error) => Err(Error::System { what: "cannot read the client secret", source: error.into() }),
@@ -103,19 +93,10 @@ pub(crate) fn secret_from_stdin(log: &Log) -> Result<Secret, Error> {
         hint: "hand over the client secret alone, on one line",
     };
     if Stream::Stdin.is_terminal() {
-        return match hidden(log, "Client secret (not shown)")? {
-            Ok(secret) => Ok(secret),
-            Err(Unusable::Empty) => Err(Error::NoAnswer),
-            Err(Unusable::Because(why)) => Err(unusable(why)),
-        };
+        return hidden(log, "Client secret (not shown)")?.map_err(unusable)?.ok_or(Error::NoAnswer);
     }
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::System { what: "cannot read the client secret", source: error.into() })?;
     Secret::from_line(bytes, "standard input").map_err(|error| unusable(error.cause))
-}
-
-/// A text as it may be shown, without the end of a line.
-fn unended(text: &str) -> String {
-    line(text).trim_end_matches('\n').to_owned()
 }
