@@ -14,7 +14,7 @@ use crate::platform::Stream;
 use crate::terminal::Palette;
 use crate::token::Freshness;
 
-mod table;
+mod block;
 
 /// One profile, as `--json` prints it. The fields are stable; new ones may be added.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -55,18 +55,15 @@ struct Line {
     left: Option<i64>,
 }
 
-/// Prints the table or the JSON.
+/// Prints the blocks or the JSON.
 pub(crate) fn run(context: &Context<'_>, args: &Status) -> Result<Outcome, Error> {
     let lines = lines(context)?;
     if args.json {
         return Ok(Outcome::json(&lines));
     }
-    let layout = table::Layout {
-        home: context.sources.home,
-        columns: Stream::Stdout.columns(),
-        palette: Palette::of(Stream::Stdout, context.env),
-    };
-    Ok(Outcome::answer(layout.show(&lines)))
+    let palette = Palette::of(Stream::Stdout, context.env);
+    let blocks = lines.iter().map(|line| block::block(line, context.sources.home, palette));
+    Ok(Outcome::answer(blocks.collect::<String>()))
 }
 
 /// The profiles of the file, or the one that is named, or the environment's.
