@@ -134,6 +134,6 @@ fn tokens(
 /// Adds the lines of checks that are not tried, for one reason.
 fn skip(findings: &mut Vec<Finding>, names: &[&'static str], why: Why) {
     for name in names {
-        findings.push(Finding::skipped(name, format_args!("{why}")));
+        findings.push(Finding::skipped(name, why));
     }
 }

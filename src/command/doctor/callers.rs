@@ -44,29 +44,8 @@ const CALLERS: [(&str, &[&str]); 7] = [
 /// A version: major, minor, patch.
 type Version = (u32, u32, u32);
 
-/// What is known of versions before one: the problem, and what to do.
-const PROBLEMS: [(&str, Version, &str, &str); 5] = [
-    (
-        "kubectl",
-        (1, 30, 0),
-        "before 1.30 `kubectl config` has no --exec-interactive-mode, without which it refuses v1 plugins",
-        "use --exec-api-version=client.authentication.k8s.io/v1beta1 (`ws1-token setup kubectl --write` does)",
-    ),
-    (
-        "git",
-        (2, 46, 0),
-        "before 2.46 it sends the token as a password, which servers for bearer tokens only refuse",
-        "upgrade git to 2.54 or later, or send the header that `ws1-token setup git` shows",
-    ),
-    (
-        "curl",
-        (7, 83, 0),
-        "before 7.83 it hands the token on where --location leads to another port of the host (CVE-2022-27776)",
-        "upgrade curl, or leave out --location",
-    ),
-    ("bazel", (5, 4, 0), "before 5.4 it has no credential helpers", "upgrade Bazel, best to 7.1 or later"),
-    ("cargo", (1, 74, 0), "before 1.74 it has no credential providers", "upgrade cargo to 1.74 or later"),
-];
+/// The git from which on it can send a bearer token.
+const GIT_SENDS_BEARER: Version = (2, 46, 0);
 
 /// The git from which on large pushes keep the token (its commit ed0f7a62f7).
 const GIT_KEEPS_TOKEN: Version = (2, 54, 0);
@@ -130,7 +109,7 @@ pub(super) fn collect(
 ) {
     if asked.is_empty() {
         let names = CALLERS.map(|(name, _)| name).join(", ");
-        findings.push(Finding::skipped("callers", format_args!("none of {names} is on PATH")));
+        findings.push(Finding::skipped("callers", format!("none of {names} is on PATH")));
     }
     for Asked { name, args, path, answer } in asked {
         findings.push(match version(&answer.end()) {
@@ -139,8 +118,8 @@ pub(super) fn collect(
             }
             None => Finding::warning(
                 name,
-                format_args!("{} tells no version", path.display()),
-                format_args!("see what `{name} {}` says", args.join(" ")),
+                format!("{} tells no version", path.display()),
+                format!("see what `{name} {}` says", args.join(" ")),
             ),
         });
     }
@@ -162,7 +141,8 @@ fn has_room(context: &Context<'_>, git: &Path, url: &str) -> bool {
     answer.end().trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
 }
 
-/// What is known of a version. `has_room` tells whether git is set up for large pushes to a URL.
+/// The finding of a version; only git's changes what has to be set up. `has_room` tells whether git is set up for large
+/// pushes to a URL.
 fn judge(
     name: &'static str,
     version: Version,
@@ -171,20 +151,24 @@ fn judge(
     has_room: &dyn Fn(&str) -> bool,
 ) -> Finding {
     let (major, minor, micro) = version;
-    let shown = format_args!("{major}.{minor}.{micro}, {}", path.display());
-    if let Some((_, _, problem, fix)) = PROBLEMS.iter().find(|(old, end, ..)| *old == name && version < *end) {
-        return Finding::warning(name, format_args!("{shown}: {problem}"), format_args!("{fix}"));
-    }
+    let shown = format!("{major}.{minor}.{micro}, {}", path.display());
     if name != "git" || version >= GIT_KEEPS_TOKEN {
         return Finding::ok(name, shown);
+    }
+    if version < GIT_SENDS_BEARER {
+        return Finding::warning(
+            name,
+            shown + ": before 2.46 it sends the token as a password, which servers for bearer tokens only refuse",
+            "upgrade git to 2.54 or later, or send the header that `ws1-token setup git` shows",
+        );
     }
     match git_urls.iter().find(|url| !has_room(url)) {
         Some(url) => Finding::warning(
             name,
-            format_args!("{shown}: from 2.46 to 2.53 it loses the token on pushes larger than http.postBuffer"),
-            format_args!("run `git config --global http.{url}/.postBuffer {POST_BUFFER}`"),
+            shown + ": from 2.46 to 2.53 it loses the token on pushes larger than http.postBuffer",
+            format!("run `git config --global http.{url}/.postBuffer {POST_BUFFER}`"),
         ),
-        None => Finding::ok(name, format_args!("{shown}, http.postBuffer set for large pushes")),
+        None => Finding::ok(name, shown + ", http.postBuffer set for large pushes"),
     }
 }
 

@@ -1,9 +1,4 @@
 //! One line of the examination, and how the lines are written: for people, and as JSON. Pure.
-//!
-//! Texts arrive as [`Arguments`] and become strings here, in one place: dozens of `format!` calls with their clean-up
-//! would make the program a good part larger.
-
-use std::fmt::Arguments;
 
 use serde::Serialize;
 
@@ -46,28 +41,23 @@ pub(super) struct Finding {
 
 impl Finding {
     /// All is well.
-    pub(super) fn ok(name: &'static str, text: Arguments<'_>) -> Self {
-        Self::new(name, Level::Ok, text, None, 0)
+    pub(super) fn ok(name: &'static str, text: impl Into<String>) -> Self {
+        Self { name, level: Level::Ok, text: text.into(), fix: None, status: 0 }
     }
 
     /// Something that deserves a look.
-    pub(super) fn warning(name: &'static str, text: Arguments<'_>, fix: Arguments<'_>) -> Self {
-        Self::new(name, Level::Warning, text, Some(fix), 0)
+    pub(super) fn warning(name: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, fix: Some(fix.into()), ..Self::ok(name, text) }
     }
 
-    /// Something that has to be mended.
-    pub(super) fn failed(name: &'static str, text: Arguments<'_>, fix: Arguments<'_>, status: u8) -> Self {
-        Self::new(name, Level::Failed, text, Some(fix), status)
+    /// Something that has to be fixed.
+    pub(super) fn failed(name: &'static str, text: impl Into<String>, fix: impl Into<String>, status: u8) -> Self {
+        Self { level: Level::Failed, status, ..Self::warning(name, text, fix) }
     }
 
     /// Something that was not examined.
-    pub(super) fn skipped(name: &'static str, why: Arguments<'_>) -> Self {
-        Self::new(name, Level::Skipped, why, None, 0)
-    }
-
-    /// Any of them.
-    fn new(name: &'static str, level: Level, text: Arguments<'_>, fix: Option<Arguments<'_>>, status: u8) -> Self {
-        Self { name, level, text: std::fmt::format(text), fix: fix.map(std::fmt::format), status }
+    pub(super) fn skipped(name: &'static str, why: impl Into<String>) -> Self {
+        Self { level: Level::Skipped, ..Self::ok(name, why) }
     }
 
     /// An error that any other command would end with.
@@ -79,7 +69,7 @@ impl Finding {
             cause = error.source();
         }
         let fix = error.hint().unwrap_or_else(|| "see what the system says about it".to_owned());
-        Self { name, level: Level::Failed, text, fix: Some(fix), status: error.exit_code() }
+        Self::failed(name, text, fix, error.exit_code())
     }
 
     /// Whether what depends on it cannot be examined.
@@ -154,11 +144,11 @@ mod tests {
     /// One finding of each level, and a second failure.
     fn all() -> Vec<Finding> {
         vec![
-            Finding::ok("secret", format_args!("file /s")),
-            Finding::skipped("dns", format_args!("an address")),
-            Finding::warning("clock", format_args!("41 s behind"), format_args!("synchronise it")),
-            Finding::failed("token", format_args!("HTTP 401{}[2J", '\u{1b}'), format_args!("compare"), 4),
-            Finding::failed("configuration", format_args!("later"), format_args!("write"), 2),
+            Finding::ok("secret", "file /s"),
+            Finding::skipped("dns", "an address"),
+            Finding::warning("clock", "41 s behind", "synchronise it"),
+            Finding::failed("token", format!("HTTP 401{}[2J", '\u{1b}'), "compare", 4),
+            Finding::failed("configuration", "later", "write", 2),
         ]
     }
 

@@ -38,7 +38,7 @@ pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &Time) 
         Ok(Some(directory)) => directory,
         Ok(None) => {
             let text = "none: this user has no home directory, so every call asks the tenant";
-            machine.findings.push(Finding::warning("cache", format_args!("{text}"), format_args!("{ELSEWHERE}")));
+            machine.findings.push(Finding::warning("cache", text, ELSEWHERE));
             return machine.without_lock("not tried, no cache");
         }
         Err(error) => {
@@ -71,7 +71,7 @@ impl Machine {
 
     /// The line of a lock that was not tried.
     fn without_lock(mut self, why: Why) -> Self {
-        self.findings.push(Finding::skipped("lock", format_args!("{why}")));
+        self.findings.push(Finding::skipped("lock", why));
         self
     }
 
@@ -86,17 +86,16 @@ impl Machine {
                 tried => break tried,
             }
         };
-        let elsewhere = format_args!("{ELSEWHERE}");
         self.findings.push(match &tried {
-            Tried::Held(_) => Finding::ok("lock", format_args!("taken and released")),
+            Tried::Held(_) => Finding::ok("lock", "taken and released"),
             Tried::Busy => held(&cache.lock_path(), cache.holder(), patience),
             Tried::Unsupported(_, why) => Finding::warning(
                 "lock",
-                format_args!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
-                elsewhere,
+                format!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
+                ELSEWHERE,
             ),
             Tried::Unusable(why) => {
-                Finding::warning("lock", format_args!("{why}: tokens come, but are not kept"), elsewhere)
+                Finding::warning("lock", format!("{why}: tokens come, but are not kept"), ELSEWHERE)
             }
         });
         self.is_busy = matches!(tried, Tried::Busy);
@@ -113,8 +112,8 @@ fn held(path: &str, holder: Option<u32>, patience: Duration) -> Finding {
     let process = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     Finding::failed(
         "lock",
-        format_args!("{path} is held by {process} for more than {} s", patience.as_secs()),
-        format_args!("wait for {process}, or end it if it hangs"),
+        format!("{path} is held by {process} for more than {} s", patience.as_secs()),
+        format!("wait for {process}, or end it if it hangs"),
         EXIT_TEMPORARY,
     )
 }
@@ -124,8 +123,7 @@ fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Findi
     if let Some(finding) = platform::access(directory).and_then(|access| judge_access(directory, access)) {
         return (finding, false);
     }
-    let unused =
-        |why: &str, fix: &str| Finding::warning("cache", format_args!("not used: {why}"), format_args!("{fix}"));
+    let unused = |why: &str, fix: &str| Finding::warning("cache", format!("not used: {why}"), fix);
     if let Err(why) = cache::prepare(directory) {
         return (unused(&why, ELSEWHERE), false);
     }
@@ -143,8 +141,8 @@ fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Findi
 fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
     let shown = directory.display();
     if access.is_foreign {
-        let text = format_args!("not used: `{shown}` belongs to another user");
-        return Some(Finding::warning("cache", text, format_args!("{ELSEWHERE}")));
+        let text = format!("not used: `{shown}` belongs to another user");
+        return Some(Finding::warning("cache", text, ELSEWHERE));
     }
     if access.mode & 0o022 == 0 {
         return None;
@@ -152,10 +150,8 @@ fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
     let mode = access.mode;
     Some(Finding::warning(
         "cache",
-        format_args!(
-            "not used: `{shown}` is writable by others (mode {mode:04o}); the next call empties and closes it"
-        ),
-        format_args!("run `chmod 700 {shown}`"),
+        format!("not used: `{shown}` is writable by others (mode {mode:04o}); the next call empties and closes it"),
+        format!("run `chmod 700 {shown}`"),
     ))
 }
 
@@ -163,12 +159,12 @@ fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
 fn judge_directory(directory: &Path, mode: Option<u32>, count: usize, network: Option<&str>) -> Finding {
     let mode = mode.map_or_else(String::new, |mode| format!(", mode {mode:04o}"));
     let entries = if count == 1 { "entry" } else { "entries" };
-    let text = format_args!("{}{mode}, {count} {entries}", directory.display());
+    let text = format!("{}{mode}, {count} {entries}", directory.display());
     match network {
         Some(kind) => Finding::warning(
             "cache",
-            format_args!("{text}, on a network file system ({kind}), where locks may not reach other machines"),
-            format_args!("{ELSEWHERE}"),
+            format!("{text}, on a network file system ({kind}), where locks may not reach other machines"),
+            ELSEWHERE,
         ),
         None => Finding::ok("cache", text),
     }

@@ -1,6 +1,5 @@
 //! The way to the tenant: proxy, name, connection, TLS. Each step is tried only if the one before it worked.
 
-use std::fmt::{Arguments, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -92,37 +91,28 @@ fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
 fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain: Option<&str>) -> Finding {
     let url = route.proxy().unwrap_or_default();
     let credentials = if route.has_credentials() { " with a user name and a password" } else { "" };
-    let say = |text: Arguments<'_>| Finding::ok("proxy", text);
-    match (profile, choice, plain) {
-        (Some(profile), ..) => say(format_args!("{url}{credentials} (`proxy` of profile `{profile}`)")),
-        (None, Choice::Through(variable, _), _) => say(format_args!("{url}{credentials} ({variable})")),
-        (None, Choice::Excluded(variable, by), _) => {
-            say(format_args!("none: {by} excludes the tenant from {variable}"))
-        }
-        (None, Choice::ThisMachine(variable), _) => {
-            say(format_args!("none: {variable} does not count for this machine"))
-        }
-        (None, Choice::None, Some(plain)) => {
-            say(format_args!("none: {plain} does not count for https, HTTPS_PROXY would"))
-        }
-        (None, Choice::None, None) => say(format_args!("none")),
-    }
+    let text = match (profile, choice, plain) {
+        (Some(profile), ..) => format!("{url}{credentials} (`proxy` of profile `{profile}`)"),
+        (None, Choice::Through(variable, _), _) => format!("{url}{credentials} ({variable})"),
+        (None, Choice::Excluded(variable, by), _) => format!("none: {by} excludes the tenant from {variable}"),
+        (None, Choice::ThisMachine(variable), _) => format!("none: {variable} does not count for this machine"),
+        (None, Choice::None, Some(plain)) => format!("none: {plain} does not count for https, HTTPS_PROXY would"),
+        (None, Choice::None, None) => "none".to_owned(),
+    };
+    Finding::ok("proxy", text)
 }
 
 /// The addresses of a name; one that is an address itself needs none.
 fn judge_addresses(host: &str, addresses: &[SocketAddr]) -> Finding {
     if host.parse::<IpAddr>().is_ok() {
-        return Finding::skipped("dns", format_args!("{host} is an address"));
+        return Finding::skipped("dns", format!("{host} is an address"));
     }
-    let mut shown = String::new();
-    for address in addresses.iter().take(SHOWN) {
-        let separator = if shown.is_empty() { "" } else { ", " };
-        let _ = write!(shown, "{separator}{}", address.ip());
-    }
-    match addresses.len().saturating_sub(SHOWN) {
-        0 => Finding::ok("dns", format_args!("{host} is {shown}")),
-        more => Finding::ok("dns", format_args!("{host} is {shown}, {more} more")),
-    }
+    let shown: Vec<String> = addresses.iter().take(SHOWN).map(|address| address.ip().to_string()).collect();
+    let more = match addresses.len() - shown.len() {
+        0 => String::new(),
+        more => format!(", {more} more"),
+    };
+    Finding::ok("dns", format!("{host} is {}{more}", shown.join(", ")))
 }
 
 /// A name without an address.
@@ -132,16 +122,13 @@ fn unknown_host(route: &Route, cause: &str) -> Finding {
     } else {
         "check `tenant` for a misspelling, and the network; where only a proxy knows the name, set HTTPS_PROXY"
     };
-    Finding::failed("dns", format_args!("looking up {}: {cause}", route.host), format_args!("{fix}"), EXIT_TEMPORARY)
+    Finding::failed("dns", format!("looking up {}: {cause}", route.host), fix, EXIT_TEMPORARY)
 }
 
 /// No connection to any address.
 fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
-    let mut shown = String::new();
-    for Attempt { address, cause, .. } in attempts.iter().take(SHOWN) {
-        let separator = if shown.is_empty() { "" } else { "; " };
-        let _ = write!(shown, "{separator}{address}: {cause}");
-    }
+    let attempt = |Attempt { address, cause, .. }: &Attempt| format!("{address}: {cause}");
+    let shown: Vec<String> = attempts.iter().take(SHOWN).map(attempt).collect();
     let fix = if route.is_proxied() {
         "check that the proxy runs there, or set another"
     } else if attempts.iter().any(|attempt| attempt.is_silent) {
@@ -149,7 +136,7 @@ fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
     } else {
         "check the port in `tenant` and that the tenant runs; set HTTPS_PROXY if a proxy is needed"
     };
-    Finding::failed("tcp", format_args!("{shown}"), format_args!("{fix}"), EXIT_TEMPORARY)
+    Finding::failed("tcp", shown.join("; "), fix, EXIT_TEMPORARY)
 }
 
 /// A connection; addresses that cost time before it are worth a warning.
@@ -158,45 +145,40 @@ fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: 
     match passed_over.iter().find(|attempt| attempt.is_silent) {
         Some(Attempt { address, .. }) => Finding::warning(
             "tcp",
-            format_args!(
-                "connected to {target}{through}{peer}, but {address} does not answer, which costs every call time"
-            ),
-            format_args!("mend the route to {}, or have its name no longer say so", address.ip()),
+            format!("connected to {target}{through}{peer}, but {address} does not answer, which costs every call time"),
+            format!("mend the route to {}, or have its name no longer say so", address.ip()),
         ),
-        None => Finding::ok("tcp", format_args!("connected to {target}{through}{peer}")),
+        None => Finding::ok("tcp", format!("connected to {target}{through}{peer}")),
     }
 }
 
 /// A proxy that does not lead to the tenant.
 fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Finding {
-    let failed = |text: Arguments<'_>, fix: &str| Finding::failed("tcp", text, format_args!("{fix}"), EXIT_TEMPORARY);
-    match failure {
-        TunnelFailure::Refused(407) if has_credentials => failed(
-            format_args!("the proxy does not accept that user name and password (HTTP 407)"),
+    let (text, fix) = match failure {
+        TunnelFailure::Untrusted(issuer) => {
+            let text = format!("the proxy's own certificate, issued by {issuer}, is not trusted");
+            let fix = "add that issuer to `ca_file`, or write the proxy with http://";
+            return Finding::failed("tcp", text, fix, EXIT_CONFIG);
+        }
+        TunnelFailure::Refused(407) if has_credentials => (
+            "the proxy does not accept that user name and password (HTTP 407)".to_owned(),
             "check both in the proxy's URL; write special characters in them as %40 and the like",
         ),
-        TunnelFailure::Refused(407) => failed(
-            format_args!("the proxy wants a user name and a password (HTTP 407)"),
+        TunnelFailure::Refused(407) => (
+            "the proxy wants a user name and a password (HTTP 407)".to_owned(),
             "write them into the proxy's URL: http://USER:PASSWORD@host:port",
         ),
-        TunnelFailure::Refused(status @ (502..=504)) => failed(
-            format_args!("the proxy does not reach {target} (HTTP {status})"),
+        TunnelFailure::Refused(status @ (502..=504)) => (
+            format!("the proxy does not reach {target} (HTTP {status})"),
             "check `tenant` for a misspelling; a tenant inside your network belongs into NO_PROXY",
         ),
-        TunnelFailure::Refused(status) => failed(
-            format_args!("the proxy refuses to connect to {target} (HTTP {status})"),
+        TunnelFailure::Refused(status) => (
+            format!("the proxy refuses to connect to {target} (HTTP {status})"),
             "have whoever runs the proxy allow that host and port",
         ),
-        TunnelFailure::Broken(cause) => {
-            failed(format_args!("the proxy: {cause}"), "check the proxy's host, port and scheme")
-        }
-        TunnelFailure::Untrusted(issuer) => Finding::failed(
-            "tcp",
-            format_args!("the proxy's own certificate, issued by {issuer}, is not trusted"),
-            format_args!("add that issuer to `ca_file`, or write the proxy with http://"),
-            EXIT_CONFIG,
-        ),
-    }
+        TunnelFailure::Broken(cause) => (format!("the proxy: {cause}"), "check the proxy's host, port and scheme"),
+    };
+    Finding::failed("tcp", text, fix, EXIT_TEMPORARY)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! What a token endpoint that gives no token means by its answer, for this service, and what to do. Pure.
 
-use std::fmt::Arguments;
-
 use super::finding::Finding;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::endpoint::EndpointError;
@@ -83,22 +81,27 @@ impl Reply<'_> {
             Refusal::Unusable => EXIT_UNUSABLE,
         };
         let separator = if meaning.is_empty() { "" } else { ": " };
-        Finding::failed("token", format_args!("{}{separator}{meaning}", self.cause), format_args!("{fix}"), status)
+        Finding::failed("token", format!("{}{separator}{meaning}", self.cause), fix, status)
     }
 
-    /// 400, which this service also says to wrong credentials.
+    /// An OAuth error, or 400, which this service also says to wrong credentials.
     fn bad_request(&self) -> Finding {
-        let names = |code: &str| self.cause.contains(code);
-        if names("invalid_scope") {
-            self.say("the client has no such scope", "compare `scope` with the client's scopes in the tenant")
-        } else if names("unauthorized_client") || names("unsupported_grant_type") {
-            self.say(
+        match self.code().as_deref() {
+            Some("invalid_scope") => {
+                self.say("the client has no such scope", "compare `scope` with the client's scopes in the tenant")
+            }
+            Some("unauthorized_client" | "unsupported_grant_type") => self.say(
                 "the client may not use client_credentials",
                 "use the ID of a Service Client Token client: only those may",
-            )
-        } else {
-            self.wrong_client("this service says so to a wrong client ID or secret, too")
+            ),
+            _ => self.wrong_client("this service says so to a wrong client ID or secret, too"),
         }
+    }
+
+    /// The error code of RFC 6749 §5.2.
+    fn code(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.answer.body).ok()?;
+        Some(body.get("error")?.as_str()?.to_owned())
     }
 
     /// The credentials are wrong, or only encoded otherwise than the tenant expects.
@@ -156,21 +159,19 @@ const NOT_ITS_NAME: (&str, &str) = (
 
 /// A request that got no answer at all.
 pub(super) fn unanswered(error: EndpointError, profile: &Profile) -> Finding {
-    let failed = |text: Arguments<'_>, fix: Arguments<'_>, status| Finding::failed("token", text, fix, status);
-    match error {
+    let (text, fix, status) = match error {
         EndpointError::Broken(cause) if cause.to_string().contains("in time") => {
-            failed(format_args!("{cause}"), format_args!("{LATER}"), EXIT_TEMPORARY)
+            (cause.to_string(), LATER.to_owned(), EXIT_TEMPORARY)
         }
         EndpointError::Broken(cause) => {
             let (meaning, fix) = NOT_ITS_NAME;
-            failed(format_args!("{cause}: {meaning}"), format_args!("retry; if it stays, {fix}"), EXIT_TEMPORARY)
+            (format!("{cause}: {meaning}"), format!("retry; if it stays, {fix}"), EXIT_TEMPORARY)
         }
-        EndpointError::Unreachable(cause) => failed(format_args!("{cause}"), format_args!("retry"), EXIT_TEMPORARY),
-        EndpointError::Refused(_, cause) => {
-            failed(format_args!("{cause}"), format_args!("{WHICH_PAGE}"), EXIT_UNUSABLE)
-        }
-        error => Finding::of("token", &error.into_error(profile)),
-    }
+        EndpointError::Unreachable(cause) => (cause.to_string(), "retry".to_owned(), EXIT_TEMPORARY),
+        EndpointError::Refused(_, cause) => (cause, WHICH_PAGE.to_owned(), EXIT_UNUSABLE),
+        error => return Finding::of("token", &error.into_error(profile)),
+    };
+    Finding::failed("token", text, fix, status)
 }
 
 #[cfg(test)]

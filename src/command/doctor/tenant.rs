@@ -2,7 +2,6 @@
 //!
 //! The tokens are the examination's own: no cached one is used, and the cache entry stays as it is.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::finding::Finding;
@@ -75,14 +74,14 @@ impl Door {
 /// The system's clock against the tenant's. From five minutes on, entries of the cache are taken for other machines'.
 fn judge_clock(ahead: Option<i64>) -> Finding {
     let Some(ahead) = ahead else {
-        return Finding::skipped("clock", format_args!("not compared, the tenant tells no time"));
+        return Finding::skipped("clock", "not compared, the tenant tells no time");
     };
     let apart = ahead.saturating_abs();
     if apart < CLOCK_GRACE {
-        return Finding::ok("clock", format_args!("within {CLOCK_GRACE} s of the tenant's"));
+        return Finding::ok("clock", format!("within {CLOCK_GRACE} s of the tenant's"));
     }
-    let text = format_args!("{} {} the tenant's", span(apart), if ahead > 0 { "ahead of" } else { "behind" });
-    let fix = format_args!("set the system clock, best by NTP (`timedatectl set-ntp true` on most Linux systems)");
+    let text = format!("{} {} the tenant's", span(apart), if ahead > 0 { "ahead of" } else { "behind" });
+    let fix = "set the system clock, best by NTP (`timedatectl set-ntp true` on most Linux systems)";
     if apart < CLOCK_TOLERANCE {
         Finding::warning("clock", text, fix)
     } else {
@@ -93,37 +92,32 @@ fn judge_clock(ahead: Option<i64>) -> Finding {
 /// What discovery says. A token needs none of it.
 fn judge_discovery(profile: &Profile, doors: &[Door]) -> Finding {
     let is_access = matches!(profile.preset, Preset::Access | Preset::Acs);
-    let (mut answering, mut silent, mut others) = (String::new(), String::new(), String::new());
-    let mut issuer = None;
-    for door in doors {
-        let base = door.base();
-        let separator = |list: &str, word| if list.is_empty() { "" } else { word };
-        match &door.found {
-            Ok(document) => {
-                let _ = write!(answering, "{}{base}", separator(&answering, " and "));
-                issuer = issuer.or_else(|| Target::parse(document.issuer.as_deref()?).ok());
-                let other = document.token_endpoint.as_deref().and_then(|url| Target::parse(url).ok());
-                if let Some(other) = other.filter(|other| other.path != profile.token_url.path) {
-                    let _ = write!(others, "; {base} names the token endpoint {}", other.path);
-                }
-            }
-            Err(instead) => {
-                let _ = write!(silent, "{}{base}: {instead}", separator(&silent, ", "));
-            }
-        }
-    }
-    if answering.is_empty() {
-        let text = format_args!("no document ({silent}); tokens need none");
-        let fix = format_args!("if the token request fails too, check that `tenant` is the Access host itself");
+    let found: Vec<(&str, &Discovery)> =
+        doors.iter().filter_map(|door| Some((door.base(), door.found.as_ref().ok()?))).collect();
+    if found.is_empty() {
+        let missing = |door: &Door| Some(format!("{}: {}", door.base(), door.found.as_ref().err()?));
+        let missing: Vec<String> = doors.iter().filter_map(missing).collect();
+        let text = format!("no document ({}); tokens need none", missing.join(", "));
+        let fix = "if the token request fails too, check that `tenant` is the Access host itself";
         return if is_access { Finding::warning("discovery", text, fix) } else { Finding::skipped("discovery", text) };
     }
-    let Some(issuer) = issuer else { return Finding::ok("discovery", format_args!("found at {answering}{others}")) };
-    let text = format_args!("found at {answering}, issuer {issuer}{others}");
-    if is_access && issuer.origin != profile.token_url.origin {
-        let fix = format_args!("set \"tenant\": \"{}\", the name that tokens carry", issuer.origin);
-        return Finding::warning("discovery", text, fix);
+    let bases: Vec<&str> = found.iter().map(|(base, _)| *base).collect();
+    let issuer = found.iter().find_map(|(_, document)| Target::parse(document.issuer.as_deref()?).ok());
+    let mut text = vec![format!("found at {}", bases.join(" and "))];
+    text.extend(issuer.as_ref().map(|issuer| format!(", issuer {issuer}")));
+    text.extend(found.iter().filter_map(|(base, document)| {
+        let endpoint = Target::parse(document.token_endpoint.as_deref()?).ok()?;
+        let differs = endpoint.path != profile.token_url.path;
+        differs.then(|| format!("; {base} names the token endpoint {}", endpoint.path))
+    }));
+    let text = text.concat();
+    match issuer {
+        Some(issuer) if is_access && issuer.origin != profile.token_url.origin => {
+            let fix = format!("set \"tenant\": \"{}\", the name that tokens carry", issuer.origin);
+            Finding::warning("discovery", text, fix)
+        }
+        _ => Finding::ok("discovery", text),
     }
-    Finding::ok("discovery", text)
 }
 
 /// Asks for a token with the client's credentials, once, whatever the cache holds.
@@ -136,7 +130,7 @@ pub(super) fn token(
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
     match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
-        Err(skipped) => (Finding::skipped("token", format_args!("{skipped}")), None),
+        Err(skipped) => (Finding::skipped("token", skipped), None),
         Ok(Ok(Asked { issued: Ok(issued), .. })) => {
             let left = held_back.map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
@@ -167,19 +161,19 @@ fn ask(
 /// A token; what still holds other calls back is worth a warning.
 fn judge_token(issued: &Issued, held_back: Option<(&str, i64)>) -> Finding {
     let refresh = if issued.refresh_token.is_some() { "with" } else { "without" };
-    let text = format_args!("issued for {}, {refresh} a refresh token", span(issued.life));
+    let text = format!("issued for {}, {refresh} a refresh token", span(issued.life));
     if let Some((detail, seconds)) = held_back {
         return Finding::warning(
             "token",
-            format_args!("{text}; other calls still hold back for {} after \"{detail}\"", span(seconds)),
-            format_args!("run `ws1-token get --force-refresh`"),
+            format!("{text}; other calls still hold back for {} after \"{detail}\"", span(seconds)),
+            "run `ws1-token get --force-refresh`",
         );
     }
     if issued.life_is_assumed {
         return Finding::warning(
             "token",
-            format_args!("{text}: the tenant states none, so {ASSUMED_LIFE} s are assumed"),
-            format_args!("set the access token's time to live in the client's settings"),
+            format!("{text}: the tenant states none, so {ASSUMED_LIFE} s are assumed"),
+            "set the access token's time to live in the client's settings",
         );
     }
     Finding::ok("token", text)
@@ -193,7 +187,7 @@ pub(super) fn refresh(
     issued: &Issued,
     time: &Time,
 ) -> (Finding, Option<Issued>) {
-    let skipped = |why: Why| (Finding::skipped("refresh", format_args!("{why}")), None);
+    let skipped = |why: Why| (Finding::skipped("refresh", why), None);
     if !endpoint.profile.use_refresh_token {
         return skipped("not tried, `use_refresh_token` is false");
     }
@@ -214,13 +208,13 @@ fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
     match renewed {
         Ok(issued) => {
             let next = if issued.refresh_token.is_some() { "a new" } else { "the same" };
-            Finding::ok("refresh", format_args!("renewed for {}, {next} refresh token", span(issued.life)))
+            Finding::ok("refresh", format!("renewed for {}, {next} refresh token", span(issued.life)))
         }
         Err((denied, cause)) => {
             let spare = "set \"use_refresh_token\": false in the profile, which spares the attempt";
             let fix = if *denied { spare } else { "retry later" };
-            let text = format_args!("{cause}; renewal goes by the client's credentials");
-            Finding::warning("refresh", text, format_args!("{fix}"))
+            let text = format!("{cause}; renewal goes by the client's credentials");
+            Finding::warning("refresh", text, fix)
         }
     }
 }
@@ -228,16 +222,16 @@ fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
 /// Reads from the API that needs the scope Admin, with the newest token.
 pub(super) fn api(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, token: &Secret, time: &Time) -> Finding {
     let Some(url) = admin_api(endpoint.profile) else {
-        return Finding::skipped("api", format_args!("not tried, this service has another"));
+        return Finding::skipped("api", "not tried, this service has another");
     };
     let limit = match time.left(STEP_LIMIT) {
         Ok(limit) => limit,
-        Err(why) => return Finding::skipped("api", format_args!("{why}")),
+        Err(why) => return Finding::skipped("api", why),
     };
     context.log.step(|| format!("reading {url} with the new token"));
     match endpoint.get(&url, Some(token), limit) {
         Ok(answer) => judge_api(answer.status, endpoint.profile.scope.as_deref()),
-        Err(error) => Finding::warning("api", format_args!("{}", error.cause()), format_args!("retry later")),
+        Err(error) => Finding::warning("api", error.cause().to_string(), "retry later"),
     }
 }
 
@@ -257,7 +251,7 @@ fn admin_api(profile: &Profile) -> Option<Target> {
 /// The API's answer.
 fn judge_api(status: u16, scope: Option<&str>) -> Finding {
     let (text, fix) = match status {
-        200 => return Finding::ok("api", format_args!("it takes the token, scope Admin included")),
+        200 => return Finding::ok("api", "it takes the token, scope Admin included"),
         403 if scope.is_some() => (
             "no scope Admin: good for the user APIs only",
             "if the client is to administer, add `admin` to `scope` in the profile",
@@ -274,7 +268,7 @@ fn judge_api(status: u16, scope: Option<&str>) -> Finding {
         429 => ("too many requests", "wait a minute"),
         _ => ("no answer for a token", "retry later"),
     };
-    Finding::warning("api", format_args!("{text} (HTTP {status})"), format_args!("{fix}"))
+    Finding::warning("api", format!("{text} (HTTP {status})"), fix)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The TLS handshake with the tenant, and what is wrong with a certificate that is not trusted.
 
-use std::fmt::Arguments;
-
 use super::Why;
 use super::finding::Finding;
 use crate::clock::{rfc3339, wall};
@@ -25,7 +23,7 @@ pub(super) fn check(
 ) -> Result<(), Why> {
     let origin = &endpoint.profile.token_url.origin;
     if !origin.https {
-        findings.push(Finding::skipped("tls", format_args!("none: plain http, to this machine")));
+        findings.push(Finding::skipped("tls", "none: plain http, to this machine"));
         return Ok(());
     }
     let host = origin.authority();
@@ -38,10 +36,8 @@ pub(super) fn check(
         }
         Ok(Handshake { outcome: Err(TlsFailure::Broken(cause)), .. }) => Finding::failed(
             "tls",
-            format_args!("{cause}"),
-            format_args!(
-                "check host and port of `tenant`; if they are right, ask whoever runs it or a proxy before it"
-            ),
+            cause,
+            "check host and port of `tenant`; if they are right, ask whoever runs it or a proxy before it",
             EXIT_TEMPORARY,
         ),
         Ok(Handshake { outcome: Err(TlsFailure::Untrusted(distrust)), chain }) => {
@@ -75,20 +71,26 @@ impl CaSetting {
         };
         Self { action, is_alone: profile.ca_only }
     }
+
+    /// How the authority above a certificate, or the certificate itself, comes to be trusted.
+    fn fix(&self, is_own: bool, root: &str) -> String {
+        let certificate = if is_own { "that certificate".to_owned() } else { format!("the certificate of {root}") };
+        format!("get {certificate} (PEM) from whoever runs the network or the tenant, {}", self.action)
+    }
 }
 
 /// A certificate that is trusted: until when.
 fn judge_certificate(version: &str, certificate: Option<&Certificate>, now: i64) -> Finding {
     let Some(Certificate { subject, issuer, not_after: Some(end) }) = certificate else {
-        return Finding::ok("tls", format_args!("{version}"));
+        return Finding::ok("tls", version);
     };
-    let text = format_args!("{version}, certificate of {subject} from {issuer}, valid until {}", date(*end));
+    let text = format!("{version}, certificate of {subject} from {issuer}, valid until {}", date(*end));
     match end.saturating_sub(now) / 86_400 {
         LAST_DAYS.. => Finding::ok("tls", text),
         days => Finding::warning(
             "tls",
-            format_args!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" }),
-            format_args!("have whoever runs the tenant renew its certificate"),
+            format!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" }),
+            "have whoever runs the tenant renew its certificate",
         ),
     }
 }
@@ -107,35 +109,33 @@ fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSett
     // The authority to trust is the one above the last certificate of the chain.
     let root = &chain.last().unwrap_or(&nobody).issuer;
     let own = subject == issuer;
-    let (under, above) = if root == issuer { ("", "") } else { (" under ", root.as_str()) };
-    let from = if own { format_args!("signed by itself") } else { format_args!("issued by {issuer}{under}{above}") };
-    let presented = format_args!("{host} presents a certificate of {subject}, {from}");
-    let say = |what: Arguments<'_>, fix: Arguments<'_>| {
-        Finding::failed("tls", format_args!("{presented}{what}"), fix, EXIT_CONFIG)
-    };
-    let certificate = if own { format_args!("that certificate") } else { format_args!("the certificate of {root}") };
-    let get = format_args!("get {certificate} (PEM) from whoever runs the network or the tenant, {}", ca.action);
+    let under = if root == issuer { String::new() } else { format!(" under {root}") };
+    let from = if own { "signed by itself".to_owned() } else { format!("issued by {issuer}{under}") };
     let clock = rfc3339(now);
-    match distrust {
+    let (what, fix) = match distrust {
         Distrust::UnknownIssuer => {
             let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
             let who = if own { "which" } else { "whom" };
-            say(format_args!(", {who} nobody here trusts{alone}"), get)
+            (format!(", {who} nobody here trusts{alone}"), ca.fix(own, root))
         }
-        Distrust::OtherKey => say(format_args!(", but with another key than the trusted authority of that name"), get),
+        Distrust::OtherKey => {
+            (", but with another key than the trusted authority of that name".to_owned(), ca.fix(own, root))
+        }
         Distrust::WrongName(names) => {
             let names = names.join(", ");
-            say(format_args!(", for {names} and not for {host}"), format_args!("set `tenant` to one of: {names}"))
+            (format!(", for {names} and not for {host}"), format!("set `tenant` to one of: {names}"))
         }
-        Distrust::Expired(end) => say(
-            format_args!(", which ended on {}", date(*end)),
-            format_args!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
+        Distrust::Expired(end) => (
+            format!(", which ended on {}", date(*end)),
+            format!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
         ),
         Distrust::NotYet(start) => {
-            say(format_args!(", which begins on {}", date(*start)), format_args!("set the clock, which says {clock}"))
+            (format!(", which begins on {}", date(*start)), format!("set the clock, which says {clock}"))
         }
-        Distrust::Other(cause) => say(format_args!(": {cause}"), format_args!("have the certificate replaced")),
-    }
+        Distrust::Other(cause) => (format!(": {cause}"), "have the certificate replaced".to_owned()),
+    };
+    let text = format!("{host} presents a certificate of {subject}, {from}{what}");
+    Finding::failed("tls", text, fix, EXIT_CONFIG)
 }
 
 #[cfg(test)]
