@@ -85,15 +85,14 @@ impl<'a> Log<'a> {
     /// Told to a person at a terminal only, and not where the steps tell it already. Drop the guard before anybody else
     /// writes to the terminal: a child process, a prompt, the answer.
     pub(crate) fn waiting(&self, text: impl FnOnce() -> String) -> Waiting {
-        let told = self.audience.get() == Audience::Person
+        let is_shown = self.audience.get() == Audience::Person
             && !self.verbose.get()
             && terminal::is_erasable(self.env)
             && self.waiting.borrow().upgrade().is_none();
-        if !told {
-            return Waiting::untold();
+        let waiting = if is_shown { Waiting::shown(text()) } else { Waiting::HIDDEN };
+        if is_shown {
+            *self.waiting.borrow_mut() = waiting.line();
         }
-        let waiting = Waiting::told(text());
-        *self.waiting.borrow_mut() = waiting.line();
         waiting
     }
 
