@@ -6,11 +6,9 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore,
     SignatureScheme, StreamOwned,
@@ -64,13 +62,11 @@ pub(crate) enum Distrust {
     Other(String),
 }
 
-/// Verifies as the library's own verifier does, by the library's own functions, and remembers what was presented.
+/// The library's own verifier, which decides, and what was presented to it.
 #[derive(Debug)]
 struct Recorder {
-    /// The trusted authorities.
-    roots: RootCertStore,
-    /// The signatures that count.
-    algorithms: WebPkiSupportedAlgorithms,
+    /// The verifier.
+    verifier: Arc<WebPkiServerVerifier>,
     /// What was presented, in the order of the chain.
     presented: Mutex<Vec<Certificate>>,
 }
@@ -81,16 +77,12 @@ impl ServerCertVerifier for Recorder {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = std::iter::once(end_entity).chain(intermediates).map(|der| Certificate::read(der)).collect();
         *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
-        verify_server_name(&certificate, server_name)?;
-        Ok(ServerCertVerified::assertion())
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -99,7 +91,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.verifier.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -108,11 +100,11 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.verifier.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.verifier.supported_verify_schemes()
     }
 }
 
@@ -144,8 +136,10 @@ impl HttpEndpoint<'_> {
 /// The library's client with its usual settings, but for the verifier.
 fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Recorder>), rustls::Error> {
     let provider = crate::endpoint::cryptography();
-    let algorithms = provider.signature_verification_algorithms;
-    let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let recorder = Arc::new(Recorder { verifier, presented: Mutex::default() });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
