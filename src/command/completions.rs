@@ -12,7 +12,7 @@
 //! Nothing is read but the configuration file, and whatever is wrong with it is for another command to tell.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::CommandFactory;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Completions) -> Outcome {
     definitions.build();
     let line = Line::read(&definitions, &args.before);
     let next = line.next(&word.to_string_lossy());
-    Outcome::answer(answer(next, || profiles(context.sources, line.config())))
+    Outcome::answer(answer(next, || profiles(context.sources, line.config.clone())))
 }
 
 /// The script of a shell.
@@ -70,8 +70,8 @@ fn list(candidates: &[Candidate]) -> String {
 
 /// The profiles of the configuration file that the line names, or of the usual one. A name with a line break or the
 /// like in it can be typed at no prompt.
-fn profiles(sources: &Sources<'_>, config: Option<&Path>) -> Vec<Candidate> {
-    let overrides = Overrides { config: config.map(Path::to_owned), ..Overrides::default() };
+fn profiles(sources: &Sources<'_>, config: Option<PathBuf>) -> Vec<Candidate> {
+    let overrides = Overrides { config, ..Overrides::default() };
     let sources = Sources { overrides: &overrides, ..*sources };
     let Ok(Some(names)) = sources.names() else { return Vec::new() };
     let default = names.default.as_deref();
