@@ -22,7 +22,8 @@ fn main() {
     {
         let _ = write!(text, "\ncommit: {commit}");
     }
-    let features = features(std::env::vars().map(|(name, _)| name));
+    let features = Some(variable("CARGO_CFG_FEATURE")).filter(|names| !names.is_empty());
+    let features = features.as_deref().unwrap_or("none");
     let tls = tls(&std::fs::read_to_string(source.join("Cargo.lock")).unwrap_or_default());
     let _ = write!(text, "\ntarget: {}\nfeatures: {features}\ntls: {tls}", variable("TARGET"));
     std::fs::write(Path::new(&variable("OUT_DIR")).join("version.txt"), text)
@@ -72,21 +73,11 @@ pub(crate) fn commit(source: &Path) -> Option<String> {
     Some(format!("{commit}{changed}"))
 }
 
-/// The cargo features that are on, by the names of the variables that say so.
-pub(crate) fn features(variables: impl Iterator<Item = String>) -> String {
-    let name = |variable: String| Some(variable.strip_prefix("CARGO_FEATURE_")?.to_ascii_lowercase().replace('_', "-"));
-    let mut names: Vec<String> = variables.filter_map(name).filter(|name| name != "default").collect();
-    names.sort();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
 /// The TLS library and the cryptography below it, as the lock file has them.
 pub(crate) fn tls(lock: &str) -> String {
     let version = |name: &str| {
-        let package = lock.split("[[package]]").find(|package| package.contains(&format!("name = \"{name}\"\n")))?;
-        let version = package.split("version = \"").nth(1)?.split('"').next()?;
-        Some(format!("{name} {version}"))
+        let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+        Some(format!("{name} {}", rest.split('"').next()?))
     };
-    let known: Vec<String> = ["rustls", "ring"].into_iter().filter_map(version).collect();
-    if known.is_empty() { "rustls".to_owned() } else { known.join(" with ") }
+    version("rustls").into_iter().chain(version("ring")).collect::<Vec<_>>().join(" with ")
 }
