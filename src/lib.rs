@@ -4,7 +4,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `build.rs` | what `--version` tells of the build; how the static program is linked |
+//! | `build.rs` | the text of `--version`; how the static program is linked |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `cli.rs`, `cli/` | clap definitions; the ends of the help pages; the manual pages in `man/`; the argument list; the quick reading of hot command lines |
@@ -17,12 +17,12 @@
 //! | `cache.rs`, `lock.rs` | one self-checking entry per identity; the lock whose guard is leave to write |
 //! | `grant.rs` | what is sent and what an answer means. Pure |
 //! | `endpoint.rs`, `endpoint/`, `proxy.rs` | the token endpoint and the tenant's other doors over HTTP; TLS roots; which proxy; `doctor`'s way there step by step |
-//! | `claims.rs` | what a token says about itself, decoded and never verified. Pure |
+//! | `claims.rs` | the claims of a token, decoded and never verified. Pure |
 //! | `clock.rs`, `background.rs` | wall clock and boot clock; work that is waited for only so long |
-//! | `terminal.rs` | which streams are a person's terminal, and how wide; colours |
-//! | `prompt.rs` | questions to a person, answers shown or not |
+//! | `terminal.rs` | which streams are a terminal; colours; a temporary line |
+//! | `prompt.rs` | questions to a person, answers with or without echo |
 //! | `error.rs`, `log.rs` | everything that can go wrong, its hint and exit status; warnings and steps, for whom |
-//! | `progress.rs` | the line that tells of a long wait, and goes again |
+//! | `progress.rs` | the temporary line during a long wait |
 //! | `platform/` | the one place that knows the operating system |
 //! | `protocol/` | one file per caller: its request, its answer, its error channel |
 //! | `command/` | one file per user command; `setup/` for the callers that are set up through their own tool, `doctor/` for its groups of checks, `completions/` with the shells' scripts |

@@ -15,22 +15,22 @@ pub(crate) struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// The person at the terminal, if standard input and standard error are one.
+    /// The person at the terminal, if standard input and standard error are terminals.
     pub(crate) fn at_the_terminal(log: &'a Log<'a>) -> Option<Self> {
         (Stream::Stdin.is_terminal() && Stream::Stderr.is_terminal()).then_some(Self { log })
     }
 
-    /// Says something, a line at a time.
+    /// Writes a line.
     pub(crate) fn say(&self, text: &str) {
         self.log.write(&line(text));
     }
 
-    /// Shows a failure and goes on.
+    /// Writes an error and goes on.
     pub(crate) fn show(&self, error: &Error) {
         self.log.write(&error.report());
     }
 
-    /// Asks for a line; Enter alone gives what is `offered`, shown in brackets, or else an empty line.
+    /// Asks for a line; Enter alone returns `offered`, shown in brackets, or else an empty string.
     pub(crate) fn ask(&self, question: &str, offered: Option<&str>) -> Result<String, Error> {
         let brackets = offered.map_or_else(String::new, |offered| format!(" [{offered}]"));
         self.log.write(&clean(&format!("{question}{brackets}: ")));
@@ -45,32 +45,32 @@ impl<'a> Person<'a> {
         Ok(if answer.is_empty() { offered.unwrap_or_default().to_owned() } else { answer.to_owned() })
     }
 
-    /// The same until there is an answer.
+    /// Asks until there is an answer.
     pub(crate) fn insist(&self, question: &str, offered: Option<&str>) -> Result<String, Error> {
         loop {
             let answer = self.ask(question, offered)?;
             if !answer.is_empty() {
                 return Ok(answer);
             }
-            self.say("it cannot be empty; once more");
+            self.say("a value is required");
         }
     }
 
-    /// Asks for a secret, which is not shown; `None` is Enter alone.
+    /// Asks for a secret without echo; `None` is Enter alone.
     pub(crate) fn ask_secret(&self, question: &str) -> Result<Option<Secret>, Error> {
         loop {
             match hidden(self.log, question)? {
                 Ok(secret) => return Ok(secret),
-                Err(why) => self.say(&format!("{why}; once more")),
+                Err(why) => self.say(&format!("{why}; try again")),
             }
         }
     }
 }
 
-/// One hidden line: the secret, `None` if nothing was typed, or why it is no secret.
+/// One line without echo: the secret, `None` if nothing was typed, or why it is not valid.
 fn hidden(log: &Log, question: &str) -> Result<Result<Option<Secret>, Cause>, Error> {
     let typed = platform::read_hidden(|| log.write(&clean(&format!("{question}: "))));
-    // Enter was not shown either.
+    // Enter was not echoed either.
     log.write("\n");
     match typed {
         Ok(Typed::Line(bytes)) if bytes.is_empty() => Ok(Ok(None)),
@@ -84,8 +84,8 @@ fn hidden(log: &Log, question: &str) -> Result<Result<Option<Secret>, Cause>, Er
     }
 }
 
-/// The secret on standard input, for scripts: all of it, for as long as it takes, since `pass` may ask for a passphrase.
-/// A person who types it is not shown it.
+/// The secret on standard input, for scripts. Without a timeout, since `pass` may ask for a passphrase; without echo at a
+/// terminal.
 pub(crate) fn secret_from_stdin(log: &Log) -> Result<Secret, Error> {
     let unusable = |source: Cause| Error::BadInput {
         what: "what --secret-stdin reads",

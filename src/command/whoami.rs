@@ -1,4 +1,4 @@
-//! `whoami`: the claims of the cached token as a person needs them. No network, nothing verified; neither the token nor
+//! `whoami`: the claims of the cached token, for people and as JSON. No network, nothing verified; neither the token nor
 //! its signature is shown.
 
 use serde::Serialize;
@@ -17,11 +17,12 @@ use crate::terminal::{Colour, Palette};
 use crate::text::{clean, from_now};
 use crate::token::{Freshness, Token};
 
-/// Seconds by which the token's own end may differ from the cache's before that is told: clocks are never the same.
+/// Seconds by which `exp` may differ from the cache's expiry without a remark: clocks are never the same.
 const SAME: i64 = 60;
 
-/// What follows from the audience of this service's tokens, which names the tenant and nobody else.
-const AUDIENCE: &str = "the same for every client and user of the tenant: who accepts the token must check the client";
+/// Remark on the audience of this service's tokens, which is always the tenant.
+const AUDIENCE: &str =
+    "the same for every client and user of the tenant: a service that accepts the token must check the client";
 
 /// A token, as `--json` prints it. The fields are stable; new ones may be added.
 #[derive(Debug, Serialize)]
@@ -32,25 +33,25 @@ struct Identity {
     tenant: String,
     /// The OAuth client: the token's, or the profile's where the token names none.
     client_id: String,
-    /// The name of whoever the token stands for.
+    /// The name of the client or user that the token was issued for.
     principal: Option<String>,
-    /// `SERVICE` or `USER`, in the tenant's words.
+    /// `SERVICE` or `USER`.
     principal_type: Option<String>,
-    /// What it may do.
+    /// Its scopes.
     scopes: Vec<String>,
-    /// Who issued it.
+    /// `iss`.
     issuer: Option<String>,
-    /// Whom it is meant for.
+    /// `aud`.
     audience: Vec<String>,
-    /// The tenant's own key for the principal.
+    /// `sub`: the tenant's ID of the principal.
     subject: Option<String>,
-    /// RFC 3339, UTC: by the token, or by the cache where the token does not tell.
+    /// RFC 3339, UTC: `iat`, or the cache's time of issue.
     issued_at: String,
-    /// RFC 3339, UTC: until when it is handed out.
+    /// RFC 3339, UTC: the cache's expiry.
     expires_at: String,
     /// Seconds until then.
     expires_in: i64,
-    /// `jwt`, or `opaque` for a token that says nothing about itself.
+    /// `jwt` or `opaque`.
     format: &'static str,
     /// All claims, as they are.
     claims: Option<Map<String, Value>>,
@@ -117,7 +118,7 @@ struct Row {
     label: &'static str,
     /// The second.
     value: Option<String>,
-    /// What a person should know about it, below it.
+    /// A remark, shown below it.
     remark: Option<String>,
     /// A colour for the value.
     colour: Option<Colour>,
@@ -144,7 +145,7 @@ impl Row {
     }
 }
 
-/// What is shown to people. What a claim would say is left out where it is missing.
+/// The rows for people; a missing claim has none.
 fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&Claims>) -> Vec<Row> {
     let none = Claims::default();
     let known = claims.unwrap_or(&none);
@@ -158,7 +159,7 @@ fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&C
     let end = now.saturating_add(left);
     let differs = known.expires_at.filter(|own| own.abs_diff(end) > SAME.unsigned_abs());
     let expires = Row::new("expires", Some(when(end)));
-    let opaque = claims.is_none().then(|| "the token is opaque: it says nothing about itself".to_owned());
+    let opaque = claims.is_none().then(|| "the token is opaque, not a JWT".to_owned());
     vec![
         Row::new("profile", Some(profile.name.clone())),
         Row::new("tenant", Some(profile.tenant.to_string())),
@@ -170,12 +171,12 @@ fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&C
         Row::new("subject", known.subject.clone()),
         Row::new("issued", Some(when(issued))).remark(ahead),
         Row { colour: Some(Colour::Green), ..expires }
-            .remark(differs.map(|own| format!("by the token itself {}", when(own)))),
+            .remark(differs.map(|own| format!("by the token's own `exp` {}", when(own)))),
         Row::new("claims", opaque),
     ]
 }
 
-/// A name and what bears it.
+/// The principal and its type.
 fn described(name: &str, kind: Option<&str>) -> String {
     match kind {
         Some("SERVICE") => format!("{name}, a service client"),

@@ -1,7 +1,6 @@
-//! A TLS handshake that remembers which certificates were presented, so that an unknown issuer can be named.
+//! A TLS handshake that records the peer certificates, so that an unknown issuer can be named.
 //!
-//! The certificates are verified as for every request; that they are remembered makes none of them trusted. The
-//! library's own client gives them away only after a success.
+//! The certificates are verified as for every request. The library's own client shows them only after a success.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,17 +19,17 @@ use crate::endpoint::HttpEndpoint;
 use crate::endpoint::explain_io;
 use crate::error::{Cause, Error};
 
-/// What came of a handshake.
+/// The result of a handshake.
 pub(crate) struct Handshake {
-    /// The certificates that were presented, the server's own first; empty if it did not get that far.
+    /// The peer certificates, the end entity first; empty if the handshake failed before.
     pub(crate) chain: Vec<Certificate>,
     /// Success, or why not.
     pub(crate) outcome: Result<Secured, TlsFailure>,
 }
 
-/// A connection over which something could be sent.
+/// An established TLS connection.
 pub(crate) struct Secured {
-    /// The protocol's name.
+    /// The protocol version.
     pub(crate) version: &'static str,
     /// The connection.
     pub(super) stream: StreamOwned<ClientConnection, Box<dyn Duplex>>,
@@ -39,35 +38,35 @@ pub(crate) struct Secured {
 /// Why there is no secure connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TlsFailure {
-    /// Because of the certificate.
+    /// The certificate is not trusted.
     Untrusted(Distrust),
-    /// Because of anything else.
+    /// Any other failure.
     Broken(String),
 }
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Distrust {
-    /// Nobody trusts its issuer.
+    /// Its issuer is unknown.
     UnknownIssuer,
-    /// A trusted authority has its issuer's name, but another key.
+    /// A trusted CA has its issuer's name, but another key.
     OtherKey,
     /// It is for these names only.
     WrongName(Vec<String>),
-    /// It ended at this Unix second.
+    /// It expired at this Unix second.
     Expired(i64),
-    /// It begins at this Unix second.
+    /// It is not valid before this Unix second.
     NotYet(i64),
-    /// Anything else, in the library's words.
+    /// Any other problem, as the library describes it.
     Other(String),
 }
 
-/// The library's own verifier, which decides, and what was presented to it.
+/// Wraps the library's verifier, which decides, and records the certificates that it gets.
 #[derive(Debug)]
 struct Recorder {
     /// The verifier.
     verifier: Arc<WebPkiServerVerifier>,
-    /// What was presented, in the order of the chain.
+    /// The peer certificates, in the order of the chain.
     presented: Mutex<Vec<Certificate>>,
 }
 
@@ -109,7 +108,7 @@ impl ServerCertVerifier for Recorder {
 }
 
 impl HttpEndpoint<'_> {
-    /// Makes the handshake with a host; an error says why none could even be begun.
+    /// Makes the handshake with a host; the error says why it could not be started.
     pub(super) fn handshake_with(&self, mut stream: Box<dyn Duplex>, host: &str) -> Result<Handshake, Error> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
@@ -149,21 +148,25 @@ fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Reco
     Ok((ClientConnection::new(Arc::new(config), name.to_owned())?, recorder))
 }
 
-/// Sorts the failures of a handshake.
+/// Classifies the failures of a handshake.
 fn explain(error: &io::Error) -> TlsFailure {
     let broken = |words: &str| TlsFailure::Broken(words.to_owned());
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(error)) => TlsFailure::Untrusted(distrust(error)),
-        Some(rustls::Error::InvalidMessage(_)) => broken("what answers does not speak TLS"),
-        Some(rustls::Error::AlertReceived(alert)) => TlsFailure::Broken(format!("the server refuses: {alert:?}")),
-        Some(rustls::Error::PeerIncompatible(_)) => broken("the server offers neither TLS 1.2 nor 1.3 as it is safe"),
+        Some(rustls::Error::InvalidMessage(_)) => broken("the server does not speak TLS"),
+        Some(rustls::Error::AlertReceived(alert)) => {
+            TlsFailure::Broken(format!("the server sent the TLS alert {alert:?}"))
+        }
+        Some(rustls::Error::PeerIncompatible(_)) => {
+            broken("the server offers neither TLS 1.2 nor TLS 1.3 with safe parameters")
+        }
         Some(error) => TlsFailure::Broken(error.to_string()),
         None if error.kind() == io::ErrorKind::UnexpectedEof => broken("the connection ended during the handshake"),
         None => TlsFailure::Broken(explain_io(error).cause().to_string()),
     }
 }
 
-/// Sorts what can be wrong with a certificate.
+/// Classifies a certificate problem.
 fn distrust(error: &CertificateError) -> Distrust {
     let seconds = |time: &UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     match error {
@@ -205,10 +208,10 @@ mod tests {
         let incompatible = rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13);
         assert_eq!(
             io(incompatible),
-            TlsFailure::Broken("the server offers neither TLS 1.2 nor 1.3 as it is safe".to_owned())
+            TlsFailure::Broken("the server offers neither TLS 1.2 nor TLS 1.3 with safe parameters".to_owned())
         );
         let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
-        assert_eq!(io(alert), TlsFailure::Broken("the server refuses: HandshakeFailure".to_owned()));
+        assert_eq!(io(alert), TlsFailure::Broken("the server sent the TLS alert HandshakeFailure".to_owned()));
         let expired = rustls::Error::InvalidCertificate(CertificateError::Revoked);
         assert!(matches!(io(expired), TlsFailure::Untrusted(Distrust::Other(_))));
     }

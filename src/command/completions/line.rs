@@ -1,4 +1,4 @@
-//! What can stand at the cursor of a command line that is being typed, by the definitions of the command line. Pure.
+//! What can stand at the cursor of an unfinished command line, by clap's definitions. Pure.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(super) enum Next {
         /// See [`Next::Command`].
         at: usize,
     },
-    /// Nothing that is known here.
+    /// Nothing known.
     Nothing,
 }
 
@@ -42,13 +42,13 @@ pub(super) struct Candidate {
     pub(super) description: String,
 }
 
-/// The words before the cursor, understood.
-pub(super) struct Line<'a> {
+/// The parsed words before the cursor.
+pub(super) struct TypedLine<'a> {
     /// The command whose arguments come next.
     command: &'a Command,
-    /// The options that are there already.
+    /// The options given so far.
     given: Vec<&'a str>,
-    /// How many arguments without a name are there already.
+    /// How many positional arguments are given so far.
     positionals: usize,
     /// The option whose value comes next.
     waiting: Option<&'a Arg>,
@@ -60,12 +60,12 @@ pub(super) struct Line<'a> {
     pub(super) config: Option<PathBuf>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> TypedLine<'a> {
     /// Reads the words before the cursor, the program's name first; `definitions` have been built.
     pub(super) fn read(definitions: &'a Command, words: &[OsString]) -> Self {
         let (given, positionals, waiting) = (Vec::new(), 0, None);
         let mut line =
-            Line { command: definitions, given, positionals, waiting, escaped: false, read: 1, config: None };
+            TypedLine { command: definitions, given, positionals, waiting, escaped: false, read: 1, config: None };
         for word in words.iter().skip(1) {
             if line.is_foreign() {
                 break;
@@ -209,7 +209,7 @@ mod tests {
         definitions.build();
         let mut words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let word = words.pop().unwrap().into_string().unwrap();
-        match Line::read(&definitions, &words).next(&word) {
+        match TypedLine::read(&definitions, &words).next(&word) {
             Next::Words(candidates) => {
                 let fitting = candidates.into_iter().map(|candidate| candidate.word);
                 let typed = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
@@ -315,7 +315,7 @@ mod tests {
             ("ws1-token curl /x --config e.json", None),
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(Line::read(&definitions, &words).config, expected.map(PathBuf::from), "{line}");
+            assert_eq!(TypedLine::read(&definitions, &words).config, expected.map(PathBuf::from), "{line}");
         }
     }
 
@@ -327,7 +327,7 @@ mod tests {
             definitions.build();
             let word = words.last().cloned().unwrap_or_default();
             let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-            let _ = Line::read(&definitions, &words).next(&word);
+            let _ = TypedLine::read(&definitions, &words).next(&word);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One line of the examination, and how the lines are written: for people, and as JSON. Pure.
+//! The finding of one check, and how findings are written: for people, and as JSON. Pure.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::terminal::{Colour, Palette};
 use crate::text::line;
 
-/// Version of the JSON; it changes if a field goes or changes its meaning.
+/// Version of the JSON; it changes if a field is removed or changes its meaning.
 const VERSION: u32 = 1;
 
 /// How good a finding is.
@@ -17,9 +17,9 @@ pub(super) enum Level {
     Ok,
     /// It works, or would, but deserves a look.
     Warning,
-    /// No token, or none that can be used, until this is mended.
+    /// No usable token until this is fixed.
     Failed,
-    /// Not examined, and the text says why.
+    /// Not checked, and the text says why.
     Skipped,
 }
 
@@ -28,13 +28,13 @@ pub(super) enum Level {
 pub(super) struct Finding {
     /// The check.
     pub(super) name: &'static str,
-    /// How good.
+    /// Its level.
     pub(super) level: Level,
     /// What was found.
     pub(super) text: String,
-    /// One action that mends it; there is one with every warning and every failure.
+    /// One action that fixes it; every warning and every failure has one.
     pub(super) fix: Option<String>,
-    /// The exit status that this alone would give.
+    /// The exit status of this finding alone.
     #[serde(rename = "exit_status")]
     pub(super) status: u8,
 }
@@ -55,12 +55,12 @@ impl Finding {
         Self { level: Level::Failed, status, ..Self::warning(name, text, fix) }
     }
 
-    /// Something that was not examined.
+    /// Something that was not checked.
     pub(super) fn skipped(name: &'static str, why: impl Into<String>) -> Self {
         Self { level: Level::Skipped, ..Self::ok(name, why) }
     }
 
-    /// An error that any other command would end with.
+    /// The error that any other command would end with.
     pub(super) fn of(name: &'static str, error: &Error) -> Self {
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(error);
@@ -72,7 +72,7 @@ impl Finding {
         Self::failed(name, text, fix, error.exit_code())
     }
 
-    /// Whether what depends on it cannot be examined.
+    /// Whether it is a failure.
     pub(super) fn is_failed(&self) -> bool {
         self.level == Level::Failed
     }
@@ -91,7 +91,7 @@ impl Finding {
     }
 }
 
-/// The exit status of an examination: that of its first failure, which is the likeliest cause of those after it.
+/// The exit status: that of the first failure, which probably caused the later ones.
 pub(super) fn exit_status(findings: &[Finding]) -> u8 {
     findings.iter().find(|finding| finding.is_failed()).map_or(0, |finding| finding.status)
 }
@@ -117,7 +117,7 @@ fn summary(findings: &[Finding]) -> String {
     }
 }
 
-/// The same for programs.
+/// The report for programs.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     /// See [`VERSION`].

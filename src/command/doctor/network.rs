@@ -1,10 +1,10 @@
-//! The way to the tenant: proxy, name, connection, TLS. Each step is tried only if the one before it worked.
+//! The route to the tenant: proxy, DNS, connection, TLS. Each step is tried only after the one before it succeeded.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::finding::Finding;
-use super::{Time, Why};
+use super::{SkipReason, TimeBudget};
 use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
@@ -12,38 +12,38 @@ use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
 use crate::probe::route::{Attempt, Route, TunnelFailure, connect, look_up};
 use crate::proxy::{Choice, ProxyEnvironment};
 
-/// Time for looking up a name, for connecting, and for the handshake, each.
+/// Time limit for the DNS lookup, for connecting, and for the handshake, each.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Addresses that are shown at most.
+/// Maximum number of addresses that are shown.
 const SHOWN: usize = 4;
 
 /// The checks, in their order.
 pub(super) const NAMES: [&str; 4] = ["proxy", "dns", "tcp", "tls"];
 
-/// Examines the way; an error says why nothing can be sent over it.
+/// Checks the route; the error says why no request can be sent.
 pub(super) fn check(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
-    time: &Time,
+    time: &TimeBudget,
     findings: &mut Vec<Finding>,
-) -> Result<(), Why> {
+) -> Result<(), SkipReason> {
     let before = findings.len();
-    let way = walk(context, endpoint, time, findings);
-    if let Err(why) = way {
+    let reached = follow(context, endpoint, time, findings);
+    if let Err(why) = reached {
         let done = findings.len() - before;
         super::skip(findings, &NAMES[done..], why);
     }
-    way
+    reached
 }
 
-/// Goes as far as the way leads, with one finding for each step; the error is the reason if that is not all of it.
-fn walk(
+/// Takes the steps in order, with one finding each; the error says why the later ones are skipped.
+fn follow(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
-    time: &Time,
+    time: &TimeBudget,
     findings: &mut Vec<Finding>,
-) -> Result<(), Why> {
+) -> Result<(), SkipReason> {
     let profile = endpoint.profile;
     let route = match endpoint.route() {
         Ok(route) => route,
@@ -79,7 +79,7 @@ fn walk(
     super::tls::check(context, endpoint, connection, findings)
 }
 
-/// Which proxy there is, and who says so.
+/// Which proxy is used, and by which setting.
 fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     let environment = ProxyEnvironment::read(context.env);
     let plain = ["http_proxy", "HTTP_PROXY"].into_iter().find(|name| (context.env)(name).is_some());
@@ -87,7 +87,7 @@ fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     judge_proxy(route, by_profile, &environment.choose(&profile.token_url.origin), plain)
 }
 
-/// The words for that. A proxy is shown without its credentials.
+/// The finding for it. A proxy is shown without its credentials.
 fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain: Option<&str>) -> Finding {
     let url = route.proxy().unwrap_or_default();
     let credentials = if route.has_credentials() { " with a user name and a password" } else { "" };
@@ -95,14 +95,14 @@ fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain:
         (Some(profile), ..) => format!("{url}{credentials} (`proxy` of profile `{profile}`)"),
         (None, Choice::Through(variable, _), _) => format!("{url}{credentials} ({variable})"),
         (None, Choice::Excluded(variable, by), _) => format!("none: {by} excludes the tenant from {variable}"),
-        (None, Choice::ThisMachine(variable), _) => format!("none: {variable} does not count for this machine"),
-        (None, Choice::None, Some(plain)) => format!("none: {plain} does not count for https, HTTPS_PROXY would"),
+        (None, Choice::ThisMachine(variable), _) => format!("none: {variable} does not apply to this machine"),
+        (None, Choice::None, Some(plain)) => format!("none: {plain} does not apply to https, HTTPS_PROXY does"),
         (None, Choice::None, None) => "none".to_owned(),
     };
     Finding::ok("proxy", text)
 }
 
-/// The addresses of a name; one that is an address itself needs none.
+/// The addresses of a host name; an IP address needs no lookup.
 fn judge_addresses(host: &str, addresses: &[SocketAddr]) -> Finding {
     if host.parse::<IpAddr>().is_ok() {
         return Finding::skipped("dns", format!("{host} is an address"));
@@ -115,7 +115,7 @@ fn judge_addresses(host: &str, addresses: &[SocketAddr]) -> Finding {
     Finding::ok("dns", format!("{host} is {}{more}", shown.join(", ")))
 }
 
-/// A name without an address.
+/// A failed lookup.
 fn unknown_host(route: &Route, cause: &str) -> Finding {
     let fix = if route.is_proxied() {
         "check the proxy's name, and the network"
@@ -139,20 +139,20 @@ fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
     Finding::failed("tcp", shown.join("; "), fix, EXIT_TEMPORARY)
 }
 
-/// A connection; addresses that cost time before it are worth a warning.
+/// A connection; a silent address that was tried before it is a warning.
 fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: &[Attempt]) -> Finding {
     let (target, through) = if route.is_proxied() { (target, " through ") } else { ("", "") };
     match passed_over.iter().find(|attempt| attempt.is_silent) {
         Some(Attempt { address, .. }) => Finding::warning(
             "tcp",
-            format!("connected to {target}{through}{peer}, but {address} does not answer, which costs every call time"),
-            format!("mend the route to {}, or have its name no longer say so", address.ip()),
+            format!("connected to {target}{through}{peer}, but {address} does not answer, which delays every call"),
+            format!("fix the route to {}, or the DNS record", address.ip()),
         ),
         None => Finding::ok("tcp", format!("connected to {target}{through}{peer}")),
     }
 }
 
-/// A proxy that does not lead to the tenant.
+/// A proxy without a tunnel to the tenant.
 fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Finding {
     let (text, fix) = match failure {
         TunnelFailure::Untrusted(issuer) => {
@@ -170,11 +170,11 @@ fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Fi
         ),
         TunnelFailure::Refused(status @ (502..=504)) => (
             format!("the proxy does not reach {target} (HTTP {status})"),
-            "check `tenant` for a misspelling; a tenant inside your network belongs into NO_PROXY",
+            "check `tenant` for a misspelling; a tenant inside your network belongs in NO_PROXY",
         ),
         TunnelFailure::Refused(status) => (
             format!("the proxy refuses to connect to {target} (HTTP {status})"),
-            "have whoever runs the proxy allow that host and port",
+            "ask the proxy's administrator to allow that host and port",
         ),
         TunnelFailure::Broken(cause) => (format!("the proxy: {cause}"), "check the proxy's host, port and scheme"),
     };

@@ -1,4 +1,4 @@
-//! What a token endpoint that gives no token means by its answer, for this service, and what to do. Pure.
+//! What a response without a token means on this service, and what to do. Pure.
 
 use super::finding::Finding;
 use crate::config::{AuthStyle, Preset, Profile};
@@ -6,42 +6,42 @@ use crate::endpoint::EndpointError;
 use crate::error::{EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE};
 use crate::grant::{Answer, Refusal};
 
-/// What to compare when the client is turned away.
+/// The fix for a refused client.
 const COMPARE: &str = "compare `client_id` with the tenant's OAuth clients; if the secret is lost, Regenerate Secret \
                        there, then `ws1-token login`";
 
-/// What to look at when something else than a token endpoint answers.
+/// The fix if the URL is not a token endpoint.
 const WHICH_PAGE: &str = "check `tenant`, `preset` and `token_url` of the profile";
 
-/// What to do about trouble that is not ours.
-const LATER: &str = "retry later; if it lasts, ask whoever runs the tenant";
+/// The fix for a failure of the tenant.
+const LATER: &str = "retry later; if it persists, ask the tenant's administrator";
 
-/// An answer that is no token.
-pub(super) struct Reply<'a> {
-    /// Whose.
+/// A response without a token.
+pub(super) struct TokenReply<'a> {
+    /// The profile.
     pub(super) profile: &'a Profile,
-    /// As it came.
+    /// The response.
     pub(super) answer: &'a Answer,
-    /// What it means in general.
+    /// Its meaning on any service.
     pub(super) refusal: &'a Refusal,
-    /// The same in words, free of secrets.
+    /// The same as text, without secrets.
     pub(super) cause: &'a str,
-    /// The client ID or the secret looks different in another `auth_style`.
+    /// Client ID or secret are encoded differently in another `auth_style`.
     pub(super) depends_on_style: bool,
 }
 
-impl Reply<'_> {
-    /// What it means on this service, and what to do.
+impl TokenReply<'_> {
+    /// Its meaning on this service, and the fix.
     pub(super) fn explain(&self) -> Finding {
         match self.answer.status {
             400 => self.bad_request(),
             401 if self.is_html() && self.is_access() => self.say(
-                "a page for people turns the client away, as the services of vCenter and VCF do",
+                "a web page refuses the client, as the services of vCenter and VCF do",
                 "set \"preset\": \"vidb\" if this is one of those; else compare client ID and secret with the tenant's",
             ),
             401 => self.wrong_client("the client ID or the secret is wrong for this tenant"),
             403 => {
-                self.say("the tenant, or a firewall before it, refuses", "ask whoever runs the tenant to let this client in")
+                self.say("the tenant, or a firewall in front of it, refuses", "ask the tenant's administrator to allow this client")
             }
             404 => self.say(
                 &format!("there is nothing at {}", self.profile.token_url.path),
@@ -52,22 +52,22 @@ impl Reply<'_> {
                 },
             ),
             200..=299 if *self.refusal == Refusal::Denied => self.bad_request(),
-            405 => self.say("the page there takes no POST, so it is no token endpoint", WHICH_PAGE),
+            405 => self.say("the page there does not accept POST, so it is not a token endpoint", WHICH_PAGE),
             429 => self.too_many(),
             444 => self.say(NOT_ITS_NAME.0, NOT_ITS_NAME.1),
             300..=399 => self.redirected(),
             408 => self.say("the request took too long to arrive there", "retry"),
             500 => self.say(
-                "this service says so when grant_type is missing or wrong, too: something may change requests on the way",
+                "this service also answers so if grant_type is missing or wrong: something on the way may change requests",
                 "retry; if it stays, check `preset`, and that no proxy or firewall changes requests",
             ),
-            501..=599 => self.say("the tenant, or a load balancer before it, has trouble", LATER),
+            501..=599 => self.say("the tenant, or a load balancer in front of it, fails", LATER),
             200..=299 if self.answer.body.iter().all(u8::is_ascii_whitespace) => {
                 self.say(NOT_ITS_NAME.0, NOT_ITS_NAME.1)
             }
             200..=299 if self.is_html() => self.say(
                 "a login page, or that of a captive portal",
-                "open it in a browser: `tenant` must be the Access host itself, not a portal before it",
+                "open it in a browser: `tenant` must be the Access host itself, not a portal in front of it",
             ),
             _ => self.say("", WHICH_PAGE),
         }
@@ -84,7 +84,7 @@ impl Reply<'_> {
         Finding::failed("token", format!("{}{separator}{meaning}", self.cause), fix, status)
     }
 
-    /// An OAuth error, or 400, which this service also says to wrong credentials.
+    /// An OAuth error, or 400, which this service also answers to wrong credentials.
     fn bad_request(&self) -> Finding {
         match self.code().as_deref() {
             Some("invalid_scope") => {
@@ -94,7 +94,7 @@ impl Reply<'_> {
                 "the client may not use client_credentials",
                 "use the ID of a Service Client Token client: only those may",
             ),
-            _ => self.wrong_client("this service says so to a wrong client ID or secret, too"),
+            _ => self.wrong_client("this service also answers so to a wrong client ID or secret"),
         }
     }
 
@@ -104,7 +104,7 @@ impl Reply<'_> {
         Some(body.get("error")?.as_str()?.to_owned())
     }
 
-    /// The credentials are wrong, or only encoded otherwise than the tenant expects.
+    /// The credentials are wrong, or encoded differently from what the tenant expects.
     fn wrong_client(&self, meaning: &str) -> Finding {
         if !self.depends_on_style {
             return self.say(meaning, COMPARE);
@@ -124,11 +124,11 @@ impl Reply<'_> {
             Refusal::Limited(Some(seconds)) if *seconds > 0 => *seconds,
             _ => 60,
         };
-        let meaning = "the tenant counts requests by the minute and turns the rest away";
+        let meaning = "the tenant limits the requests per minute";
         self.say(meaning, &format!("wait {seconds} s"))
     }
 
-    /// A redirect. Credentials are not sent after it.
+    /// A redirect, which is not followed: it would send the credentials elsewhere.
     fn redirected(&self) -> Finding {
         let own = self.profile.token_url.origin.to_string();
         match self.answer.location.as_deref() {
@@ -136,28 +136,28 @@ impl Reply<'_> {
                 "credentials are not sent after a redirect",
                 &format!("set \"tenant\": \"{origin}\" if that is your Access host"),
             ),
-            _ => self.say("this is the path of a page for people", WHICH_PAGE),
+            _ => self.say("this is the path of a web page", WHICH_PAGE),
         }
     }
 
-    /// Whether the profile takes the service for Access.
+    /// Whether the profile's preset is for Access.
     fn is_access(&self) -> bool {
         matches!(self.profile.preset, Preset::Access | Preset::Acs)
     }
 
-    /// Whether the body is a page for people.
+    /// Whether the body is HTML.
     fn is_html(&self) -> bool {
         self.answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
     }
 }
 
-/// What 444, an empty answer and a closed connection mean here.
+/// What 444, an empty body and a closed connection mean on this service.
 const NOT_ITS_NAME: (&str, &str) = (
     "this service answers so when it is not called by its own name",
     "set `tenant` to the tenant's own host name, not an address or an alias",
 );
 
-/// A request that got no answer at all.
+/// A request without a response.
 pub(super) fn unanswered(error: EndpointError, profile: &Profile) -> Finding {
     let (text, fix, status) = match error {
         EndpointError::Broken(cause) if cause.to_string().contains("in time") => {

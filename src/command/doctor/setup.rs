@@ -1,8 +1,8 @@
-//! What the user wrote: the configuration, who else can change it, and the client secret.
+//! The configuration, who else can change it, and the client secret.
 
 use std::path::Path;
 
-use super::Time;
+use super::TimeBudget;
 use super::finding::Finding;
 use crate::config::{Overrides, Profile, Sources};
 use crate::context::Context;
@@ -11,8 +11,8 @@ use crate::platform::{self, Access};
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::secret::{Secret, SecretError};
 
-/// Stands in for a client where none is named: the way to the tenant can be examined without one.
-const NOBODY: &str = "nobody";
+/// Placeholder client ID: the route to the tenant can be checked without a client.
+const PLACEHOLDER: &str = "nobody";
 
 /// The variables that override settings of a profile.
 const VARIABLES: [&str; 6] = [
@@ -24,23 +24,23 @@ const VARIABLES: [&str; 6] = [
     "WS1_TOKEN_CA_FILE",
 ];
 
-/// What the later checks go by.
-pub(super) struct Setup {
+/// What the later checks need.
+pub(super) struct ConfigCheck {
     /// The findings so far.
     pub(super) findings: Vec<Finding>,
-    /// The profile, as far as there is one to go by.
+    /// The profile; with a placeholder client ID if only that is missing.
     pub(super) profile: Option<Profile>,
-    /// The profile is whole: it names a client.
+    /// Whether the profile names a client.
     pub(super) is_complete: bool,
     /// The client secret, if it could be read.
     pub(super) secret: Option<Secret>,
 }
 
-/// Examines configuration and secret.
-pub(super) fn check(context: &Context<'_>, time: &Time) -> Setup {
+/// Checks configuration and secret.
+pub(super) fn check(context: &Context<'_>, time: &TimeBudget) -> ConfigCheck {
     let sources = context.sources;
     let file = sources.file().filter(|file| file.exists());
-    let mut setup = Setup { findings: Vec::new(), profile: None, is_complete: false, secret: None };
+    let mut setup = ConfigCheck { findings: Vec::new(), profile: None, is_complete: false, secret: None };
     match sources.profile(None) {
         Ok(profile) => {
             let names = sources.names().ok().flatten();
@@ -68,13 +68,13 @@ pub(super) fn check(context: &Context<'_>, time: &Time) -> Setup {
     setup
 }
 
-/// The profile of a run that has a tenant but names no client, if that alone is missing.
+/// The profile with a placeholder client ID, if only that is missing.
 fn without_client(sources: &Sources<'_>) -> Option<Profile> {
-    let overrides = Overrides { client_id: Some(NOBODY.to_owned()), ..sources.overrides.clone() };
+    let overrides = Overrides { client_id: Some(PLACEHOLDER.to_owned()), ..sources.overrides.clone() };
     Sources { overrides: &overrides, ..*sources }.profile(None).ok()
 }
 
-/// The flags and variables that say something about the profile, separated by commas.
+/// The flags and variables that override the profile, separated by commas.
 fn overriding(sources: &Sources<'_>) -> String {
     let Overrides { tenant, client_id, client_secret_file, .. } = sources.overrides;
     let flags = [
@@ -87,21 +87,21 @@ fn overriding(sources: &Sources<'_>) -> String {
     given.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
-/// Where a profile comes from: a file, and what overrides it, or the latter alone.
+/// Where a profile comes from: a file and overrides, or overrides alone.
 fn configuration(file: Option<&Path>, profile: &str, overriding: &str) -> Finding {
     let Some(file) = file else {
-        return Finding::ok("configuration", format!("no file, the profile is made of {overriding}"));
+        return Finding::ok("configuration", format!("no file, the profile comes from {overriding}"));
     };
     let by = if overriding.is_empty() { "" } else { ", overridden by " };
     Finding::ok("configuration", format!("{}, profile `{profile}`{by}{overriding}", file.display()))
 }
 
-/// Why there is no whole profile; with a tenant to go by, the lack of a file is no failure yet.
+/// Why there is no complete profile; with a tenant, a missing file is only a warning.
 fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
     let login = "run `ws1-token login`";
     match (error, tenant) {
         (Error::NoConfig { .. } | Error::NoHome, Some(Profile { tenant, .. })) => {
-            let text = format!("none yet; going by the tenant {} alone", tenant.authority());
+            let text = format!("none yet; using the tenant {} alone", tenant.authority());
             Finding::warning("configuration", text, login)
         }
         (Error::NoConfig { .. } | Error::NoHome, None) => {
@@ -126,7 +126,7 @@ fn holds_proxy_password(text: &str) -> bool {
     text.split("\"proxy\"").skip(1).any(|rest| rest.split('"').nth(1).is_some_and(|url| url.contains('@')))
 }
 
-/// The judgement on the configuration's modes.
+/// The finding for the configuration's modes.
 fn judge_permissions(file: (&Path, Access), directory: (&Path, Access), holds_password: bool) -> Finding {
     for (path, access) in [file, directory] {
         let shown = path.display();
@@ -158,8 +158,8 @@ fn judge_permissions(file: (&Path, Access), directory: (&Path, Access), holds_pa
     Finding::ok("permissions", text)
 }
 
-/// Reads the secret, once for all that follows.
-fn secret(profile: &Profile, time: &Time) -> (Finding, Option<Secret>) {
+/// Reads the secret, once for all later checks.
+fn secret(profile: &Profile, time: &TimeBudget) -> (Finding, Option<Secret>) {
     let Some(source) = &profile.client_secret else {
         let text = format!("profile `{}` has no client secret", profile.name);
         let fix = "run `ws1-token login`, or set WS1_TOKEN_CLIENT_SECRET_FILE";
@@ -175,7 +175,7 @@ fn secret(profile: &Profile, time: &Time) -> (Finding, Option<Secret>) {
     }
 }
 
-/// The judgement on a secret that could be read. Nothing of it is shown, not even its length.
+/// The finding for a secret that could be read. Nothing of it is shown, not even its length.
 fn judge_secret(source: &SecretSource, client_id: &str, secret: &Secret) -> Finding {
     let place = source.describe();
     if let Some((what, fix)) = secret.mistake(client_id) {

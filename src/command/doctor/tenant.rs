@@ -1,12 +1,12 @@
-//! What the tenant answers: its clock, discovery, a token for this client, a second one for the refresh token, the API.
+//! Requests to the tenant: its clock, discovery, a token for this client, a second one by the refresh token, the API.
 //!
-//! The tokens are the examination's own: no cached one is used, and the cache entry stays as it is.
+//! No cached token is used, and the cache entry stays as it is.
 
 use std::time::Duration;
 
 use super::finding::Finding;
-use super::reply::{Reply, unanswered};
-use super::{Time, Why};
+use super::reply::{TokenReply, unanswered};
+use super::{SkipReason, TimeBudget};
 use crate::clock::wall;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::context::Context;
@@ -18,27 +18,32 @@ use crate::secret::Secret;
 use crate::text::span;
 use crate::token::{ASSUMED_LIFE, CLOCK_TOLERANCE};
 
-/// Time for the token request, as everywhere.
+/// Time limit for the token request, as in every command.
 const TOKEN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Time for each other request.
+/// Time limit for each other request.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Seconds by which the clocks may differ without a word.
+/// Seconds by which the clocks may differ without a warning.
 const CLOCK_GRACE: i64 = 30;
 
-/// Below which path and query of the service the API for administrators answers.
+/// Path of an API that needs the scope Admin, below the service's base path.
 const ADMIN_API: &str = "/jersey/manager/api/scim/Users";
 
 /// The tenant's clock and its discovery document.
-pub(super) fn introduce(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, time: &Time, findings: &mut Vec<Finding>) {
+pub(super) fn clock_and_discovery(
+    context: &Context<'_>,
+    endpoint: &HttpEndpoint<'_>,
+    time: &TimeBudget,
+    findings: &mut Vec<Finding>,
+) {
     let mut ahead = None;
-    let mut doors = Vec::new();
+    let mut attempts = Vec::new();
     for url in endpoint.discovery_urls() {
         let Ok(limit) = time.left(STEP_LIMIT) else { break };
         context.log.step(|| format!("reading {url}"));
         let answer = endpoint.get(&url, None, limit);
-        // A host that does not answer at one door does not at the other.
+        // If the host does not answer, the other path will not either.
         let is_last = answer.is_err();
         let found = match answer {
             Ok(answer) => {
@@ -47,41 +52,41 @@ pub(super) fn introduce(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, time
             }
             Err(error) => Err(error.cause().to_string()),
         };
-        doors.push(Door { path: url.path, found });
+        attempts.push(DiscoveryAttempt { path: url.path, found });
         if is_last {
             break;
         }
     }
     findings.push(judge_clock(ahead));
-    findings.push(judge_discovery(endpoint.profile, &doors));
+    findings.push(judge_discovery(endpoint.profile, &attempts));
 }
 
-/// A place where a discovery document may be, and what was there.
-struct Door {
+/// A request for a discovery document.
+struct DiscoveryAttempt {
     /// Its path.
     path: String,
-    /// The document, or what there was instead.
+    /// The document, or why there is none.
     found: Result<Discovery, String>,
 }
 
-impl Door {
-    /// The path of the service that it belongs to.
+impl DiscoveryAttempt {
+    /// The base path of its service.
     fn base(&self) -> &str {
         self.path.strip_suffix("/.well-known/openid-configuration").unwrap_or(&self.path)
     }
 }
 
-/// The system's clock against the tenant's. From five minutes on, entries of the cache are taken for other machines'.
+/// The system clock against the tenant's. From five minutes on, the cache rejects entries as another machine's.
 fn judge_clock(ahead: Option<i64>) -> Finding {
     let Some(ahead) = ahead else {
-        return Finding::skipped("clock", "not compared, the tenant tells no time");
+        return Finding::skipped("clock", "not compared, the tenant sends no `Date`");
     };
     let apart = ahead.saturating_abs();
     if apart < CLOCK_GRACE {
         return Finding::ok("clock", format!("within {CLOCK_GRACE} s of the tenant's"));
     }
     let text = format!("{} {} the tenant's", span(apart), if ahead > 0 { "ahead of" } else { "behind" });
-    let fix = "set the system clock, best by NTP (`timedatectl set-ntp true` on most Linux systems)";
+    let fix = "set the system clock, preferably by NTP (`timedatectl set-ntp true` on most Linux systems)";
     if apart < CLOCK_TOLERANCE {
         Finding::warning("clock", text, fix)
     } else {
@@ -89,14 +94,15 @@ fn judge_clock(ahead: Option<i64>) -> Finding {
     }
 }
 
-/// What discovery says. A token needs none of it.
-fn judge_discovery(profile: &Profile, doors: &[Door]) -> Finding {
+/// The finding for discovery. Token requests do not depend on it.
+fn judge_discovery(profile: &Profile, attempts: &[DiscoveryAttempt]) -> Finding {
     let is_access = matches!(profile.preset, Preset::Access | Preset::Acs);
     let found: Vec<(&str, &Discovery)> =
-        doors.iter().filter_map(|door| Some((door.base(), door.found.as_ref().ok()?))).collect();
+        attempts.iter().filter_map(|attempt| Some((attempt.base(), attempt.found.as_ref().ok()?))).collect();
     if found.is_empty() {
-        let missing = |door: &Door| Some(format!("{}: {}", door.base(), door.found.as_ref().err()?));
-        let missing: Vec<String> = doors.iter().filter_map(missing).collect();
+        let missing =
+            |attempt: &DiscoveryAttempt| Some(format!("{}: {}", attempt.base(), attempt.found.as_ref().err()?));
+        let missing: Vec<String> = attempts.iter().filter_map(missing).collect();
         let text = format!("no document ({}); tokens need none", missing.join(", "));
         let fix = "if the token request fails too, check that `tenant` is the Access host itself";
         return if is_access { Finding::warning("discovery", text, fix) } else { Finding::skipped("discovery", text) };
@@ -120,79 +126,79 @@ fn judge_discovery(profile: &Profile, doors: &[Door]) -> Finding {
     }
 }
 
-/// Asks for a token with the client's credentials, once, whatever the cache holds.
+/// Sends one `client_credentials` request, whatever the cache holds.
 pub(super) fn token(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    held_back: Option<&(String, i64)>,
-    time: &Time,
+    back_off: Option<&(String, i64)>,
+    time: &TimeBudget,
 ) -> (Finding, Option<Issued>) {
     let profile = endpoint.profile;
     match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
         Err(skipped) => (Finding::skipped("token", skipped), None),
         Ok(Ok(Asked { issued: Ok(issued), .. })) => {
-            let left = held_back.map(|(failure, pause)| (failure.as_str(), *pause));
+            let left = back_off.map(|(failure, pause)| (failure.as_str(), *pause));
             (judge_token(&issued, left), Some(issued))
         }
         Ok(Ok(Asked { answer, issued: Err((refusal, cause)) })) => {
             let style = |style| grant::basic(style, &profile.client_id, secret);
             let depends_on_style = style(AuthStyle::Basic) != style(AuthStyle::BasicFormEncoded);
-            let reply = Reply { profile, answer: &answer, refusal: &refusal, cause: &cause, depends_on_style };
+            let reply = TokenReply { profile, answer: &answer, refusal: &refusal, cause: &cause, depends_on_style };
             (reply.explain(), None)
         }
         Ok(Err(error)) => (unanswered(error, profile), None),
     }
 }
 
-/// Sends one grant, once, if there is time left; the error is why not.
+/// Sends one token request, if there is time left; the error says why it was skipped.
 fn ask(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     grant: &Grant,
     secret: &Secret,
-    limit: Result<Duration, Why>,
-) -> Result<Result<Asked, EndpointError>, Why> {
+    limit: Result<Duration, SkipReason>,
+) -> Result<Result<Asked, EndpointError>, SkipReason> {
     let limit = limit?;
     context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
     Ok(endpoint.ask(grant, secret, limit))
 }
 
-/// A token; what still holds other calls back is worth a warning.
-fn judge_token(issued: &Issued, held_back: Option<(&str, i64)>) -> Finding {
+/// The finding for a token; a back-off of other calls is a warning.
+fn judge_token(issued: &Issued, back_off: Option<(&str, i64)>) -> Finding {
     let refresh = if issued.refresh_token.is_some() { "with" } else { "without" };
     let text = format!("issued for {}, {refresh} a refresh token", span(issued.life));
-    if let Some((detail, seconds)) = held_back {
+    if let Some((detail, seconds)) = back_off {
         return Finding::warning(
             "token",
-            format!("{text}; other calls still hold back for {} after \"{detail}\"", span(seconds)),
+            format!("{text}; other calls back off for {} more after \"{detail}\"", span(seconds)),
             "run `ws1-token get --force-refresh`",
         );
     }
     if issued.life_is_assumed {
         return Finding::warning(
             "token",
-            format!("{text}: the tenant states none, so {ASSUMED_LIFE} s are assumed"),
+            format!("{text}: the reply has no `expires_in`, so {ASSUMED_LIFE} s are assumed"),
             "set the access token's time to live in the client's settings",
         );
     }
     Finding::ok("token", text)
 }
 
-/// Sends the refresh token that the examination itself got, once.
+/// Sends the refresh token of the token request before, once.
 pub(super) fn refresh(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
     issued: &Issued,
-    time: &Time,
+    time: &TimeBudget,
 ) -> (Finding, Option<Issued>) {
-    let skipped = |why: Why| (Finding::skipped("refresh", why), None);
+    let skipped = |why: SkipReason| (Finding::skipped("refresh", why), None);
     if !endpoint.profile.use_refresh_token {
         return skipped("not tried, `use_refresh_token` is false");
     }
     let Some(token) = issued.refresh_token.clone() else {
-        return skipped("the tenant issues no refresh token; renewal goes by the client's credentials");
+        return skipped("the tenant issues no refresh token; renewal uses client_credentials");
     };
     let renewed = match ask(context, endpoint, &Grant::RefreshToken(token), secret, time.left(STEP_LIMIT)) {
         Err(why) => return skipped(why),
@@ -203,7 +209,8 @@ pub(super) fn refresh(
     (judge_refresh(&renewed), renewed.ok())
 }
 
-/// The answer to a refresh token, or whether it was denied and the cause. A failure costs a request, and no token.
+/// The finding for the refresh request, or whether it was denied and the cause. A failure is a warning: renewal falls
+/// back to `client_credentials`.
 fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
     match renewed {
         Ok(issued) => {
@@ -211,18 +218,18 @@ fn judge_refresh(renewed: &Result<Issued, (bool, String)>) -> Finding {
             Finding::ok("refresh", format!("renewed for {}, {next} refresh token", span(issued.life)))
         }
         Err((denied, cause)) => {
-            let spare = "set \"use_refresh_token\": false in the profile, which spares the attempt";
+            let spare = "set \"use_refresh_token\": false in the profile, which saves the attempt";
             let fix = if *denied { spare } else { "retry later" };
-            let text = format!("{cause}; renewal goes by the client's credentials");
+            let text = format!("{cause}; renewal uses client_credentials");
             Finding::warning("refresh", text, fix)
         }
     }
 }
 
-/// Reads from the API that needs the scope Admin, with the newest token.
-pub(super) fn api(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, token: &Secret, time: &Time) -> Finding {
+/// Reads from an API that needs the scope Admin, with the newest token.
+pub(super) fn api(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, token: &Secret, time: &TimeBudget) -> Finding {
     let Some(url) = admin_api(endpoint.profile) else {
-        return Finding::skipped("api", "not tried, this service has another");
+        return Finding::skipped("api", "not tried, this service has another API");
     };
     let limit = match time.left(STEP_LIMIT) {
         Ok(limit) => limit,
@@ -235,7 +242,7 @@ pub(super) fn api(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, token: &Se
     }
 }
 
-/// Where that API is: below the token endpoint's own tenant, on the tenant's host only.
+/// The URL of that API, if token endpoint and tenant have the same origin.
 fn admin_api(profile: &Profile) -> Option<Target> {
     let path = profile.token_url.path.as_str();
     let base = match profile.preset {
@@ -248,25 +255,25 @@ fn admin_api(profile: &Profile) -> Option<Target> {
     (profile.tenant == profile.token_url.origin).then_some(url)
 }
 
-/// The API's answer.
+/// The finding for the API's response.
 fn judge_api(status: u16, scope: Option<&str>) -> Finding {
     let (text, fix) = match status {
-        200 => return Finding::ok("api", "it takes the token, scope Admin included"),
+        200 => return Finding::ok("api", "the API accepts the token (scope: admin)"),
         403 if scope.is_some() => (
-            "no scope Admin: good for the user APIs only",
-            "if the client is to administer, add `admin` to `scope` in the profile",
+            "no scope Admin: valid for the user APIs only",
+            "for administration, add `admin` to `scope` in the profile",
         ),
         403 => (
-            "no scope Admin: good for the user APIs only",
-            "if the client is to administer, give it the scope Admin in the tenant",
+            "no scope Admin: valid for the user APIs only",
+            "for administration, give the client the scope Admin in the tenant",
         ),
         401 => (
-            "it does not take the token that the tenant issued just now",
+            "the API rejects the token that the tenant has just issued",
             "check that `tenant` is the name that tokens carry as `iss` (`ws1-token whoami`), and the tenant's clock",
         ),
         404 => ("there is no SCIM API here", "check that `tenant` is the Access host"),
         429 => ("too many requests", "wait a minute"),
-        _ => ("no answer for a token", "retry later"),
+        _ => ("unexpected answer", "retry later"),
     };
     Finding::warning("api", format!("{text} (HTTP {status})"), fix)
 }

@@ -1,6 +1,6 @@
-//! The TLS handshake with the tenant, and what is wrong with a certificate that is not trusted.
+//! The TLS handshake with the tenant, and why a certificate is not trusted.
 
-use super::Why;
+use super::SkipReason;
 use super::finding::Finding;
 use crate::clock::{rfc3339, wall};
 use crate::config::Profile;
@@ -11,16 +11,16 @@ use crate::probe::certificate::Certificate;
 use crate::probe::handshake::{Distrust, Handshake, TlsFailure};
 use crate::probe::route::Connection;
 
-/// Days before the end of a certificate from which that is worth a warning.
+/// Days before a certificate expires from which on there is a warning.
 const LAST_DAYS: i64 = 14;
 
-/// Makes the handshake; an error says why nothing can be sent after it.
+/// Makes the handshake; the error says why no request can be sent.
 pub(super) fn check(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     connection: Connection,
     findings: &mut Vec<Finding>,
-) -> Result<(), Why> {
+) -> Result<(), SkipReason> {
     let origin = &endpoint.profile.token_url.origin;
     if !origin.https {
         findings.push(Finding::skipped("tls", "none: plain http, to this machine"));
@@ -37,7 +37,7 @@ pub(super) fn check(
         Ok(Handshake { outcome: Err(TlsFailure::Broken(cause)), .. }) => Finding::failed(
             "tls",
             cause,
-            "check host and port of `tenant`; if they are right, ask whoever runs it or a proxy before it",
+            "check host and port of `tenant`; if they are right, ask the administrator of the tenant or its proxy",
             EXIT_TEMPORARY,
         ),
         Ok(Handshake { outcome: Err(TlsFailure::Untrusted(distrust)), chain }) => {
@@ -48,11 +48,11 @@ pub(super) fn check(
     Err("not tried, no trusted connection")
 }
 
-/// Where a further authority is written down.
+/// Where another CA can be configured.
 struct CaSetting {
     /// What to do with its PEM file.
     action: String,
-    /// The profile trusts its own file alone.
+    /// Whether the profile trusts only its own file.
     is_alone: bool,
 }
 
@@ -72,14 +72,14 @@ impl CaSetting {
         Self { action, is_alone: profile.ca_only }
     }
 
-    /// How the authority above a certificate, or the certificate itself, comes to be trusted.
+    /// How to trust the CA of a certificate, or a self-signed certificate itself.
     fn fix(&self, is_own: bool, root: &str) -> String {
         let certificate = if is_own { "that certificate".to_owned() } else { format!("the certificate of {root}") };
-        format!("get {certificate} (PEM) from whoever runs the network or the tenant, {}", self.action)
+        format!("get {certificate} (PEM) from the administrator of the network or the tenant, {}", self.action)
     }
 }
 
-/// A certificate that is trusted: until when.
+/// The finding for a trusted certificate: when it expires.
 fn judge_certificate(version: &str, certificate: Option<&Certificate>, now: i64) -> Finding {
     let Some(Certificate { subject, issuer, not_after: Some(end) }) = certificate else {
         return Finding::ok("tls", version);
@@ -90,33 +90,33 @@ fn judge_certificate(version: &str, certificate: Option<&Certificate>, now: i64)
         days => Finding::warning(
             "tls",
             format!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" }),
-            "have whoever runs the tenant renew its certificate",
+            "ask the tenant's administrator to renew the certificate",
         ),
     }
 }
 
-/// The day of a moment.
+/// The date, UTC.
 fn date(unix: i64) -> String {
     let mut date = rfc3339(unix);
     date.truncate("YYYY-MM-DD".len());
     date
 }
 
-/// A certificate that is not trusted: whose, from whom, and how that can change.
+/// The finding for a certificate that is not trusted: subject, issuer and fix.
 fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSetting, now: i64) -> Finding {
-    let nobody = Certificate::default();
-    let Certificate { subject, issuer, .. } = chain.first().unwrap_or(&nobody);
-    // The authority to trust is the one above the last certificate of the chain.
-    let root = &chain.last().unwrap_or(&nobody).issuer;
+    let unknown = Certificate::default();
+    let Certificate { subject, issuer, .. } = chain.first().unwrap_or(&unknown);
+    // The CA to trust is the issuer of the last certificate of the chain.
+    let root = &chain.last().unwrap_or(&unknown).issuer;
     let own = subject == issuer;
     let under = if root == issuer { String::new() } else { format!(" under {root}") };
-    let from = if own { "signed by itself".to_owned() } else { format!("issued by {issuer}{under}") };
+    let from = if own { "self-signed".to_owned() } else { format!("issued by {issuer}{under}") };
     let clock = rfc3339(now);
     let (what, fix) = match distrust {
         Distrust::UnknownIssuer => {
             let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
-            let who = if own { "which" } else { "whom" };
-            (format!(", {who} nobody here trusts{alone}"), ca.fix(own, root))
+            let what = if own { ", not trusted" } else { ": unknown issuer" };
+            (format!("{what}{alone}"), ca.fix(own, root))
         }
         Distrust::OtherKey => {
             (", but with another key than the trusted authority of that name".to_owned(), ca.fix(own, root))
@@ -126,11 +126,11 @@ fn untrusted(distrust: &Distrust, chain: &[Certificate], host: &str, ca: &CaSett
             (format!(", for {names} and not for {host}"), format!("set `tenant` to one of: {names}"))
         }
         Distrust::Expired(end) => (
-            format!(", which ended on {}", date(*end)),
+            format!(", which expired on {}", date(*end)),
             format!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
         ),
         Distrust::NotYet(start) => {
-            (format!(", which begins on {}", date(*start)), format!("set the clock, which says {clock}"))
+            (format!(", not valid before {}", date(*start)), format!("set the clock, which says {clock}"))
         }
         Distrust::Other(cause) => (format!(": {cause}"), "have the certificate replaced".to_owned()),
     };

@@ -2,12 +2,12 @@
 
 use std::path::{MAIN_SEPARATOR, Path};
 
-use super::Line;
+use super::ProfileStatus;
 use crate::terminal::{Colour, Palette};
 use crate::text::{clean, from_now, line};
 
 /// The block of a profile: its name and state, its settings, what is wrong with it. `home` is shown as `~`.
-pub(super) fn block(profile: &Line, home: Option<&Path>, palette: Palette) -> String {
+pub(super) fn block(profile: &ProfileStatus, home: Option<&Path>, palette: Palette) -> String {
     let default = if profile.default { " (default)" } else { "" };
     let name = palette.paint(Colour::Bold, &clean(&format!("{}{default}", profile.profile)));
     let (state, colour) = state(profile);
@@ -21,8 +21,8 @@ pub(super) fn block(profile: &Line, home: Option<&Path>, palette: Palette) -> St
     block
 }
 
-/// The state of a profile in words, and how good that is.
-fn state(profile: &Line) -> (&'static str, Colour) {
+/// The state of a profile, and its colour.
+fn state(profile: &ProfileStatus) -> (&'static str, Colour) {
     match profile.token {
         "fresh" => ("fresh", Colour::Green),
         "expiring" | "due" => ("renews soon", Colour::Green),
@@ -33,8 +33,8 @@ fn state(profile: &Line) -> (&'static str, Colour) {
     }
 }
 
-/// When the token expires or expired. In its last seconds it is no longer handed out: they count as past.
-fn expiry(profile: &Line) -> String {
+/// When the token expires or expired. Its last seconds, in which it is no longer handed out, count as expired.
+fn expiry(profile: &ProfileStatus) -> String {
     match profile.left {
         None => String::new(),
         Some(left) if profile.token != "expired" => format!(", expires {}", from_now(left)),
@@ -51,16 +51,16 @@ fn below_home(place: &str, home: Option<&Path>) -> String {
 }
 
 /// What is wrong with a profile, one sentence each.
-fn troubles(profile: &Line) -> Vec<String> {
+fn troubles(profile: &ProfileStatus) -> Vec<String> {
     let mut troubles = Vec::new();
     if let Some(why) = &profile.cache_problem {
-        troubles.push(format!("what is cached is not used, the next call gets a new token: {why}"));
+        troubles.push(format!("the cache entry is not used, the next call gets a new token: {why}"));
     }
     if profile.token == "expired" && profile.left.is_none() {
-        troubles.push("the system clock stands before the time at which the token was issued".to_owned());
+        troubles.push("the system clock is before the time at which the token was issued".to_owned());
     }
     if profile.renewal_unfinished {
-        troubles.push("a renewal is under way or was cut off; the next one goes by the client secret".to_owned());
+        troubles.push("a renewal is under way or was interrupted; the next one uses the client secret".to_owned());
     }
     if let Some(problem) = &profile.problem {
         troubles.push(match (profile.retry_in, profile.failed) {
@@ -81,48 +81,54 @@ mod tests {
     use super::*;
 
     /// A profile with a fresh token.
-    fn fresh(name: &str) -> Line {
-        Line {
+    fn fresh(name: &str) -> ProfileStatus {
+        ProfileStatus {
             profile: name.to_owned(),
             tenant: Some("https://acme.example.com".to_owned()),
             client_id: Some("ci-bot".to_owned()),
             client_secret: Some("file /home/ana/.config/ws1-token/prod.secret".to_owned()),
             token: "fresh",
             left: Some(8000),
-            ..Line::default()
+            ..ProfileStatus::default()
         }
     }
 
     /// One of every state.
-    fn all() -> Vec<Line> {
-        let failing = |line: Line| Line { problem: Some("HTTP 401 invalid_client".to_owned()), ..line };
-        let backed_off = Line {
+    fn all() -> Vec<ProfileStatus> {
+        let failing =
+            |line: ProfileStatus| ProfileStatus { problem: Some("HTTP 401 invalid_client".to_owned()), ..line };
+        let backed_off = ProfileStatus {
             retry_in: Some(42),
             retry_at: Some("2026-11-24T14:03:10Z".to_owned()),
             failed: Some(18),
             ..failing(fresh("d"))
         };
         vec![
-            Line { default: true, ..fresh("prod") },
-            Line { token: "due", left: Some(100), ..fresh("a") },
-            Line { token: "expired", left: Some(4), client_secret: Some("environment A".to_owned()), ..fresh("b") },
-            Line { token: "expired", left: Some(-720), renewal_unfinished: true, ..fresh("c") },
-            Line { token: "expired", left: None, ..fresh("clock") },
-            Line { left: Some(700), ..backed_off.clone() },
-            Line { left: Some(70), token: "due", ..backed_off.clone() },
-            Line { token: "none", left: None, profile: "e".to_owned(), ..backed_off },
-            Line { token: "none", left: None, failed: Some(7200), client_secret: None, ..failing(fresh("f")) },
-            Line {
+            ProfileStatus { default: true, ..fresh("prod") },
+            ProfileStatus { token: "due", left: Some(100), ..fresh("a") },
+            ProfileStatus {
+                token: "expired",
+                left: Some(4),
+                client_secret: Some("environment A".to_owned()),
+                ..fresh("b")
+            },
+            ProfileStatus { token: "expired", left: Some(-720), renewal_unfinished: true, ..fresh("c") },
+            ProfileStatus { token: "expired", left: None, ..fresh("clock") },
+            ProfileStatus { left: Some(700), ..backed_off.clone() },
+            ProfileStatus { left: Some(70), token: "due", ..backed_off.clone() },
+            ProfileStatus { token: "none", left: None, profile: "e".to_owned(), ..backed_off },
+            ProfileStatus { token: "none", left: None, failed: Some(7200), client_secret: None, ..failing(fresh("f")) },
+            ProfileStatus {
                 token: "none",
                 left: None,
                 cache_problem: Some("the cache entry is damaged".to_owned()),
                 ..fresh("g")
             },
-            Line {
+            ProfileStatus {
                 profile: "x\u{1b}[2J".to_owned(),
                 token: "invalid",
                 problem: Some("bad\nline".to_owned()),
-                ..Line::default()
+                ..ProfileStatus::default()
             },
         ]
     }
@@ -147,12 +153,12 @@ mod tests {
           tenant  acme.example.com
           client  ci-bot
           secret  file ~/.config/ws1-token/prod.secret
-          a renewal is under way or was cut off; the next one goes by the client secret
+          a renewal is under way or was interrupted; the next one uses the client secret
         clock  expired
           tenant  acme.example.com
           client  ci-bot
           secret  file ~/.config/ws1-token/prod.secret
-          the system clock stands before the time at which the token was issued
+          the system clock is before the time at which the token was issued
         d  fresh, expires in 11 min
           tenant  acme.example.com
           client  ci-bot
@@ -176,7 +182,7 @@ mod tests {
           tenant  acme.example.com
           client  ci-bot
           secret  file ~/.config/ws1-token/prod.secret
-          what is cached is not used, the next call gets a new token: the cache entry is damaged
+          the cache entry is not used, the next call gets a new token: the cache entry is damaged
         x?[2J  invalid
           bad?line
         ");

@@ -12,7 +12,7 @@ fn profile(preset: Preset) -> Profile {
 /// Text, fix and status of an answer, read as every other.
 fn told(profile: &Profile, answer: &Answer, depends_on_style: bool) -> String {
     let (refusal, cause) = crate::grant::read(answer, &[]).unwrap_err();
-    let found = Reply { profile, answer, refusal: &refusal, cause: &cause, depends_on_style }.explain();
+    let found = TokenReply { profile, answer, refusal: &refusal, cause: &cause, depends_on_style }.explain();
     format!("{}\n  fix: {}\n  exit status: {}\n", found.text, found.fix.unwrap(), found.status)
 }
 
