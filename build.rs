@@ -1,13 +1,13 @@
-//! Writes down what `ws1-token --version` tells of its own build: nothing of the machine, so that the same source gives
-//! the same binary. And tells the linker what it may do for the static program.
+//! Writes the text of `ws1-token --version`, which holds nothing about the machine, so that the same source gives the same
+//! binary; and sets a linker option for the static program.
 
-#![expect(clippy::disallowed_methods, reason = "how a build script is asked and answers")]
+#![expect(clippy::disallowed_methods, reason = "a build script's interface to cargo")]
 
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-/// What the binary is made of; a change of anything else makes no other binary.
+/// The files that the binary depends on.
 const SOURCES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "build.rs", "src"];
 
 /// Writes the text that the program includes.
@@ -16,19 +16,20 @@ fn main() {
     let source = variable("CARGO_MANIFEST_DIR");
     let source = Path::new(&source);
     let mut text = variable("CARGO_PKG_VERSION");
-    // To ask after every commit would compile the program anew for every run of the tests.
+    // In a debug build this would recompile the program after every commit.
     if variable("PROFILE") == "release"
         && let Some(commit) = commit(source)
     {
         let _ = write!(text, "\ncommit: {commit}");
     }
-    let features = features(std::env::vars().map(|(name, _)| name));
+    let features = Some(variable("CARGO_CFG_FEATURE")).filter(|names| !names.is_empty());
+    let features = features.as_deref().unwrap_or("none");
     let tls = tls(&std::fs::read_to_string(source.join("Cargo.lock")).unwrap_or_default());
     let _ = write!(text, "\ntarget: {}\nfeatures: {features}\ntls: {tls}", variable("TARGET"));
     std::fs::write(Path::new(&variable("OUT_DIR")).join("version.txt"), text)
         .expect("the output directory is writable");
     println!("cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=Cargo.lock");
-    // A linker that is named may be none that takes a compiler's options.
+    // A configured linker may not understand a compiler's options.
     if variable("CARGO_CFG_TARGET_ENV") == "musl" && variable("RUSTC_LINKER").is_empty() {
         let rustc = Command::new(variable("RUSTC")).arg("--version").output();
         if rustc.is_ok_and(|said| packs_relocations(&String::from_utf8_lossy(&said.stdout))) {
@@ -37,19 +38,18 @@ fn main() {
     }
 }
 
-/// Whether the C library that comes with this Rust starts a program whose relocations are packed: musl since 1.2.4, in
-/// Rust since 1.93. That is 70 KB less of file; a linker that cannot pack them says so and goes on.
+/// Whether the C library of this Rust supports packed relative relocations: musl since 1.2.4, in Rust since 1.93. They
+/// make the file 70 KB smaller; a linker without support warns and goes on.
 pub(crate) fn packs_relocations(rustc: &str) -> bool {
     let version = rustc.strip_prefix("rustc 1.").and_then(|rest| rest.split('.').next());
     version.and_then(|minor| minor.parse::<u32>().ok()).is_some_and(|minor| minor >= 93)
 }
 
-/// The commit of a source tree, marked if it is not what was committed; `None` where there is no repository of its own
-/// or no git.
+/// The commit of a source tree, marked if files were changed since; `None` without git or a repository of its own.
 pub(crate) fn commit(source: &Path) -> Option<String> {
     let git = |args: &[&str]| {
         let mut git = Command::new("git");
-        // A hook that builds is run with the variables of its own repository.
+        // A git hook sets these variables for its own repository.
         git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
         let output = git.arg("-C").arg(source).args(args).output().ok().filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
@@ -58,7 +58,7 @@ pub(crate) fn commit(source: &Path) -> Option<String> {
     if Path::new(&top).canonicalize().ok()? != source.canonicalize().ok()? {
         return None;
     }
-    // It grows with every commit and every change of the branch.
+    // The reflog grows with every commit and every change of the branch.
     if let Some(journal) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|path| source.join(path).exists()) {
         println!("cargo::rerun-if-changed={journal}");
     }
@@ -72,21 +72,11 @@ pub(crate) fn commit(source: &Path) -> Option<String> {
     Some(format!("{commit}{changed}"))
 }
 
-/// The cargo features that are on, by the names of the variables that say so.
-pub(crate) fn features(variables: impl Iterator<Item = String>) -> String {
-    let name = |variable: String| Some(variable.strip_prefix("CARGO_FEATURE_")?.to_ascii_lowercase().replace('_', "-"));
-    let mut names: Vec<String> = variables.filter_map(name).filter(|name| name != "default").collect();
-    names.sort();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// The TLS library and the cryptography below it, as the lock file has them.
+/// The TLS library and its cryptography, with the versions of the lock file.
 pub(crate) fn tls(lock: &str) -> String {
     let version = |name: &str| {
-        let package = lock.split("[[package]]").find(|package| package.contains(&format!("name = \"{name}\"\n")))?;
-        let version = package.split("version = \"").nth(1)?.split('"').next()?;
-        Some(format!("{name} {version}"))
+        let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+        Some(format!("{name} {}", rest.split('"').next()?))
     };
-    let known: Vec<String> = ["rustls", "ring"].into_iter().filter_map(version).collect();
-    if known.is_empty() { "rustls".to_owned() } else { known.join(" with ") }
+    version("rustls").into_iter().chain(version("ring")).collect::<Vec<_>>().join(" with ")
 }

@@ -1,4 +1,4 @@
-//! What a token says about itself. Decoded and never verified: that is the resource server's business. Pure.
+//! The claims of a token. Decoded and never verified: that is up to the resource server. Pure.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,29 +8,29 @@ use serde_json::{Map, Value};
 /// The last second that RFC 3339 can write, 9999-12-31T23:59:59Z.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// The claims of a JWT as a person needs them. Any of them may be missing; one of a type that means nothing is missing
-/// too. They are the tenant's words: nothing here is fit for a terminal as it stands.
+/// The claims of a JWT that `whoami` shows. Any of them may be missing; one of an unexpected type counts as missing. They
+/// come from the tenant: clean them before they are written to a terminal.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Claims {
-    /// The OAuth client: `cid`, elsewhere `client_id` (RFC 9068 §2.2).
+    /// The OAuth client: `cid`, or `client_id` (RFC 9068 §2.2).
     pub(crate) client_id: Option<String>,
-    /// The name of whoever the token stands for: `prn`.
+    /// The name of the client or user: `prn`.
     pub(crate) principal: Option<String>,
-    /// What that is: `prn_type`, `SERVICE` or `USER`.
+    /// Its type: `prn_type`, `SERVICE` or `USER`.
     pub(crate) principal_type: Option<String>,
-    /// What it may do: `scp`, elsewhere `scope`; a list, or words separated by spaces.
+    /// Its scopes: `scp`, or `scope`; a list, or words separated by spaces.
     pub(crate) scopes: Vec<String>,
-    /// Who issued it: `iss`.
+    /// The issuer: `iss`.
     pub(crate) issuer: Option<String>,
-    /// Whom it is meant for: `aud`, one or many.
+    /// The audience: `aud`, one or many.
     pub(crate) audience: Vec<String>,
-    /// The tenant's own key for the principal: `sub`.
+    /// The tenant's ID of the principal: `sub`.
     pub(crate) subject: Option<String>,
-    /// Unix second of its issue by the tenant's clock: `iat`.
+    /// Unix second of issue by the tenant's clock: `iat`.
     pub(crate) issued_at: Option<i64>,
-    /// Unix second of its end by the tenant's clock: `exp`.
+    /// Unix second of expiry by the tenant's clock: `exp`.
     pub(crate) expires_at: Option<i64>,
-    /// All of them, as they are.
+    /// All claims.
     pub(crate) all: Map<String, Value>,
 }
 
@@ -56,9 +56,9 @@ impl Claims {
     }
 }
 
-/// `exp` − `iat` of a JWT in seconds; nothing else of it is read, since every token that is issued comes by here.
+/// `exp` − `iat` of a JWT in seconds. No other claim is read, since this runs for every issued token.
 pub(crate) fn life(token: &str) -> Option<f64> {
-    /// The two claims (RFC 7519 §4.1) that say how long.
+    /// The two claims (RFC 7519 §4.1).
     #[derive(Deserialize)]
     struct Times {
         /// Expiry.
@@ -79,7 +79,7 @@ fn payload(token: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()
 }
 
-/// A single value as text: a string that says something, or a number.
+/// A single value as text: a string that is not blank, or a number.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
@@ -96,8 +96,8 @@ fn list(value: &Value) -> Vec<String> {
     }
 }
 
-/// A `NumericDate` (RFC 7519 §2), fractions cut off; some write it as a string. Times that no calendar has are none.
-#[expect(clippy::cast_possible_truncation, reason = "a float too large becomes the largest number, which is no date")]
+/// A `NumericDate` (RFC 7519 §2) without its fraction; also as a string. `None` beyond the year 9999.
+#[expect(clippy::cast_possible_truncation, reason = "a float too large saturates, and is then out of range")]
 fn time(value: &Value) -> Option<i64> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,

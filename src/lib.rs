@@ -6,6 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `build.rs` | the text of `--version`; how the static program is linked |
 //! | `main.rs` | the edge of the process: arguments, environment, streams, exit status |
 //! | `lib.rs` | [`run`]: the flow of every command |
 //! | `command/` | one file per user command, and the dispatch; `setup/` per caller, `doctor/` per group of checks |
@@ -152,22 +153,28 @@ pub fn run(process: Process<'_>) -> u8 {
     outcome.finish(stdout, &log)
 }
 
-/// What is said when the program panicked, which is a bug.
-const BUG: &str = "error: ws1-token stopped on a bug of its own\nhint: rerun with -v and report what it says\n";
-
-/// Says that the program panicked; gives the exit status.
+/// Reports a panic by its place, file and line; returns the exit status.
 #[must_use]
-pub fn bug() -> u8 {
-    let _ = std::io::stderr().write_all(BUG.as_bytes());
+pub fn bug(place: Option<String>) -> u8 {
+    let _ = std::io::stderr().write_all(bug_report(place).as_bytes());
     error::EXIT_SYSTEM
+}
+
+/// The report on a panic.
+fn bug_report(place: Option<String>) -> String {
+    let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+    let error = text::line(&format!("error: ws1-token stopped on a bug of its own{place}"));
+    error + "hint: rerun with -v and report the output\n"
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_bug_is_told_as_a_failure_and_without_its_words() {
-        assert_eq!(super::bug(), 1);
-        let lines: Vec<&str> = super::BUG.lines().collect();
-        assert!(matches!(lines[..], [error, hint] if error.starts_with("error: ") && hint.starts_with("hint: ")));
+    fn a_bug_is_reported_by_its_place() {
+        assert_eq!(super::bug(None), 1);
+        insta::assert_snapshot!(super::bug_report(Some("src/x.rs:12".to_owned())), @r"
+        error: ws1-token stopped on a bug of its own (src/x.rs:12)
+        hint: rerun with -v and report the output
+        ");
     }
 }

@@ -1,5 +1,5 @@
-//! What is said on standard error: warnings, with `--verbose` the steps, the final report, and while something takes long
-//! a line that goes again. Never a secret. Who reads it decides how it looks.
+//! Standard error: warnings, with `--verbose` the steps, the final report, and a temporary line during long waits. Never a
+//! secret. The audience decides how it looks.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -11,38 +11,38 @@ use crate::progress::{Line, Waiting};
 use crate::terminal::{self, Palette};
 use crate::text::line;
 
-/// What is said while another process holds the lock.
+/// The line that is shown while another process holds the lock.
 pub(crate) const RENEWING: &str = "another ws1-token is renewing …";
 
 /// Who reads standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// A person: colours, and a word about long waits, if it is a terminal.
+    /// A person: on a terminal there are colours and a line during long waits.
     Person,
-    /// A program that called us in its own protocol: the terminal is its own, so plain lines, and only those that matter.
+    /// A program that called us in its own protocol and owns the terminal: plain lines, and no line during waits.
     Program,
-    /// A program that takes every byte for an answer: nothing at all.
+    /// A program that takes every byte for an answer: no output.
     Nobody,
 }
 
-/// Standard error. That it cannot be written is no reason to fail.
+/// Standard error. Write errors are ignored.
 pub(crate) struct Log<'a> {
     /// Where the lines go.
     stderr: RefCell<Box<dyn Write>>,
-    /// A variable of the environment: which terminal it is, and whether its user wants colours.
+    /// Looks up a variable of the environment, for the terminal and its colours.
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Who reads it.
     audience: Cell<Audience>,
-    /// Whether steps are told.
+    /// Whether steps are written.
     verbose: Cell<bool>,
-    /// Warnings already given: each is said once a run.
+    /// Warnings already written: each is written once a run.
     said: RefCell<Vec<String>>,
     /// The line of the present wait, which may be on the terminal.
     waiting: RefCell<Weak<Line>>,
 }
 
 impl<'a> Log<'a> {
-    /// A log on a stream, for a person as long as nothing else is known.
+    /// A log on a stream, for a person until the audience is set.
     pub(crate) fn new(stderr: Box<dyn Write>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             stderr: RefCell::new(stderr),
@@ -54,17 +54,17 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Tells steps from now on, or not.
+    /// Switches steps on or off.
     pub(crate) fn set_verbose(&self, verbose: bool) {
         self.verbose.set(verbose);
     }
 
-    /// Speaks to somebody else from now on.
+    /// Sets the audience.
     pub(crate) fn set_audience(&self, audience: Audience) {
         self.audience.set(audience);
     }
 
-    /// Something the user should know although a token was got.
+    /// Writes a warning: something that the user should know although the command goes on.
     pub(crate) fn warn(&self, text: &str) {
         if self.said.borrow().iter().any(|said| said == text) {
             return;
@@ -73,36 +73,35 @@ impl<'a> Log<'a> {
         self.write(&line(&format!("warning: {text}")));
     }
 
-    /// A step, told with `--verbose` only.
+    /// Writes a step, with `--verbose` only.
     pub(crate) fn step(&self, text: impl FnOnce() -> String) {
         if self.verbose.get() {
             self.write(&line(&format!("ws1-token: {}", text())));
         }
     }
 
-    /// Something that may take long begins; it is over when the guard is dropped.
+    /// Starts a wait, which is over when the guard is dropped.
     ///
-    /// Told to a person at a terminal only, and not where the steps tell it already. Drop the guard before anybody else
-    /// writes to the terminal: a child process, a prompt, the answer.
+    /// It is shown to a person at a terminal only, and not with `--verbose`, whose steps say the same. Drop the guard before
+    /// anything else writes to the terminal: a child process, a prompt, the answer.
     pub(crate) fn waiting(&self, text: impl FnOnce() -> String) -> Waiting {
-        let told = self.audience.get() == Audience::Person
+        let is_shown = self.audience.get() == Audience::Person
             && !self.verbose.get()
             && terminal::is_erasable(self.env)
             && self.waiting.borrow().upgrade().is_none();
-        if !told {
-            return Waiting::untold();
+        let waiting = if is_shown { Waiting::shown(text()) } else { Waiting::HIDDEN };
+        if is_shown {
+            *self.waiting.borrow_mut() = waiting.line();
         }
-        let waiting = Waiting::told(text());
-        *self.waiting.borrow_mut() = waiting.line();
         waiting
     }
 
-    /// The same for an answer of a server.
+    /// Starts a wait for a server's response.
     pub(crate) fn waiting_for(&self, server: &Origin) -> Waiting {
         self.waiting(|| format!("waiting for {} …", server.authority()))
     }
 
-    /// Lines as they are, but for colours.
+    /// Writes lines as they are, with coloured prefixes for people.
     pub(crate) fn write(&self, text: &str) {
         let palette = match self.audience.get() {
             _ if text.is_empty() => return,

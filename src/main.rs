@@ -1,16 +1,24 @@
 //! The edge of the process: arguments, environment, standard streams and exit status. Nothing else touches globals.
 
+use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use ws1_token::{Process, Stdin, Stdout, harden, run};
 
+thread_local! {
+    /// File and line of this thread's last panic.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
 /// Runs the program.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn main() -> ExitCode {
     harden();
-    // A panic is a bug; its message could hold anything, so only its place is told, by `run`'s caller below.
-    std::panic::set_hook(Box::new(|_| {}));
+    // A panic is a bug. Its message could hold a secret, so only its place is reported.
+    std::panic::set_hook(Box::new(|panic| {
+        PANIC.set(panic.location().map(|place| format!("{}:{}", place.file(), place.line())));
+    }));
     let status = std::panic::catch_unwind(AssertUnwindSafe(|| {
         run(Process {
             args: std::env::args_os().collect(),
@@ -25,5 +33,5 @@ fn main() -> ExitCode {
             stderr: Box::new(std::io::stderr()),
         })
     }));
-    ExitCode::from(status.unwrap_or_else(|_| ws1_token::bug()))
+    ExitCode::from(status.unwrap_or_else(|_| ws1_token::bug(PANIC.take())))
 }

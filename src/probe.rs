@@ -1,4 +1,4 @@
-//! doctor's way to the tenant, step by step: address, connection, tunnel, handshake. No request is sent.
+//! doctor's route to the tenant, step by step: address, connection, tunnel, handshake. No request is sent.
 
 pub(crate) mod certificate;
 pub(crate) mod handshake;

@@ -1,12 +1,12 @@
-//! The user's terminal: which streams are one, how wide it is, colours and a passing line on it. Asked only where
-//! something is shown to a person, never on the cached path.
+//! The user's terminal: which streams are one, colours, and a temporary line on it. Used only for output to people, never
+//! on the cached path.
 
 use std::io::Write;
 
 use crate::platform::{self, Stream};
 
-/// Whether a terminal only prints: no colours and no way back to the start of a line. One that has no name is taken for
-/// such a one (on Windows too, where a console may not know escape sequences).
+/// Whether a terminal knows no escape sequences: `TERM` is `dumb` or unset (on Windows too, where a console may not know
+/// them).
 fn is_dumb(env: &dyn Fn(&str) -> Option<String>) -> bool {
     env("TERM").is_none_or(|term| term == "dumb")
 }
@@ -16,12 +16,12 @@ pub(crate) fn is_erasable(env: &dyn Fn(&str) -> Option<String>) -> bool {
     Stream::Stderr.is_terminal() && !is_dumb(env)
 }
 
-/// Columns of a terminal that does not say how many it has.
+/// Columns of a terminal of unknown width.
 const USUAL_COLUMNS: usize = 80;
 
-/// Draws a passing line on standard error, unless it is another job's turn on the terminal; says whether it did.
+/// Draws a temporary line on standard error, unless we are a background job; returns whether it did.
 ///
-/// It ends before the last column: behind that, some terminals go on to a line that nobody would erase.
+/// The last column stays empty: after it some terminals wrap to a line that [`erase`] does not reach.
 pub(crate) fn draw(text: &str) -> bool {
     if !platform::is_foreground() {
         return false;
@@ -38,7 +38,7 @@ pub(crate) fn erase() {
     }
 }
 
-/// A text of so many columns at most, without control characters; what is left out shows.
+/// A text of at most so many columns, without control characters; `…` marks a cut.
 fn cut(text: &str, columns: usize) -> String {
     let clean = text.chars().map(|c| if c.is_control() { '?' } else { c });
     if text.chars().count() <= columns {
@@ -47,16 +47,16 @@ fn cut(text: &str, columns: usize) -> String {
     clean.take(columns.saturating_sub(1)).chain((columns > 0).then_some('…')).collect()
 }
 
-/// What a colour says: the terminal's own palette decides how it looks.
+/// What a colour means: the terminal's palette decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
-    /// Something is wrong.
+    /// An error.
     Red,
-    /// Something deserves a look.
+    /// A warning.
     Yellow,
-    /// All is well.
+    /// Success.
     Green,
-    /// What to do.
+    /// A hint.
     Cyan,
     /// A heading.
     Bold,
@@ -65,7 +65,7 @@ pub(crate) enum Colour {
 /// Whether and how a stream is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Palette {
-    /// Whether at all.
+    /// Whether it is coloured.
     coloured: bool,
 }
 
@@ -73,8 +73,8 @@ impl Palette {
     /// No colours.
     pub(crate) const PLAIN: Self = Self { coloured: false };
 
-    /// By the usual conventions: terminals only; `NO_COLOR` (no-color.org) and `TERM=dumb` or none say no,
-    /// `CLICOLOR_FORCE` (bixense.com/clicolors) says yes.
+    /// By the usual conventions: on terminals only, and not with `NO_COLOR` (no-color.org), `TERM=dumb` or without `TERM`;
+    /// `CLICOLOR_FORCE` (bixense.com/clicolors) forces colours.
     pub(crate) fn of(stream: Stream, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let refused = env("NO_COLOR").is_some();
         let forced = env("CLICOLOR_FORCE").is_some_and(|value| value != "0");
@@ -96,7 +96,7 @@ impl Palette {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// Lines for standard error with the words painted that say what each of them is.
+    /// Lines for standard error with their prefixes painted.
     pub(crate) fn paint_report(self, text: &str) -> String {
         text.split_inclusive('\n')
             .map(|line| match LEADS.iter().find(|(lead, _)| line.starts_with(lead)) {
@@ -107,7 +107,7 @@ impl Palette {
     }
 }
 
-/// What lines of a report begin with.
+/// The prefixes of lines on standard error.
 const LEADS: [(&str, Colour); 4] =
     [("error:", Colour::Red), ("warning:", Colour::Yellow), ("  caused by:", Colour::Bold), ("hint:", Colour::Cyan)];
 

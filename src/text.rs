@@ -3,18 +3,22 @@
 /// Bytes of one line of a report at most.
 const LINE_LIMIT: usize = 400;
 
-/// One line for a terminal: control characters replaced, cut at 400 bytes, newline added.
-pub(crate) fn line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + 1);
+/// A text for a terminal: control characters replaced, cut at 400 bytes.
+pub(crate) fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        if line.len() + c.len_utf8() > LINE_LIMIT {
-            line.push('…');
+        if clean.len() + c.len_utf8() > LINE_LIMIT {
+            clean.push('…');
             break;
         }
-        line.push(if c.is_control() { '?' } else { c });
+        clean.push(if c.is_control() { '?' } else { c });
     }
-    line.push('\n');
-    line
+    clean
+}
+
+/// The same as a line, with a newline at its end.
+pub(crate) fn line(text: &str) -> String {
+    clean(text) + "\n"
 }
 
 /// The candidate that a misspelt word probably means.

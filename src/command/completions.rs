@@ -1,4 +1,4 @@
-//! `completions`: the completion script of a shell, and the answers that the scripts ask for while somebody types.
+//! `completions`: the completion script of a shell, and the answers that the scripts ask for.
 //!
 //! A script knows nothing of the commands. At every TAB it runs `completions SHELL --word=WORD -- WORDS`: the word at the
 //! cursor, and those before it with quotes removed. The answer's first line says what can stand there:
@@ -9,10 +9,10 @@
 //!   do
 //! * `nothing`
 //!
-//! Nothing is read but the configuration file, and whatever is wrong with it is for another command to tell.
+//! Only the configuration file is read; errors in it are ignored here.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::CommandFactory;
 
@@ -23,16 +23,16 @@ use crate::outcome::Outcome;
 
 mod line;
 
-use line::{Candidate, Line, Next};
+use line::{Candidate, Next, TypedLine};
 
 /// Prints a script or an answer.
 pub(crate) fn run(context: &Context<'_>, args: &Completions) -> Outcome {
     let Some(word) = &args.word else { return Outcome::answer(script(args.shell)) };
     let mut definitions = Cli::command();
     definitions.build();
-    let line = Line::read(&definitions, &args.before);
+    let line = TypedLine::read(&definitions, &args.before);
     let next = line.next(&word.to_string_lossy());
-    Outcome::answer(answer(next, || profiles(context.sources, line.config())))
+    Outcome::answer(answer(next, || profiles(context.sources, line.config.clone())))
 }
 
 /// The script of a shell.
@@ -68,10 +68,10 @@ fn list(candidates: &[Candidate]) -> String {
     text
 }
 
-/// The profiles of the configuration file that the line names, or of the usual one. A name with a line break or the
-/// like in it can be typed at no prompt.
-fn profiles(sources: &Sources<'_>, config: Option<&Path>) -> Vec<Candidate> {
-    let overrides = Overrides { config: config.map(Path::to_owned), ..Overrides::default() };
+/// The profiles of the configuration file that the line names, or of the default one, without names that hold control
+/// characters: those cannot be typed.
+fn profiles(sources: &Sources<'_>, config: Option<PathBuf>) -> Vec<Candidate> {
+    let overrides = Overrides { config, ..Overrides::default() };
     let sources = Sources { overrides: &overrides, ..*sources };
     let Ok(Some(names)) = sources.names() else { return Vec::new() };
     let default = names.default.as_deref();

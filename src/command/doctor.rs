@@ -1,7 +1,7 @@
 //! `doctor`: everything that a token depends on, checked in order, one line each with a fix.
 //!
-//! The order is here; each group of checks is a file of `doctor/`, where pure functions judge what others gathered. A
-//! failed check keeps only those from being tried that depend on it.
+//! The order is here; each file of `doctor/` is a group of checks, where pure functions turn results into findings. After
+//! a failed check only those that depend on it are skipped.
 
 use std::time::{Duration, Instant};
 
@@ -26,19 +26,19 @@ mod tenant;
 mod tls;
 
 use finding::{Finding, Report};
-use machine::Machine;
-use setup::Setup;
+use machine::CacheCheck;
+use setup::ConfigCheck;
 
-/// How long a person waits at most for what others do: secret command, network, lock.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for everything that is waited for: secret command, network, lock.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// Time below which nothing more is begun.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// Time left below which no further step is started.
+const SHORTEST_STEP: Duration = Duration::from_millis(500);
 
-/// Why a check is not tried, in words for its line.
-type Why = &'static str;
+/// Why a check is skipped, as its line says.
+type SkipReason = &'static str;
 
-/// Runs all checks; a failed one never keeps the others from being run that do not depend on it.
+/// Runs all checks.
 pub(crate) fn run(context: &Context<'_>, args: &Doctor) -> Outcome {
     let findings = examine(context);
     let answer = if args.json {
@@ -49,91 +49,91 @@ pub(crate) fn run(context: &Context<'_>, args: &Doctor) -> Outcome {
     Outcome { status: finding::exit_status(&findings), ..answer }
 }
 
-/// The time of an examination.
-struct Time {
-    /// When patience ends.
+/// The time limit of the whole run.
+struct TimeBudget {
+    /// When it ends.
     deadline: Instant,
 }
 
-impl Time {
-    /// Begins now.
+impl TimeBudget {
+    /// Starts now.
     fn start() -> Self {
-        Self { deadline: Instant::now() + PATIENCE }
+        Self { deadline: Instant::now() + TIME_LIMIT }
     }
 
-    /// When something that begins now and may take `limit` must be over.
+    /// The deadline of something that starts now and may take `limit`.
     fn end(&self, limit: Duration) -> Instant {
         self.deadline.min(Instant::now() + limit)
     }
 
-    /// What is left for a step that may take `limit`; the error says that it is not begun any more.
-    fn left(&self, limit: Duration) -> Result<Duration, Why> {
+    /// The time limit of a step that may take `limit`; the error says that it is no longer started.
+    fn left(&self, limit: Duration) -> Result<Duration, SkipReason> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        if left < LAST_MOMENT { Err("not tried, out of time") } else { Ok(left.min(limit)) }
+        if left < SHORTEST_STEP { Err("not tried, out of time") } else { Ok(left.min(limit)) }
     }
 }
 
 /// The findings, in the order of the page.
 fn examine(context: &Context<'_>) -> Vec<Finding> {
-    let time = Time::start();
-    let asked = callers::ask(context);
-    let Setup { mut findings, profile, is_complete, secret } = setup::check(context, &time);
+    let time = TimeBudget::start();
+    let callers = callers::start(context);
+    let ConfigCheck { mut findings, profile, is_complete, secret } = setup::check(context, &time);
     let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
-    let machine = if let Some(profile) = &profile {
+    let cache = if let Some(profile) = &profile {
         let endpoint = HttpEndpoint { profile, env: context.env };
         let _waiting = context.log.waiting_for(&profile.token_url.origin);
         let reached = network::check(context, &endpoint, &time, &mut findings);
         match reached {
-            Ok(()) => tenant::introduce(context, &endpoint, &time, &mut findings),
+            Ok(()) => tenant::clock_and_discovery(context, &endpoint, &time, &mut findings),
             Err(why) => skip(&mut findings, &["clock", "discovery"], why),
         }
-        let mut machine = machine::check(context, identity.as_deref(), &time);
+        let mut cache = machine::check(context, identity.as_deref(), &time);
         let secret = match (reached, secret) {
             (Err(why), _) => Err(why),
-            (Ok(()), _) if machine.is_busy => Err("not tried, another ws1-token has the lock"),
+            (Ok(()), _) if cache.is_busy => Err("not tried, another ws1-token has the lock"),
             (Ok(()), Some(secret)) => Ok(secret),
             (Ok(()), None) if is_complete => Err("not tried, no client secret"),
             (Ok(()), None) => Err("not tried, no client is named"),
         };
         match secret {
-            Ok(secret) => tokens(context, &endpoint, &secret, &mut machine, &time, &mut findings),
+            Ok(secret) => tokens(context, &endpoint, &secret, &mut cache, &time, &mut findings),
             Err(why) => skip(&mut findings, &["token", "refresh", "api"], why),
         }
-        machine.release();
-        machine
+        cache.release();
+        cache
     } else {
         let why = "not tried, no usable profile";
         skip(&mut findings, &network::NAMES, why);
         skip(&mut findings, &["clock", "discovery", "token", "refresh", "api"], why);
         machine::check(context, None, &time)
     };
-    findings.extend(machine.findings);
-    callers::collect(context, asked, profile.as_ref(), &mut findings);
+    findings.extend(cache.findings);
+    callers::collect(context, callers, profile.as_ref(), &mut findings);
     findings
 }
 
-/// Asks for tokens and uses one. The lock is held meanwhile, so that no other process asks at the same time.
+/// Requests tokens and uses one. The lock is held meanwhile, so that no other process sends a request at the same time.
 fn tokens(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     secret: &Secret,
-    machine: &mut Machine,
-    time: &Time,
+    cache: &mut CacheCheck,
+    time: &TimeBudget,
     findings: &mut Vec<Finding>,
 ) {
-    let held_back = machine.held_back(secret.fingerprint(&endpoint.profile.identity()));
-    let (finding, issued) = tenant::token(context, endpoint, secret, held_back.as_ref(), time);
+    let back_off = cache.back_off(secret.fingerprint(&endpoint.profile.identity()));
+    let (finding, issued) = tenant::token(context, endpoint, secret, back_off.as_ref(), time);
     findings.push(finding);
     let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };
     let (finding, renewed) = tenant::refresh(context, endpoint, secret, &issued, time);
     findings.push(finding);
-    machine.release();
+    cache.release();
     findings.push(tenant::api(context, endpoint, &renewed.unwrap_or(issued).access_token, time));
 }
 
-/// Adds the lines of checks that are not tried, for one reason.
-fn skip(findings: &mut Vec<Finding>, names: &[&'static str], why: Why) {
+/// Adds skipped findings for some checks, with one reason.
+fn skip(findings: &mut Vec<Finding>, names: &[&'static str], why: SkipReason) {
     for name in names {
-        findings.push(Finding::skipped(name, format_args!("{why}")));
+        findings.push(Finding::skipped(name, why));
     }
 }

@@ -14,22 +14,23 @@ use crate::platform::Stream;
 use crate::terminal::Palette;
 use crate::token::Freshness;
 
-mod table;
+mod block;
 
 /// One profile, as `--json` prints it. The fields are stable; new ones may be added.
 #[derive(Debug, Clone, Default, Serialize)]
-struct Line {
+struct ProfileStatus {
     /// Its name.
     profile: String,
-    /// Whether it is the one that is used when none is named.
+    /// Whether it is used when none is named.
     default: bool,
     /// The tenant's URL.
     tenant: Option<String>,
     /// The OAuth client.
     client_id: Option<String>,
-    /// Where the secret comes from, in words.
+    /// Where the secret comes from, as text.
     client_secret: Option<String>,
-    /// `fresh`, `expiring` (renewed in passing), `due` (renewed on the next call), `expired`, `none`, or `invalid`.
+    /// `fresh`, `expiring` (one call renews it, the others use it), `due` (renewed on the next call), `expired`, `none`, or
+    /// `invalid`.
     token: &'static str,
     /// RFC 3339, UTC.
     expires_at: Option<String>,
@@ -37,40 +38,37 @@ struct Line {
     expires_in: Option<i64>,
     /// Whether a refresh token is stored.
     refresh_token: bool,
-    /// Whether a renewal by the refresh token was begun and not ended: it is under way, or was cut off.
+    /// Whether a renewal by the refresh token was started and not finished: it is under way, or was interrupted.
     renewal_unfinished: bool,
-    /// RFC 3339, UTC: the next attempt, while a failure holds requests back.
+    /// RFC 3339, UTC: the next attempt, during a back-off.
     retry_at: Option<String>,
     /// Seconds until then.
     retry_in: Option<i64>,
     /// The last failure, or what is wrong with the profile.
     problem: Option<String>,
-    /// Why what is in the cache is not used.
+    /// Why the cache entry is not used.
     cache_problem: Option<String>,
     /// Seconds since the failure, for people.
     #[serde(skip)]
     failed: Option<i64>,
-    /// Seconds left, negative in the past, for people; none where the clock was set back too far to tell.
+    /// Seconds left, negative if expired, for people; `None` if the clock was set back too far to tell.
     #[serde(skip)]
     left: Option<i64>,
 }
 
-/// Prints the table or the JSON.
+/// Prints the blocks or the JSON.
 pub(crate) fn run(context: &Context<'_>, args: &Status) -> Result<Outcome, Error> {
     let lines = lines(context)?;
     if args.json {
         return Ok(Outcome::json(&lines));
     }
-    let layout = table::Layout {
-        home: context.sources.home,
-        columns: Stream::Stdout.columns(),
-        palette: Palette::of(Stream::Stdout, context.env),
-    };
-    Ok(Outcome::answer(layout.show(&lines)))
+    let palette = Palette::of(Stream::Stdout, context.env);
+    let blocks = lines.iter().map(|line| block::block(line, context.sources.home, palette));
+    Ok(Outcome::answer(blocks.collect::<String>()))
 }
 
 /// The profiles of the file, or the one that is named, or the environment's.
-fn lines(context: &Context<'_>) -> Result<Vec<Line>, Error> {
+fn lines(context: &Context<'_>) -> Result<Vec<ProfileStatus>, Error> {
     let wanted = context.sources.overrides.profile.as_ref();
     let is_wanted = |name: &&String| wanted.is_none_or(|wanted| wanted == *name);
     let Some(names) = context.sources.names()?.filter(|names| names.profiles.iter().any(|name| is_wanted(&name)))
@@ -81,26 +79,26 @@ fn lines(context: &Context<'_>) -> Result<Vec<Line>, Error> {
     let only = (names.profiles.len() == 1).then(|| names.profiles[0].clone());
     let default = (context.env)("WS1_TOKEN_PROFILE").or(names.default).or(only);
     let of_file = names.profiles.iter().filter(is_wanted);
-    of_file.map(|name| Ok(Line { default: default.as_ref() == Some(name), ..line(context, name)? })).collect()
+    of_file.map(|name| Ok(ProfileStatus { default: default.as_ref() == Some(name), ..line(context, name)? })).collect()
 }
 
-/// The line of a profile of the file; one that is not usable has its line too.
-fn line(context: &Context<'_>, name: &str) -> Result<Line, Error> {
+/// The status of a profile of the file, usable or not.
+fn line(context: &Context<'_>, name: &str) -> Result<ProfileStatus, Error> {
     let overrides = Overrides { profile: Some(name.to_owned()), ..context.sources.overrides.clone() };
     let sources = Sources { overrides: &overrides, ..*context.sources };
     match sources.profile(None) {
         Ok(profile) => describe(context, &profile),
-        Err(error) => Ok(Line {
+        Err(error) => Ok(ProfileStatus {
             profile: name.to_owned(),
             token: "invalid",
             problem: Some(error.chain().take(2).collect::<Vec<_>>().join(": ")),
-            ..Line::default()
+            ..ProfileStatus::default()
         }),
     }
 }
 
-/// The line of a profile.
-fn describe(context: &Context<'_>, profile: &Profile) -> Result<Line, Error> {
+/// The status of a usable profile.
+fn describe(context: &Context<'_>, profile: &Profile) -> Result<ProfileStatus, Error> {
     let clock = SystemClock;
     let now = clock.now();
     let cache = context.cache(profile)?;
@@ -121,7 +119,7 @@ fn describe(context: &Context<'_>, profile: &Profile) -> Result<Line, Error> {
     let failure = entry.failure.as_ref();
     let pause = failure.and_then(|failure| failure.pause(now.wall));
     let at = |seconds: i64| rfc3339(now.wall.saturating_add(seconds));
-    Ok(Line {
+    Ok(ProfileStatus {
         profile: profile.name.clone(),
         default: false,
         tenant: Some(profile.tenant.to_string()),

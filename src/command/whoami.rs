@@ -1,4 +1,4 @@
-//! `whoami`: the claims of the cached token as a person needs them. No network, nothing verified; neither the token nor
+//! `whoami`: the claims of the cached token, for people and as JSON. No network, nothing verified; neither the token nor
 //! its signature is shown.
 
 use serde::Serialize;
@@ -14,15 +14,15 @@ use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::platform::Stream;
 use crate::terminal::{Colour, Palette};
-use crate::text::from_now;
-use crate::text::line;
+use crate::text::{clean, from_now};
 use crate::token::{Freshness, Token};
 
-/// Seconds by which the token's own end may differ from the cache's before that is told: clocks are never the same.
+/// Seconds by which `exp` may differ from the cache's expiry without a remark: clocks are never the same.
 const SAME: i64 = 60;
 
-/// What follows from the audience of this service's tokens, which names the tenant and nobody else.
-const AUDIENCE: &str = "the same for every client and user of the tenant: who accepts the token must check the client";
+/// Remark on the audience of this service's tokens, which is always the tenant.
+const AUDIENCE: &str =
+    "the same for every client and user of the tenant: a service that accepts the token must check the client";
 
 /// A token, as `--json` prints it. The fields are stable; new ones may be added.
 #[derive(Debug, Serialize)]
@@ -33,25 +33,25 @@ struct Identity {
     tenant: String,
     /// The OAuth client: the token's, or the profile's where the token names none.
     client_id: String,
-    /// The name of whoever the token stands for.
+    /// The name of the client or user that the token was issued for.
     principal: Option<String>,
-    /// `SERVICE` or `USER`, in the tenant's words.
+    /// `SERVICE` or `USER`.
     principal_type: Option<String>,
-    /// What it may do.
+    /// Its scopes.
     scopes: Vec<String>,
-    /// Who issued it.
+    /// `iss`.
     issuer: Option<String>,
-    /// Whom it is meant for.
+    /// `aud`.
     audience: Vec<String>,
-    /// The tenant's own key for the principal.
+    /// `sub`: the tenant's ID of the principal.
     subject: Option<String>,
-    /// RFC 3339, UTC: by the token, or by the cache where the token does not tell.
+    /// RFC 3339, UTC: `iat`, or the cache's time of issue.
     issued_at: String,
-    /// RFC 3339, UTC: until when it is handed out.
+    /// RFC 3339, UTC: the cache's expiry.
     expires_at: String,
     /// Seconds until then.
     expires_in: i64,
-    /// `jwt`, or `opaque` for a token that says nothing about itself.
+    /// `jwt` or `opaque`.
     format: &'static str,
     /// All claims, as they are.
     claims: Option<Map<String, Value>>,
@@ -113,13 +113,13 @@ fn identity(profile: &Profile, token: &Token, left: i64, now: i64, claims: Optio
     }
 }
 
-/// A row for people: what it is, its value, and a remark below it.
+/// A row for people; one without a value is not shown.
 struct Row {
     /// The first column.
     label: &'static str,
     /// The second.
-    value: String,
-    /// What a person should know about it.
+    value: Option<String>,
+    /// A remark, shown below it.
     remark: Option<String>,
     /// A colour for the value.
     colour: Option<Colour>,
@@ -127,8 +127,8 @@ struct Row {
 
 impl Row {
     /// A row without a remark.
-    fn new(label: &'static str, value: impl Into<String>) -> Self {
-        Self { label, value: value.into(), remark: None, colour: None }
+    fn new(label: &'static str, value: Option<String>) -> Self {
+        Self { label, value, remark: None, colour: None }
     }
 
     /// The same with a remark.
@@ -138,51 +138,46 @@ impl Row {
 
     /// Its lines: bounded, and without the control characters that a claim may hold.
     fn show(&self, palette: Palette) -> String {
-        let clean = |text: &str| line(text).trim_end_matches('\n').to_owned();
+        let Some(value) = self.value.as_deref().map(clean) else { return String::new() };
         let label = palette.paint(Colour::Bold, &format!("{:<8}", self.label));
-        let value = clean(&self.value);
         let value = self.colour.map_or_else(|| value.clone(), |colour| palette.paint(colour, &value));
         let remark = self.remark.as_ref().map(|remark| palette.paint(Colour::Yellow, &clean(remark)));
         format!("{label}  {value}\n{}", remark.map_or_else(String::new, |remark| format!("{:<10}{remark}\n", "")))
     }
 }
 
-/// What is shown to people. What a claim would say is left out where it is missing.
+/// The rows for people; a missing claim has none.
 fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&Claims>) -> Vec<Row> {
     let none = Claims::default();
     let known = claims.unwrap_or(&none);
     let client = known.client_id.as_ref().unwrap_or(&profile.client_id);
     let other = (*client != profile.client_id).then(|| format!("the profile's client is {}", profile.client_id));
-    let mut rows = vec![
-        Row::new("profile", &profile.name),
-        Row::new("tenant", profile.tenant.to_string()),
-        Row::new("client", client).remark(other),
-    ];
-    rows.extend(
-        known.principal.as_ref().map(|name| Row::new("name", described(name, known.principal_type.as_deref()))),
-    );
-    rows.extend(joined(&known.scopes, " ").map(|scopes| Row::new("scopes", scopes)));
-    rows.extend(known.issuer.as_ref().map(|issuer| Row::new("issuer", issuer)));
+    let name = known.principal.as_ref().map(|name| described(name, known.principal_type.as_deref()));
     let shared = known.audience.iter().any(|audience| audience.ends_with("/SAAS/auth/oauthtoken"));
-    let audience = joined(&known.audience, ", ").map(|audience| Row::new("audience", audience));
-    rows.extend(audience.map(|row| row.remark(shared.then(|| AUDIENCE.to_owned()))));
-    rows.extend(known.subject.as_ref().map(|subject| Row::new("subject", subject)));
     let when = |time: i64| format!("{} ({})", from_now(time.saturating_sub(now)), rfc3339(time));
     let issued = known.issued_at.unwrap_or(token.issued_at);
     let ahead = (issued.saturating_sub(now) > SAME).then(|| "the tenant's clock is ahead of this machine's".to_owned());
-    rows.push(Row::new("issued", when(issued)).remark(ahead));
     let end = now.saturating_add(left);
     let differs = known.expires_at.filter(|own| own.abs_diff(end) > SAME.unsigned_abs());
-    let expires =
-        Row::new("expires", when(end)).remark(differs.map(|own| format!("by the token itself {}", when(own))));
-    rows.push(Row { colour: Some(Colour::Green), ..expires });
-    if claims.is_none() {
-        rows.push(Row::new("claims", "the token is opaque: it says nothing about itself"));
-    }
-    rows
+    let expires = Row::new("expires", Some(when(end)));
+    let opaque = claims.is_none().then(|| "the token is opaque, not a JWT".to_owned());
+    vec![
+        Row::new("profile", Some(profile.name.clone())),
+        Row::new("tenant", Some(profile.tenant.to_string())),
+        Row::new("client", Some(client.clone())).remark(other),
+        Row::new("name", name),
+        Row::new("scopes", joined(&known.scopes, " ")),
+        Row::new("issuer", known.issuer.clone()),
+        Row::new("audience", joined(&known.audience, ", ")).remark(shared.then(|| AUDIENCE.to_owned())),
+        Row::new("subject", known.subject.clone()),
+        Row::new("issued", Some(when(issued))).remark(ahead),
+        Row { colour: Some(Colour::Green), ..expires }
+            .remark(differs.map(|own| format!("by the token's own `exp` {}", when(own)))),
+        Row::new("claims", opaque),
+    ]
 }
 
-/// A name and what bears it.
+/// The principal and its type.
 fn described(name: &str, kind: Option<&str>) -> String {
     match kind {
         Some("SERVICE") => format!("{name}, a service client"),

@@ -1,9 +1,9 @@
-//! What a presented certificate says about itself: subject, issuer and last day, also of one that is not trusted. Pure.
+//! Subject, issuer and expiry of a peer certificate, trusted or not. Pure.
 //!
-//! Nothing is decided on these words, they are only shown. A reader of the few elements of DER (X.690) that lie on the
-//! way to them (RFC 5280 §4.1) costs 4 kB; the crates that read whole certificates cost forty times that.
+//! They are only shown, nothing is decided on them. A parser for the few DER elements (X.690) before them (RFC 5280 §4.1)
+//! adds 4 kB to the binary; the crates that parse whole certificates add forty times that.
 
-/// Characters of a name that are shown at most.
+/// Maximum characters of a name that are shown.
 const NAME_LIMIT: usize = 120;
 
 /// Tag of a sequence.
@@ -18,27 +18,27 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// Tag of text in UTF-16.
 const BMP_STRING: u8 = 0x1e;
-/// Tag of the version, which old certificates leave out.
+/// Tag of the version, which is absent in v1 certificates.
 const VERSION: u8 = 0xa0;
 
-/// A certificate's own words.
+/// The fields of a certificate that are shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// Whose it is, like `CN=acme.example.com, O=Acme`.
+    /// The subject, like `CN=acme.example.com, O=Acme`.
     pub(crate) subject: String,
-    /// Who issued it.
+    /// The issuer.
     pub(crate) issuer: String,
     /// Unix second after which it is no longer valid.
     pub(crate) not_after: Option<i64>,
 }
 
 impl Certificate {
-    /// Reads a certificate; what cannot be read stays empty.
+    /// Reads a certificate; all fields are empty if it cannot be parsed.
     pub(crate) fn read(der: &[u8]) -> Self {
         Self::fields(der).unwrap_or_default()
     }
 
-    /// The fields on the way: version, serial number, algorithm, issuer, validity, subject.
+    /// The fields in their order: version, serial number, algorithm, issuer, validity, subject.
     fn fields(der: &[u8]) -> Option<Self> {
         let mut certificate = Elements(Elements(der).next_as(SEQUENCE)?);
         let mut fields = Elements(certificate.next_as(SEQUENCE)?);
@@ -80,17 +80,17 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// The next element if it is of that kind.
+    /// The next element if it has that tag.
     fn next_as(&mut self, kind: u8) -> Option<&'a [u8]> {
         self.next().filter(|(tag, _)| *tag == kind).map(|(_, content)| content)
     }
 }
 
-/// A name in one line; attributes that have no usual short name are left out.
+/// A distinguished name in one line; attributes without a short name are left out.
 fn name(der: &[u8]) -> String {
     let mut name = String::new();
     for (tag, set) in Elements(der) {
-        // Several attributes in one set are rarer than anything else that is left out here.
+        // Only the first attribute of a set is shown: multi-valued RDNs are rare.
         let mut pair = Elements(Elements(set).next_as(SEQUENCE).filter(|_| tag == SET).unwrap_or_default());
         if let (Some(short), Some((tag, value))) = (pair.next_as(OBJECT_IDENTIFIER).and_then(short_name), pair.next()) {
             name.push_str(if name.is_empty() { "" } else { ", " });
@@ -118,7 +118,7 @@ fn short_name(identifier: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Adds a text of whatever kind, without control characters.
+/// Appends a string of any type, without control characters.
 fn add(name: &mut String, tag: u8, value: &[u8]) {
     let mut add = |c: char| name.push(if c.is_control() { '?' } else { c });
     if tag == BMP_STRING {
@@ -148,7 +148,7 @@ fn time(tag: u8, text: &[u8]) -> Option<i64> {
     Some(time::UtcDateTime::new(date, clock).unix_timestamp())
 }
 
-/// Reads whatever somebody presents: nothing in it panics, and nothing of it is more than letters to a terminal.
+/// Parses any input without a panic, and checks that names hold no control character.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(der: &[u8]) -> Certificate {
     let read = Certificate::read(der);

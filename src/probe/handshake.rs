@@ -1,38 +1,34 @@
-//! A TLS handshake that remembers which certificates were presented, so that an unknown issuer can be named.
+//! A TLS handshake that records the peer certificates, so that an unknown issuer can be named.
 //!
-//! The certificates are verified as for every request; that they are remembered makes none of them trusted. The
-//! library's own client gives them away only after a success.
+//! The certificates are verified as for every request. The library's own client shows them only after a success.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme, StreamOwned,
 };
 
 use super::certificate::Certificate;
 use super::route::Duplex;
-use crate::endpoint::explain_io;
-use crate::endpoint::{HttpEndpoint, trust};
+use crate::endpoint::{HttpEndpoint, explain_io, trust};
 use crate::error::Error;
 use crate::failure::CertificateProblem;
 
-/// What came of a handshake.
+/// The result of a handshake.
 pub(crate) struct Handshake {
-    /// The certificates that were presented, the server's own first; empty if it did not get that far.
+    /// The peer certificates, the end entity first; empty if the handshake failed before.
     pub(crate) chain: Vec<Certificate>,
     /// Success, or why not.
     pub(crate) outcome: Result<Secured, TlsFailure>,
 }
 
-/// A connection over which something could be sent.
+/// An established TLS connection.
 pub(crate) struct Secured {
-    /// The protocol's name.
+    /// The protocol version.
     pub(crate) version: &'static str,
     /// The connection.
     pub(super) stream: StreamOwned<ClientConnection, Box<dyn Duplex>>,
@@ -41,20 +37,18 @@ pub(crate) struct Secured {
 /// Why there is no secure connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TlsFailure {
-    /// Because of the certificate.
+    /// The certificate is not trusted.
     Untrusted(CertificateProblem),
-    /// Because of anything else.
+    /// Any other failure.
     Broken(String),
 }
 
-/// Verifies as the library's own verifier does, by the library's own functions, and remembers what was presented.
+/// Wraps the library's verifier, which decides, and records the certificates that it gets.
 #[derive(Debug)]
 struct Recorder {
-    /// The trusted authorities.
-    roots: RootCertStore,
-    /// The signatures that count.
-    algorithms: WebPkiSupportedAlgorithms,
-    /// What was presented, in the order of the chain.
+    /// The verifier.
+    verifier: Arc<WebPkiServerVerifier>,
+    /// The peer certificates, in the order of the chain.
     presented: Mutex<Vec<Certificate>>,
 }
 
@@ -64,16 +58,12 @@ impl ServerCertVerifier for Recorder {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = std::iter::once(end_entity).chain(intermediates).map(|der| Certificate::read(der)).collect();
         *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = chain;
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
-        verify_server_name(&certificate, server_name)?;
-        Ok(ServerCertVerified::assertion())
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -82,7 +72,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.verifier.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -91,16 +81,16 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.verifier.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.verifier.supported_verify_schemes()
     }
 }
 
 impl HttpEndpoint<'_> {
-    /// Makes the handshake with a host; an error says why none could even be begun.
+    /// Makes the handshake with a host; the error says why it could not be started.
     pub(super) fn handshake_with(&self, mut stream: Box<dyn Duplex>, host: &str) -> Result<Handshake, Error> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.roots()?.iter().map(|root| CertificateDer::from(root.der())));
@@ -125,8 +115,10 @@ impl HttpEndpoint<'_> {
 /// The library's client with its usual settings, but for the verifier.
 fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Recorder>), rustls::Error> {
     let provider = crate::endpoint::cryptography();
-    let algorithms = provider.signature_verification_algorithms;
-    let recorder = Arc::new(Recorder { roots, algorithms, presented: Mutex::default() });
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let recorder = Arc::new(Recorder { verifier, presented: Mutex::default() });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -136,14 +128,18 @@ fn begin(roots: RootCertStore, host: &str) -> Result<(ClientConnection, Arc<Reco
     Ok((ClientConnection::new(Arc::new(config), name.to_owned())?, recorder))
 }
 
-/// Sorts the failures of a handshake.
+/// Classifies the failures of a handshake.
 fn explain(error: &io::Error) -> TlsFailure {
     let broken = |words: &str| TlsFailure::Broken(words.to_owned());
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(error)) => TlsFailure::Untrusted(trust::classify(error)),
-        Some(rustls::Error::InvalidMessage(_)) => broken("what answers does not speak TLS"),
-        Some(rustls::Error::AlertReceived(alert)) => TlsFailure::Broken(format!("the server refuses: {alert:?}")),
-        Some(rustls::Error::PeerIncompatible(_)) => broken("the server offers neither TLS 1.2 nor 1.3 as it is safe"),
+        Some(rustls::Error::InvalidMessage(_)) => broken("the server does not speak TLS"),
+        Some(rustls::Error::AlertReceived(alert)) => {
+            TlsFailure::Broken(format!("the server sent the TLS alert {alert:?}"))
+        }
+        Some(rustls::Error::PeerIncompatible(_)) => {
+            broken("the server offers neither TLS 1.2 nor TLS 1.3 with safe parameters")
+        }
         Some(error) => TlsFailure::Broken(error.to_string()),
         None if error.kind() == io::ErrorKind::UnexpectedEof => broken("the connection ended during the handshake"),
         None => TlsFailure::Broken(explain_io(error, true).cause()),
@@ -160,10 +156,10 @@ mod tests {
         let incompatible = rustls::Error::PeerIncompatible(rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13);
         assert_eq!(
             io(incompatible),
-            TlsFailure::Broken("the server offers neither TLS 1.2 nor 1.3 as it is safe".to_owned())
+            TlsFailure::Broken("the server offers neither TLS 1.2 nor TLS 1.3 with safe parameters".to_owned())
         );
         let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
-        assert_eq!(io(alert), TlsFailure::Broken("the server refuses: HandshakeFailure".to_owned()));
+        assert_eq!(io(alert), TlsFailure::Broken("the server sent the TLS alert HandshakeFailure".to_owned()));
         let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Revoked);
         assert!(matches!(io(expired), TlsFailure::Untrusted(CertificateProblem::Other(_))));
     }

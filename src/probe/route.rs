@@ -1,4 +1,4 @@
-//! The way to the tenant one step at a time, for `doctor`: address, connection, tunnel, handshake. No request is sent.
+//! The route to the tenant one step at a time, for `doctor`: address, connection, tunnel, handshake. No request is sent.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -16,13 +16,13 @@ use crate::endpoint::explain_io;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Addresses of one name that are tried at most, as the HTTP library does.
+/// Maximum number of addresses that are tried, as in the HTTP library.
 const ADDRESS_LIMIT: usize = 16;
 
-/// Bytes of a proxy's answer that are read at most.
+/// Maximum bytes of a proxy's response head.
 const ANSWER_LIMIT: usize = 16 * 1024;
 
-/// Whom a connection is made to: the tenant, or the proxy before it.
+/// The peer of a connection: the tenant, or the proxy in front of it.
 pub(crate) struct Route {
     /// Host name or address, an IPv6 address without brackets.
     pub(crate) host: String,
@@ -33,7 +33,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Whether this is a proxy on the way.
+    /// Whether it is a proxy.
     pub(crate) fn is_proxied(&self) -> bool {
         self.proxy.is_some()
     }
@@ -53,52 +53,52 @@ impl Route {
 
 #[cfg(test)]
 impl Route {
-    /// A way without a proxy.
+    /// A route without a proxy.
     pub(crate) fn direct(host: &str, port: u16) -> Self {
         Self { host: host.to_owned(), port, proxy: None }
     }
 
-    /// The way through the proxy of a URL.
+    /// The route through the proxy of a URL.
     pub(crate) fn through(url: &str) -> Self {
         let proxy = Proxy::new(url).unwrap();
         Self { host: proxy.host().to_owned(), port: proxy.port(), proxy: Some(proxy) }
     }
 }
 
-/// An open connection, and which addresses had to be passed over.
+/// An open connection, and the addresses that failed before it.
 pub(crate) struct Connection {
-    /// The bytes.
+    /// Both directions.
     stream: Box<dyn Duplex>,
-    /// Where it leads.
+    /// The peer's address.
     pub(crate) peer: SocketAddr,
-    /// The addresses that were tried before, each with what happened.
+    /// The addresses that were tried before.
     pub(crate) passed_over: Vec<Attempt>,
 }
 
-/// A connection that did not come about.
+/// A failed connection attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// Where to.
+    /// The address.
     pub(crate) address: SocketAddr,
-    /// Why not, in words.
+    /// Why it failed.
     pub(crate) cause: String,
-    /// Nothing came back at all, which costs every request time.
+    /// Whether it timed out, which delays every request.
     pub(crate) is_silent: bool,
 }
 
-/// Why a proxy gives no tunnel.
+/// Why a proxy opens no tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TunnelFailure {
     /// It answers with another status than 200.
     Refused(u16),
-    /// It cannot be talked to.
+    /// The connection or the protocol failed.
     Broken(String),
     /// Its own certificate is not trusted.
     Untrusted(String),
 }
 
 impl HttpEndpoint<'_> {
-    /// Whom requests are sent to.
+    /// The route of the token requests.
     pub(crate) fn route(&self) -> Result<Route, Error> {
         let bare = |host: &str| host.trim_matches(['[', ']']).to_owned();
         let target = &self.profile.token_url.origin;
@@ -108,7 +108,7 @@ impl HttpEndpoint<'_> {
         })
     }
 
-    /// Opens a tunnel to the tenant, where the connection leads to a proxy.
+    /// Opens a tunnel to the tenant, if the peer is a proxy.
     pub(crate) fn tunnel(&self, route: &Route, connection: &mut Connection) -> Result<(), TunnelFailure> {
         let Some(proxy) = &route.proxy else { return Ok(()) };
         if proxy.protocol() == ProxyProtocol::Https {
@@ -128,11 +128,11 @@ impl HttpEndpoint<'_> {
         match read_status(stream).map_err(|error| broken(&error))? {
             Some(200) => Ok(()),
             Some(status) => Err(TunnelFailure::Refused(status)),
-            None => Err(TunnelFailure::Broken("what answers is not an HTTP proxy".to_owned())),
+            None => Err(TunnelFailure::Broken("the server is not an HTTP proxy".to_owned())),
         }
     }
 
-    /// The encrypted way to a proxy that wants it.
+    /// The TLS connection to an https proxy.
     fn encrypt(&self, stream: Box<dyn Duplex>, host: &str) -> Result<Box<dyn Duplex>, TunnelFailure> {
         let handshake = self.handshake_with(stream, host).map_err(|error| TunnelFailure::Broken(error.to_string()))?;
         match handshake.outcome {
@@ -152,7 +152,7 @@ impl HttpEndpoint<'_> {
     }
 }
 
-/// The addresses of a name. The system's resolver knows no limit.
+/// The addresses of a host name. The system's resolver has no time limit, so a thread waits for it.
 pub(crate) fn look_up(route: &Route, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = (route.host.clone(), route.port);
     let found = Background::start(move || (host.as_str(), port).to_socket_addrs())
@@ -168,17 +168,17 @@ pub(crate) fn look_up(route: &Route, limit: Duration) -> Result<Vec<SocketAddr>,
     }
 }
 
-/// Connects to the first address that answers. All that follows on the connection must be over at `end`.
+/// Connects to the first address that answers. `end` is the deadline of everything later on the connection.
 pub(crate) fn connect(addresses: &[SocketAddr], limit: Duration, end: Instant) -> Result<Connection, Vec<Attempt>> {
     let connected = Instant::now() + limit;
     let mut passed_over = Vec::new();
     for (at, address) in addresses.iter().enumerate() {
         let left = connected.saturating_duration_since(Instant::now());
-        // One that is silent leaves half of the time to the others.
+        // A silent address uses up half of the time left, so that the others are tried too.
         let share = if at + 1 == addresses.len() { left } else { left / 2 };
         match TcpStream::connect_timeout(address, share.max(Duration::from_millis(10))) {
             Ok(socket) => {
-                let stream = Box::new(Patient { socket, deadline: end });
+                let stream = Box::new(DeadlineStream { socket, deadline: end });
                 return Ok(Connection { stream, peer: *address, passed_over });
             }
             Err(error) => {
@@ -196,16 +196,16 @@ pub(crate) fn connect(addresses: &[SocketAddr], limit: Duration, end: Instant) -
 pub(super) trait Duplex: Read + Write {}
 impl<T: Read + Write> Duplex for T {}
 
-/// A socket that is waited for until a moment, however small the pieces in which its bytes come.
-struct Patient {
+/// A socket with a deadline for all reads and writes together.
+struct DeadlineStream {
     /// The socket.
     socket: TcpStream,
-    /// When patience ends.
+    /// The deadline.
     deadline: Instant,
 }
 
-impl Patient {
-    /// Sets the limit of the next call.
+impl DeadlineStream {
+    /// Sets the timeout of the next call.
     fn arm(&self) -> io::Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -216,14 +216,14 @@ impl Patient {
     }
 }
 
-impl Read for Patient {
+impl Read for DeadlineStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.arm()?;
         self.socket.read(buffer).map_err(timed_out)
     }
 }
 
-impl Write for Patient {
+impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.arm()?;
         self.socket.write(bytes).map_err(timed_out)
@@ -234,7 +234,7 @@ impl Write for Patient {
     }
 }
 
-/// Unix calls the end of a socket's patience "would block", which the TLS library takes for a reason to come back later.
+/// A socket timeout is `EAGAIN` on Unix (`WouldBlock`), which the TLS library would take for a non-blocking socket.
 fn timed_out(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
 }
@@ -248,7 +248,7 @@ fn credentials(proxy: &Proxy) -> Option<Secret> {
     Some(Secret::new(format!("Proxy-Authorization: Basic {}\r\n", STANDARD.encode(pair))))
 }
 
-/// The status of an HTTP answer. It is read byte by byte: what follows its head belongs to the tenant.
+/// The status of an HTTP response. It is read byte by byte, because what follows the head comes from the tenant.
 fn read_status(stream: &mut dyn Read) -> io::Result<Option<u16>> {
     let mut head = Vec::new();
     let mut byte = [0];

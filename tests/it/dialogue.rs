@@ -250,8 +250,8 @@ fn what_cannot_be_a_secret_is_not_sent() {
     let sandbox = empty(&emulator);
     let mut terminal = login(&sandbox, &["--scope", ""]);
     up_to_the_secret(&mut terminal, &emulator.url());
-    terminal.type_text("wrong-secret\rwrong-secret, its second line\r").expect("once more");
-    terminal.expect("Client secret (not shown): ").type_text("wrong-\u{1b}[Asecret\r").expect("once more");
+    terminal.type_text("wrong-secret\rwrong-secret, its second line\r").expect("try again");
+    terminal.expect("Client secret (not shown): ").type_text("wrong-\u{1b}[Asecret\r").expect("try again");
     terminal.expect("Client secret (not shown): ").type_line("").expect("once more");
     terminal.expect("Client secret (not shown): ").type_line(SECRET);
     let output = finish(terminal, &sandbox);
@@ -264,13 +264,13 @@ fn answers_that_cannot_be_are_asked_for_again() {
     let emulator = Emulator::start();
     let sandbox = empty(&emulator);
     let mut terminal = login(&sandbox, &[]);
-    terminal.expect("Tenant").expect(": ").type_line("").expect("once more");
+    terminal.expect("Tenant").expect(": ").type_line("").expect("a value is required");
     for tenant in ["https://ana:hunter2@acme.example.com", "http://acme.example.com"] {
         terminal.expect("Tenant").expect(": ").type_line(tenant).expect("error: ");
     }
     terminal.expect("Tenant").expect(": ").type_line(&emulator.url());
     terminal.expect("Client ID: ").type_line("ci:bot").expect("error: ");
-    terminal.expect("Client ID: ").type_line("").expect("once more");
+    terminal.expect("Client ID: ").type_line("").expect("a value is required");
     terminal.expect("Client ID: ").type_line("ci-bot");
     terminal.expect("(not shown): ").type_line(SECRET);
     terminal.expect("Scopes").expect(": ").type_line("ü").expect("error: ");

@@ -1,7 +1,7 @@
-//! What can stand at the cursor of a command line that is being typed, by the definitions of the command line. Pure.
+//! What can stand at the cursor of an unfinished command line, by clap's definitions. Pure.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Arg, Command, ValueHint};
 
@@ -29,7 +29,7 @@ pub(super) enum Next {
         /// See [`Next::Command`].
         at: usize,
     },
-    /// Nothing that is known here.
+    /// Nothing known.
     Nothing,
 }
 
@@ -42,81 +42,59 @@ pub(super) struct Candidate {
     pub(super) description: String,
 }
 
-/// The words before the cursor, understood.
-pub(super) struct Line<'a> {
+/// The parsed words before the cursor.
+pub(super) struct TypedLine<'a> {
     /// The command whose arguments come next.
     command: &'a Command,
-    /// The options that are there already.
+    /// The options given so far.
     given: Vec<&'a str>,
-    /// How many arguments without a name are there already.
+    /// How many positional arguments are given so far.
     positionals: usize,
     /// The option whose value comes next.
     waiting: Option<&'a Arg>,
     /// Whether `--` has ended the options.
     escaped: bool,
-    /// The word from which on another program's command line or arguments stand.
-    foreign: Option<usize>,
-    /// The value of `--config`.
-    config: Option<PathBuf>,
+    /// How many words were read. Those after them are another program's.
+    read: usize,
+    /// The configuration file that the line names.
+    pub(super) config: Option<PathBuf>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> TypedLine<'a> {
     /// Reads the words before the cursor, the program's name first; `definitions` have been built.
     pub(super) fn read(definitions: &'a Command, words: &[OsString]) -> Self {
-        let mut line = Line {
-            command: definitions,
-            given: Vec::new(),
-            positionals: 0,
-            waiting: None,
-            escaped: false,
-            foreign: None,
-            config: None,
-        };
-        for (at, word) in words.iter().enumerate().skip(1) {
-            line.take(at, &word.to_string_lossy());
-            if line.foreign.is_some() {
+        let (given, positionals, waiting) = (Vec::new(), 0, None);
+        let mut line =
+            TypedLine { command: definitions, given, positionals, waiting, escaped: false, read: 1, config: None };
+        for word in words.iter().skip(1) {
+            if line.is_foreign() {
                 break;
             }
+            line.take(&word.to_string_lossy());
+            line.read += 1;
         }
         line
     }
 
-    /// The configuration file that the line names.
-    pub(super) fn config(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
-
     /// One more word.
-    fn take(&mut self, at: usize, word: &str) {
+    fn take(&mut self, word: &str) {
         if let Some(option) = self.waiting.take() {
             self.set(option, word);
         } else if self.escaped || !word.starts_with('-') || word == "-" {
-            self.take_plain(at, word);
+            match self.command.find_subcommand(word) {
+                Some(command) if self.positionals == 0 => self.command = command,
+                _ => self.positionals += 1,
+            }
         } else if word == "--" {
             self.escaped = true;
-            if self.command.get_name() == "exec" {
-                self.foreign = Some(at + 1);
-            }
         } else {
             let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
             let Some(option) = self.option(name) else { return };
             self.given.push(option.get_id().as_str());
             match value {
                 Some(value) => self.set(option, value),
-                None if takes_value(option) => self.waiting = Some(option),
-                None => {}
+                None => self.waiting = Some(option).filter(|option| takes_value(option)),
             }
-        }
-    }
-
-    /// A command, or an argument without a name.
-    fn take_plain(&mut self, at: usize, word: &str) {
-        match self.command.find_subcommand(word) {
-            Some(command) if self.positionals == 0 => self.command = command,
-            _ => self.positionals += 1,
-        }
-        if self.command.get_name() == "curl" && self.positionals == 1 {
-            self.foreign = Some(at + 1);
         }
     }
 
@@ -127,6 +105,15 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Whether another program's command line or arguments come next.
+    fn is_foreign(&self) -> bool {
+        match self.command.get_name() {
+            "exec" => self.escaped,
+            "curl" => self.positionals > 0,
+            _ => false,
+        }
+    }
+
     /// The option of a name with its dashes.
     fn option(&self, name: &str) -> Option<&'a Arg> {
         self.command.get_arguments().find(|option| names(option).iter().any(|known| known == name))
@@ -134,11 +121,12 @@ impl<'a> Line<'a> {
 
     /// What can stand at the cursor, where `word` was begun.
     pub(super) fn next(&self, word: &str) -> Next {
-        match (self.foreign, self.waiting) {
-            (Some(at), _) if self.command.get_name() == "curl" => return Next::CurlArguments { at },
-            (Some(at), _) => return Next::Command { at },
-            (None, Some(option)) => return value_of(option),
-            (None, None) => {}
+        if self.is_foreign() {
+            let (at, is_curl) = (self.read, self.command.get_name() == "curl");
+            return if is_curl { Next::CurlArguments { at } } else { Next::Command { at } };
+        }
+        if let Some(option) = self.waiting {
+            return value_of(option);
         }
         if word.starts_with('-') && !self.escaped {
             return match word.split_once('=') {
@@ -146,10 +134,8 @@ impl<'a> Line<'a> {
                 None => Next::Words(self.options()),
             };
         }
-        if self.command.has_subcommands() {
-            return self.commands();
-        }
         match self.command.get_positionals().filter(|argument| !argument.is_hide_set()).nth(self.positionals) {
+            _ if self.command.has_subcommands() => self.commands(),
             Some(argument) if argument.is_last_set() => Next::Words(vec![candidate("--", argument.get_help())]),
             Some(argument) => value_of(argument),
             None => Next::Nothing,
@@ -158,10 +144,10 @@ impl<'a> Line<'a> {
 
     /// The commands, where one can be named.
     fn commands(&self) -> Next {
-        let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());
         if self.positionals > 0 {
             return Next::Nothing;
         }
+        let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());
         Next::Words(commands.map(|command| candidate(command.get_name(), command.get_about())).collect())
     }
 
@@ -179,16 +165,16 @@ impl<'a> Line<'a> {
 fn value_of(argument: &Arg) -> Next {
     let values = argument.get_possible_values();
     if PROFILES.contains(&argument.get_id().as_str()) {
-        Next::Profile
-    } else if takes_value(argument) && !values.is_empty() {
-        Next::Words(values.iter().map(|value| candidate(value.get_name(), value.get_help())).collect())
-    } else {
-        match argument.get_value_hint() {
-            ValueHint::DirPath => Next::Directory,
-            // What is held in a path is a file's, if nothing else is said.
-            ValueHint::AnyPath => Next::File,
-            _ => Next::Nothing,
-        }
+        return Next::Profile;
+    }
+    if takes_value(argument) && !values.is_empty() {
+        return Next::Words(values.iter().map(|value| candidate(value.get_name(), value.get_help())).collect());
+    }
+    match argument.get_value_hint() {
+        ValueHint::DirPath => Next::Directory,
+        // What is held in a path is a file's, if nothing else is said.
+        ValueHint::AnyPath => Next::File,
+        _ => Next::Nothing,
     }
 }
 
@@ -223,7 +209,7 @@ mod tests {
         definitions.build();
         let mut words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let word = words.pop().unwrap().into_string().unwrap();
-        match Line::read(&definitions, &words).next(&word) {
+        match TypedLine::read(&definitions, &words).next(&word) {
             Next::Words(candidates) => {
                 let fitting = candidates.into_iter().map(|candidate| candidate.word);
                 let typed = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
@@ -329,7 +315,7 @@ mod tests {
             ("ws1-token curl /x --config e.json", None),
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(Line::read(&definitions, &words).config(), expected.map(Path::new), "{line}");
+            assert_eq!(TypedLine::read(&definitions, &words).config, expected.map(PathBuf::from), "{line}");
         }
     }
 
@@ -341,7 +327,7 @@ mod tests {
             definitions.build();
             let word = words.last().cloned().unwrap_or_default();
             let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-            let _ = Line::read(&definitions, &words).next(&word);
+            let _ = TypedLine::read(&definitions, &words).next(&word);
         }
     }
 }

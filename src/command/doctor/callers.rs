@@ -1,7 +1,7 @@
-//! The programs that take tokens from here: which are on PATH, in which version, and what is known of those versions.
+//! The programs that use our tokens: which are on PATH, in which version, and whether git needs `http.postBuffer`.
 //!
-//! They are asked for their version all at once, with nothing on standard input and hardly an environment: whichever
-//! variable holds a secret, none of them gets it.
+//! All are started at once, with nothing on standard input and a few harmless variables as their environment: no secret
+//! variable reaches them, whatever its name.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::config::Profile;
 use crate::context::Context;
 use crate::origin::Origin;
 
-/// How long a program may take to tell its version.
+/// Time limit for printing a version.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Bytes of its output that are read at most.
+/// Maximum bytes of its output that are read.
 const OUTPUT_LIMIT: usize = 16 * 1024;
 
-/// How long git may take to tell one setting.
+/// Time limit for printing one git setting.
 const SETTING_LIMIT: Duration = Duration::from_secs(1);
 
-/// Hosts whose git settings are looked at, at most.
+/// Maximum number of hosts whose git settings are read.
 const HOST_LIMIT: usize = 4;
 
-/// Bytes up to which git before 2.54 keeps the token: its own default for `http.postBuffer`.
+/// git's default for `http.postBuffer`, in bytes: before 2.54 it loses the token on larger pushes.
 const DEFAULT_POST_BUFFER: u64 = 1_048_576;
 
-/// The programs, and how each is asked for its version.
+/// The programs, and the arguments with which each prints its version.
 const CALLERS: [(&str, &[&str]); 7] = [
     ("kubectl", &["version", "--client"]),
     ("git", &["--version"]),
@@ -44,34 +44,13 @@ const CALLERS: [(&str, &[&str]); 7] = [
 /// A version: major, minor, patch.
 type Version = (u32, u32, u32);
 
-/// What is known of versions before one: the problem, and what to do.
-const PROBLEMS: [(&str, Version, &str, &str); 5] = [
-    (
-        "kubectl",
-        (1, 30, 0),
-        "before 1.30 `kubectl config` has no --exec-interactive-mode, without which it refuses v1 plugins",
-        "use --exec-api-version=client.authentication.k8s.io/v1beta1 (`ws1-token setup kubectl --write` does)",
-    ),
-    (
-        "git",
-        (2, 46, 0),
-        "before 2.46 it sends the token as a password, which servers for bearer tokens only refuse",
-        "upgrade git to 2.54 or later, or send the header that `ws1-token setup git` shows",
-    ),
-    (
-        "curl",
-        (7, 83, 0),
-        "before 7.83 it hands the token on where --location leads to another port of the host (CVE-2022-27776)",
-        "upgrade curl, or leave out --location",
-    ),
-    ("bazel", (5, 4, 0), "before 5.4 it has no credential helpers", "upgrade Bazel, best to 7.1 or later"),
-    ("cargo", (1, 74, 0), "before 1.74 it has no credential providers", "upgrade cargo to 1.74 or later"),
-];
+/// The first git that can send a bearer token.
+const GIT_SENDS_BEARER: Version = (2, 46, 0);
 
-/// The git from which on large pushes keep the token (its commit ed0f7a62f7).
+/// The first git that keeps the token on large pushes (its commit ed0f7a62f7).
 const GIT_KEEPS_TOKEN: Version = (2, 54, 0);
 
-/// The variables that programs need to be themselves.
+/// The variables that programs need to find their files.
 const VARIABLES: [&str; 15] = [
     "PATH",
     "HOME",
@@ -90,79 +69,80 @@ const VARIABLES: [&str; 15] = [
     "RUSTUP_HOME",
 ];
 
-/// A program that was asked.
-pub(super) struct Asked {
+/// A program that was started to print its version.
+pub(super) struct Caller {
     /// Its name.
     name: &'static str,
-    /// How it is asked.
+    /// Its arguments.
     args: &'static [&'static str],
-    /// Where it is.
+    /// Its file.
     path: PathBuf,
-    /// Its answer.
-    answer: Answer,
+    /// Its output, in progress.
+    query: Query,
 }
 
-/// Asks every program on PATH for its version; the answers are collected later.
-pub(super) fn ask(context: &Context<'_>) -> Vec<Asked> {
+/// Starts every program on PATH; the output is collected later.
+pub(super) fn start(context: &Context<'_>) -> Vec<Caller> {
     let path = (context.env)("PATH").unwrap_or_default();
-    let mut asked = Vec::new();
+    let mut callers = Vec::new();
     for (name, args) in CALLERS {
         for directory in std::env::split_paths(&path).filter(|directory| directory.is_absolute()) {
             let path = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-            // What cannot be started is passed over, as a shell does.
+            // Like a shell, skip what cannot be executed.
             if path.is_file()
-                && let Ok(answer) = Answer::begin(context, &path, args, LIMIT, has_version)
+                && let Ok(query) = Query::begin(context, &path, args, LIMIT, has_version)
             {
-                asked.push(Asked { name, args, path, answer });
+                callers.push(Caller { name, args, path, query });
                 break;
             }
         }
     }
-    asked
+    callers
 }
 
 /// Adds the finding for each program.
 pub(super) fn collect(
     context: &Context<'_>,
-    asked: Vec<Asked>,
+    callers: Vec<Caller>,
     profile: Option<&Profile>,
     findings: &mut Vec<Finding>,
 ) {
-    if asked.is_empty() {
+    if callers.is_empty() {
         let names = CALLERS.map(|(name, _)| name).join(", ");
-        findings.push(Finding::skipped("callers", format_args!("none of {names} is on PATH")));
+        findings.push(Finding::skipped("callers", format!("none of {names} is on PATH")));
     }
-    for Asked { name, args, path, answer } in asked {
-        findings.push(match version(&answer.end()) {
+    for Caller { name, args, path, query } in callers {
+        findings.push(match version(&query.end()) {
             Some(version) => {
                 judge(name, version, &path, &git_urls(profile), &|url: &str| has_room(context, &path, url))
             }
             None => Finding::warning(
                 name,
-                format_args!("{} tells no version", path.display()),
-                format_args!("see what `{name} {}` says", args.join(" ")),
+                format!("{} prints no version", path.display()),
+                format!("run `{name} {}`", args.join(" ")),
             ),
         });
     }
 }
 
-/// The URLs that git may be used with: of `hosts`, or the tenant's own where there are none.
+/// The URLs that git may be used with: `hosts`, or the tenant if there are none.
 fn git_urls(profile: Option<&Profile>) -> Vec<String> {
     let Some(profile) = profile else { return vec!["https://git.example.com".to_owned()] };
     let hosts = if profile.hosts.is_empty() { std::slice::from_ref(&profile.tenant) } else { &profile.hosts[..] };
     hosts.iter().take(HOST_LIMIT).map(Origin::to_string).collect()
 }
 
-/// Whether git buffers more than its default for pushes to a URL, by its own account.
+/// Whether git's `http.postBuffer` for a URL is larger than the default.
 fn has_room(context: &Context<'_>, git: &Path, url: &str) -> bool {
     let args = ["config", "--type=int", "--get-urlmatch", "http.postBuffer", url];
-    let Ok(answer) = Answer::begin(context, git, &args, SETTING_LIMIT, |output| output.contains(&b'\n')) else {
+    let Ok(query) = Query::begin(context, git, &args, SETTING_LIMIT, |output| output.contains(&b'\n')) else {
         return false;
     };
-    answer.end().trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
+    query.end().trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
 }
 
-/// What is known of a version. `has_room` tells whether git is set up for large pushes to a URL.
+/// The finding of a version; only git's changes what has to be set up. `has_room`: whether `http.postBuffer` suffices for
+/// a URL.
 fn judge(
     name: &'static str,
     version: Version,
@@ -171,20 +151,24 @@ fn judge(
     has_room: &dyn Fn(&str) -> bool,
 ) -> Finding {
     let (major, minor, micro) = version;
-    let shown = format_args!("{major}.{minor}.{micro}, {}", path.display());
-    if let Some((_, _, problem, fix)) = PROBLEMS.iter().find(|(old, end, ..)| *old == name && version < *end) {
-        return Finding::warning(name, format_args!("{shown}: {problem}"), format_args!("{fix}"));
-    }
+    let shown = format!("{major}.{minor}.{micro}, {}", path.display());
     if name != "git" || version >= GIT_KEEPS_TOKEN {
         return Finding::ok(name, shown);
+    }
+    if version < GIT_SENDS_BEARER {
+        return Finding::warning(
+            name,
+            shown + ": before 2.46 it sends the token as a password, which servers for bearer tokens only refuse",
+            "upgrade git to 2.54 or later, or send the header that `ws1-token setup git` shows",
+        );
     }
     match git_urls.iter().find(|url| !has_room(url)) {
         Some(url) => Finding::warning(
             name,
-            format_args!("{shown}: from 2.46 to 2.53 it loses the token on pushes larger than http.postBuffer"),
-            format_args!("run `git config --global http.{url}/.postBuffer {POST_BUFFER}`"),
+            shown + ": from 2.46 to 2.53 it loses the token on pushes larger than http.postBuffer",
+            format!("run `git config --global http.{url}/.postBuffer {POST_BUFFER}`"),
         ),
-        None => Finding::ok(name, format_args!("{shown}, http.postBuffer set for large pushes")),
+        None => Finding::ok(name, shown + ", http.postBuffer set for large pushes"),
     }
 }
 
@@ -198,16 +182,16 @@ fn version(text: &str) -> Option<Version> {
     })
 }
 
-/// A program that was asked something and is given a little time for its answer.
-struct Answer {
+/// A running program with a time limit.
+struct Query {
     /// The program.
     running: Running,
-    /// When its time is over.
+    /// Its time limit.
     deadline: Deadline,
 }
 
-impl Answer {
-    /// Starts a program; it has said enough when `is_enough` says so.
+impl Query {
+    /// Starts a program; it is ended when `is_enough` accepts its output.
     fn begin(
         context: &Context<'_>,
         path: &Path,
@@ -222,7 +206,7 @@ impl Answer {
             .args(args)
             .env_clear()
             .envs(known)
-            // No cluster to greet, no directory to make, no check for updates, no words of another language.
+            // No request to a cluster, no new directory, no check for updates, no translation.
             .envs([("KUBECONFIG", nothing), ("RCLONE_CONFIG", nothing), ("CHECKPOINT_DISABLE", "1"), ("LC_ALL", "C")])
             // A project's own settings could have a version manager install something.
             .current_dir(path.parent().unwrap_or(path));
@@ -230,14 +214,14 @@ impl Answer {
         Ok(Self { running, deadline: Deadline::after(&SystemClock, limit) })
     }
 
-    /// What it said; nothing if it was not in time.
+    /// Its output; empty after a timeout.
     fn end(self) -> String {
         let finished = self.running.finish(self.deadline).ok().flatten();
         finished.map_or_else(String::new, |finished| String::from_utf8_lossy(&finished.stdout).into_owned())
     }
 }
 
-/// Whether a line with a version is there.
+/// Whether the output has a complete line and a version.
 fn has_version(output: &[u8]) -> bool {
     output.contains(&b'\n') && version(&String::from_utf8_lossy(output)).is_some()
 }

@@ -1,9 +1,4 @@
-//! One line of the examination, and how the lines are written: for people, and as JSON. Pure.
-//!
-//! Texts arrive as [`Arguments`] and become strings here, in one place: dozens of `format!` calls with their clean-up
-//! would make the program a good part larger.
-
-use std::fmt::Arguments;
+//! The finding of one check, and how findings are written: for people, and as JSON. Pure.
 
 use serde::Serialize;
 
@@ -11,7 +6,7 @@ use crate::error::Error;
 use crate::terminal::{Colour, Palette};
 use crate::text::line;
 
-/// Version of the JSON; it changes if a field goes or changes its meaning.
+/// Version of the JSON; it changes if a field is removed or changes its meaning.
 const VERSION: u32 = 1;
 
 /// How good a finding is.
@@ -22,9 +17,9 @@ pub(super) enum Level {
     Ok,
     /// It works, or would, but deserves a look.
     Warning,
-    /// No token, or none that can be used, until this is mended.
+    /// No usable token until this is fixed.
     Failed,
-    /// Not examined, and the text says why.
+    /// Not checked, and the text says why.
     Skipped,
 }
 
@@ -33,51 +28,46 @@ pub(super) enum Level {
 pub(super) struct Finding {
     /// The check.
     pub(super) name: &'static str,
-    /// How good.
+    /// Its level.
     pub(super) level: Level,
     /// What was found.
     pub(super) text: String,
-    /// One action that mends it; there is one with every warning and every failure.
+    /// One action that fixes it; every warning and every failure has one.
     pub(super) fix: Option<String>,
-    /// The exit status that this alone would give.
+    /// The exit status of this finding alone.
     #[serde(rename = "exit_status")]
     pub(super) status: u8,
 }
 
 impl Finding {
     /// All is well.
-    pub(super) fn ok(name: &'static str, text: Arguments<'_>) -> Self {
-        Self::new(name, Level::Ok, text, None, 0)
+    pub(super) fn ok(name: &'static str, text: impl Into<String>) -> Self {
+        Self { name, level: Level::Ok, text: text.into(), fix: None, status: 0 }
     }
 
     /// Something that deserves a look.
-    pub(super) fn warning(name: &'static str, text: Arguments<'_>, fix: Arguments<'_>) -> Self {
-        Self::new(name, Level::Warning, text, Some(fix), 0)
+    pub(super) fn warning(name: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, fix: Some(fix.into()), ..Self::ok(name, text) }
     }
 
-    /// Something that has to be mended.
-    pub(super) fn failed(name: &'static str, text: Arguments<'_>, fix: Arguments<'_>, status: u8) -> Self {
-        Self::new(name, Level::Failed, text, Some(fix), status)
+    /// Something that has to be fixed.
+    pub(super) fn failed(name: &'static str, text: impl Into<String>, fix: impl Into<String>, status: u8) -> Self {
+        Self { level: Level::Failed, status, ..Self::warning(name, text, fix) }
     }
 
-    /// Something that was not examined.
-    pub(super) fn skipped(name: &'static str, why: Arguments<'_>) -> Self {
-        Self::new(name, Level::Skipped, why, None, 0)
+    /// Something that was not checked.
+    pub(super) fn skipped(name: &'static str, why: impl Into<String>) -> Self {
+        Self { level: Level::Skipped, ..Self::ok(name, why) }
     }
 
-    /// Any of them.
-    fn new(name: &'static str, level: Level, text: Arguments<'_>, fix: Option<Arguments<'_>>, status: u8) -> Self {
-        Self { name, level, text: std::fmt::format(text), fix: fix.map(std::fmt::format), status }
-    }
-
-    /// An error that any other command would end with.
+    /// The error that any other command would end with.
     pub(super) fn of(name: &'static str, error: &Error) -> Self {
         let text = error.chain().collect::<Vec<_>>().join(": ");
-        let fix = error.action().unwrap_or("see what the system says about it").to_owned();
-        Self { name, level: Level::Failed, text, fix: Some(fix), status: error.exit_code() }
+        let fix = error.action().unwrap_or("see what the system says about it");
+        Self::failed(name, text, fix, error.exit_code())
     }
 
-    /// Whether what depends on it cannot be examined.
+    /// Whether it is a failure.
     pub(super) fn is_failed(&self) -> bool {
         self.level == Level::Failed
     }
@@ -96,7 +86,7 @@ impl Finding {
     }
 }
 
-/// The exit status of an examination: that of its first failure, which is the likeliest cause of those after it.
+/// The exit status: that of the first failure, which probably caused the later ones.
 pub(super) fn exit_status(findings: &[Finding]) -> u8 {
     findings.iter().find(|finding| finding.is_failed()).map_or(0, |finding| finding.status)
 }
@@ -122,7 +112,7 @@ fn summary(findings: &[Finding]) -> String {
     }
 }
 
-/// The same for programs.
+/// The report for programs.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     /// See [`VERSION`].
@@ -149,11 +139,11 @@ mod tests {
     /// One finding of each level, and a second failure.
     fn all() -> Vec<Finding> {
         vec![
-            Finding::ok("secret", format_args!("file /s")),
-            Finding::skipped("dns", format_args!("an address")),
-            Finding::warning("clock", format_args!("41 s behind"), format_args!("synchronise it")),
-            Finding::failed("token", format_args!("HTTP 401{}[2J", '\u{1b}'), format_args!("compare"), 4),
-            Finding::failed("configuration", format_args!("later"), format_args!("write"), 2),
+            Finding::ok("secret", "file /s"),
+            Finding::skipped("dns", "an address"),
+            Finding::warning("clock", "41 s behind", "synchronise it"),
+            Finding::failed("token", format!("HTTP 401{}[2J", '\u{1b}'), "compare", 4),
+            Finding::failed("configuration", "later", "write", 2),
         ]
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::finding::Finding;
-use super::{Time, Why};
+use super::{SkipReason, TimeBudget};
 use crate::broker::lock::wait;
 use crate::cache::{self, Cache, Loaded, Store};
 use crate::clock::{SystemClock, wall};
@@ -14,84 +14,83 @@ use crate::error::EXIT_TEMPORARY;
 use crate::lock::{LockAttempt, LockGuard};
 use crate::platform::{self, Access};
 
-/// How long another process's renewal is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit for another process's renewal.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
 
-/// What to do where the directory is no good.
+/// The fix for an unsuitable directory.
 const ELSEWHERE: &str = "set WS1_TOKEN_CACHE_DIR to a directory of your own on a local disk";
 
-/// What is known of the cache, and leave to ask for a token.
-pub(super) struct Machine {
+/// What is known of the cache, and the lock for a token request.
+pub(super) struct CacheCheck {
     /// The findings.
     pub(super) findings: Vec<Finding>,
-    /// The entry, as far as it can be read.
+    /// The entry; empty if it cannot be read.
     pub(super) entry: Entry,
-    /// The lock, held until this is dropped; none where there is none to be had.
+    /// The lock, held until this is dropped; `None` if it cannot be taken.
     guard: Option<LockGuard>,
-    /// Another process has the lock: the tenant must not be asked now.
+    /// Another process has the lock: no token request may be sent.
     pub(super) is_busy: bool,
 }
 
-/// Examines the cache; takes the lock of the identity, if there is one to ask for.
-pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &Time) -> Machine {
-    let mut machine = Machine { findings: Vec::new(), entry: Entry::default(), guard: None, is_busy: false };
+/// Checks the cache; takes the lock of the identity, if there is one.
+pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &TimeBudget) -> CacheCheck {
+    let mut check = CacheCheck { findings: Vec::new(), entry: Entry::default(), guard: None, is_busy: false };
     let directory = match context.cache_dir() {
         Ok(Some(directory)) => directory,
         Ok(None) => {
             let text = "none: this user has no home directory, so every call asks the tenant";
-            machine.findings.push(Finding::warning("cache", format_args!("{text}"), format_args!("{ELSEWHERE}")));
-            return machine.without_lock("not tried, no cache");
+            check.findings.push(Finding::warning("cache", text, ELSEWHERE));
+            return check.without_lock("not tried, no cache");
         }
         Err(error) => {
-            machine.findings.push(Finding::of("cache", &error));
-            return machine.without_lock("not tried, no cache");
+            check.findings.push(Finding::of("cache", &error));
+            return check.without_lock("not tried, no cache");
         }
     };
     let cache = identity.map(|identity| Cache::new(Some(&directory), identity));
-    let (finding, is_usable) = examine(&directory, cache.as_ref(), &mut machine.entry);
-    machine.findings.push(finding);
+    let (finding, is_usable) = examine(&directory, cache.as_ref(), &mut check.entry);
+    check.findings.push(finding);
     match cache {
-        _ if !is_usable => machine.without_lock("not tried, the cache is not used"),
-        None => machine.without_lock("not tried, no client"),
-        Some(cache) => machine.lock(context, &cache, time),
+        _ if !is_usable => check.without_lock("not tried, the cache is not used"),
+        None => check.without_lock("not tried, no client"),
+        Some(cache) => check.lock(context, &cache, time),
     }
 }
 
-impl Machine {
-    /// The failure that holds other calls back now, if it was this secret's: what it was, and for how many seconds still.
-    pub(super) fn held_back(&self, fingerprint: u32) -> Option<(String, i64)> {
+impl CacheCheck {
+    /// The failure for which other calls back off, if it was with this secret: its text, and the seconds left.
+    pub(super) fn back_off(&self, fingerprint: u32) -> Option<(String, i64)> {
         let failure = self.entry.failure.as_ref()?;
         let pause = failure.pause(wall())?;
         failure.secret.is_none_or(|used| used == fingerprint).then(|| (failure.cause.clone(), pause))
     }
 
-    /// Lets the lock go.
+    /// Releases the lock.
     pub(super) fn release(&mut self) {
         self.guard = None;
     }
 
     /// The line of a lock that was not tried.
-    fn without_lock(mut self, why: Why) -> Self {
-        self.findings.push(Finding::skipped("lock", format_args!("{why}")));
+    fn without_lock(mut self, why: SkipReason) -> Self {
+        self.findings.push(Finding::skipped("lock", why));
         self
     }
 
-    /// Takes the lock, waiting a little for a renewal in progress.
-    fn lock(mut self, context: &Context<'_>, cache: &Cache, time: &Time) -> Self {
-        let patience = time.left(PATIENCE).unwrap_or_default();
+    /// Takes the lock; waits up to 5 s for a renewal in progress.
+    fn lock(mut self, context: &Context<'_>, cache: &Cache, time: &TimeBudget) -> Self {
+        let limit = time.left(LOCK_LIMIT).unwrap_or_default();
         context.log.step(|| format!("taking the lock {}", cache.lock_path()));
-        let tried = wait(cache, &SystemClock, context.log, patience, || true);
-        let elsewhere = format_args!("{ELSEWHERE}");
+        let tried = wait(cache, &SystemClock, context.log, limit, || true);
         self.findings.push(match &tried {
-            LockAttempt::Held(_) => Finding::ok("lock", format_args!("taken and released")),
-            LockAttempt::Busy => held(&cache.lock_path(), cache.holder(), patience),
+            LockAttempt::Held(_) => Finding::ok("lock", "taken and released"),
+            LockAttempt::Busy => held(&cache.lock_path(), cache.holder(), limit),
             LockAttempt::Unsupported(_, why) => Finding::warning(
                 "lock",
-                format_args!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
-                elsewhere,
+                format!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
+                ELSEWHERE,
             ),
             LockAttempt::Unusable(why) => {
-                Finding::warning("lock", format_args!("{why}: tokens come, but are not kept"), elsewhere)
+                Finding::warning("lock", format!("{why}: tokens are issued, but not cached"), ELSEWHERE)
             }
         });
         self.is_busy = matches!(tried, LockAttempt::Busy);
@@ -103,24 +102,23 @@ impl Machine {
     }
 }
 
-/// A lock that somebody else does not let go.
-fn held(path: &str, holder: Option<u32>, patience: Duration) -> Finding {
+/// A lock that another process holds.
+fn held(path: &str, holder: Option<u32>, limit: Duration) -> Finding {
     let process = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     Finding::failed(
         "lock",
-        format_args!("{path} is held by {process} for more than {} s", patience.as_secs()),
-        format_args!("wait for {process}, or end it if it hangs"),
+        format!("{path} has been held by {process} for more than {} s", limit.as_secs()),
+        format!("wait for {process}, or end it if it hangs"),
         EXIT_TEMPORARY,
     )
 }
 
-/// Examines directory and entry. One that is open to others is left as it is: the next call would empty it.
+/// Checks directory and entry. A directory that is open to others stays as it is: the next call would empty it.
 fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Finding, bool) {
     if let Some(finding) = platform::access(directory).and_then(|access| judge_access(directory, access)) {
         return (finding, false);
     }
-    let unused =
-        |why: &str, fix: &str| Finding::warning("cache", format_args!("not used: {why}"), format_args!("{fix}"));
+    let unused = |why: &str, fix: &str| Finding::warning("cache", format!("not used: {why}"), fix);
     if let Err(why) = cache::prepare(directory) {
         return (unused(&why, ELSEWHERE), false);
     }
@@ -138,8 +136,8 @@ fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Findi
 fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
     let shown = directory.display();
     if access.is_foreign {
-        let text = format_args!("not used: `{shown}` belongs to another user");
-        return Some(Finding::warning("cache", text, format_args!("{ELSEWHERE}")));
+        let text = format!("not used: `{shown}` belongs to another user");
+        return Some(Finding::warning("cache", text, ELSEWHERE));
     }
     if access.mode & 0o022 == 0 {
         return None;
@@ -147,23 +145,23 @@ fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
     let mode = access.mode;
     Some(Finding::warning(
         "cache",
-        format_args!(
-            "not used: `{shown}` is writable by others (mode {mode:04o}); the next call empties and closes it"
+        format!(
+            "not used: `{shown}` is writable by others (mode {mode:04o}); the next call empties it and makes it private"
         ),
-        format_args!("run `chmod 700 {shown}`"),
+        format!("run `chmod 700 {shown}`"),
     ))
 }
 
-/// A directory that is used.
+/// The finding for a usable directory.
 fn judge_directory(directory: &Path, mode: Option<u32>, count: usize, network: Option<&str>) -> Finding {
     let mode = mode.map_or_else(String::new, |mode| format!(", mode {mode:04o}"));
     let entries = if count == 1 { "entry" } else { "entries" };
-    let text = format_args!("{}{mode}, {count} {entries}", directory.display());
+    let text = format!("{}{mode}, {count} {entries}", directory.display());
     match network {
         Some(kind) => Finding::warning(
             "cache",
-            format_args!("{text}, on a network file system ({kind}), where locks may not reach other machines"),
-            format_args!("{ELSEWHERE}"),
+            format!("{text}, on a network file system ({kind}), where locks may not reach other machines"),
+            ELSEWHERE,
         ),
         None => Finding::ok("cache", text),
     }

@@ -1,11 +1,10 @@
-//! The way to the tenant: proxy, name, connection, TLS. Each step is tried only if the one before it worked.
+//! The route to the tenant: proxy, DNS, connection, TLS. Each step is tried only after the one before it succeeded.
 
-use std::fmt::{Arguments, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::finding::Finding;
-use super::{Time, Why};
+use super::{SkipReason, TimeBudget};
 use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
@@ -13,38 +12,38 @@ use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
 use crate::probe::route::{Attempt, Route, TunnelFailure, connect, look_up};
 use crate::proxy::{Choice, ProxyEnvironment};
 
-/// Time for looking up a name, for connecting, and for the handshake, each.
+/// Time limit for the DNS lookup, for connecting, and for the handshake, each.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Addresses that are shown at most.
+/// Maximum number of addresses that are shown.
 const SHOWN: usize = 4;
 
 /// The checks, in their order.
 pub(super) const NAMES: [&str; 4] = ["proxy", "dns", "tcp", "tls"];
 
-/// Examines the way; an error says why nothing can be sent over it.
+/// Checks the route; the error says why no request can be sent.
 pub(super) fn check(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
-    time: &Time,
+    time: &TimeBudget,
     findings: &mut Vec<Finding>,
-) -> Result<(), Why> {
+) -> Result<(), SkipReason> {
     let before = findings.len();
-    let way = walk(context, endpoint, time, findings);
-    if let Err(why) = way {
+    let reached = follow(context, endpoint, time, findings);
+    if let Err(why) = reached {
         let done = findings.len() - before;
         super::skip(findings, &NAMES[done..], why);
     }
-    way
+    reached
 }
 
-/// Goes as far as the way leads, with one finding for each step; the error is the reason if that is not all of it.
-fn walk(
+/// Takes the steps in order, with one finding each; the error says why the later ones are skipped.
+fn follow(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
-    time: &Time,
+    time: &TimeBudget,
     findings: &mut Vec<Finding>,
-) -> Result<(), Why> {
+) -> Result<(), SkipReason> {
     let profile = endpoint.profile;
     let route = match endpoint.route() {
         Ok(route) => route,
@@ -80,7 +79,7 @@ fn walk(
     super::tls::check(context, endpoint, connection, findings)
 }
 
-/// Which proxy there is, and who says so.
+/// Which proxy is used, and by which setting.
 fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     let environment = ProxyEnvironment::read(context.env);
     let plain = ["http_proxy", "HTTP_PROXY"].into_iter().find(|name| (context.env)(name).is_some());
@@ -88,60 +87,48 @@ fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     judge_proxy(route, by_profile, &environment.choose(&profile.token_url.origin), plain)
 }
 
-/// The words for that. A proxy is shown without its credentials.
+/// The finding for it. A proxy is shown without its credentials.
 fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain: Option<&str>) -> Finding {
     let url = route.proxy().unwrap_or_default();
     let credentials = if route.has_credentials() { " with a user name and a password" } else { "" };
-    let say = |text: Arguments<'_>| Finding::ok("proxy", text);
-    match (profile, choice, plain) {
-        (Some(profile), ..) => say(format_args!("{url}{credentials} (`proxy` of profile `{profile}`)")),
-        (None, Choice::Through(variable, _), _) => say(format_args!("{url}{credentials} ({variable})")),
-        (None, Choice::Excluded(variable, by), _) => {
-            say(format_args!("none: {by} excludes the tenant from {variable}"))
-        }
-        (None, Choice::ThisMachine(variable), _) => {
-            say(format_args!("none: {variable} does not count for this machine"))
-        }
-        (None, Choice::None, Some(plain)) => {
-            say(format_args!("none: {plain} does not count for https, HTTPS_PROXY would"))
-        }
-        (None, Choice::None, None) => say(format_args!("none")),
-    }
+    let text = match (profile, choice, plain) {
+        (Some(profile), ..) => format!("{url}{credentials} (`proxy` of profile `{profile}`)"),
+        (None, Choice::Through(variable, _), _) => format!("{url}{credentials} ({variable})"),
+        (None, Choice::Excluded(variable, by), _) => format!("none: {by} excludes the tenant from {variable}"),
+        (None, Choice::ThisMachine(variable), _) => format!("none: {variable} does not apply to this machine"),
+        (None, Choice::None, Some(plain)) => format!("none: {plain} does not apply to https, HTTPS_PROXY does"),
+        (None, Choice::None, None) => "none".to_owned(),
+    };
+    Finding::ok("proxy", text)
 }
 
-/// The addresses of a name; one that is an address itself needs none.
+/// The addresses of a host name; an IP address needs no lookup.
 fn judge_addresses(host: &str, addresses: &[SocketAddr]) -> Finding {
     if host.parse::<IpAddr>().is_ok() {
-        return Finding::skipped("dns", format_args!("{host} is an address"));
+        return Finding::skipped("dns", format!("{host} is an address"));
     }
-    let mut shown = String::new();
-    for address in addresses.iter().take(SHOWN) {
-        let separator = if shown.is_empty() { "" } else { ", " };
-        let _ = write!(shown, "{separator}{}", address.ip());
-    }
-    match addresses.len().saturating_sub(SHOWN) {
-        0 => Finding::ok("dns", format_args!("{host} is {shown}")),
-        more => Finding::ok("dns", format_args!("{host} is {shown}, {more} more")),
-    }
+    let shown: Vec<String> = addresses.iter().take(SHOWN).map(|address| address.ip().to_string()).collect();
+    let more = match addresses.len() - shown.len() {
+        0 => String::new(),
+        more => format!(", {more} more"),
+    };
+    Finding::ok("dns", format!("{host} is {}{more}", shown.join(", ")))
 }
 
-/// A name without an address.
+/// A failed lookup.
 fn unknown_host(route: &Route, cause: &str) -> Finding {
     let fix = if route.is_proxied() {
         "check the proxy's name, and the network"
     } else {
         "check `tenant` for a misspelling, and the network; where only a proxy knows the name, set HTTPS_PROXY"
     };
-    Finding::failed("dns", format_args!("looking up {}: {cause}", route.host), format_args!("{fix}"), EXIT_TEMPORARY)
+    Finding::failed("dns", format!("looking up {}: {cause}", route.host), fix, EXIT_TEMPORARY)
 }
 
 /// No connection to any address.
 fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
-    let mut shown = String::new();
-    for Attempt { address, cause, .. } in attempts.iter().take(SHOWN) {
-        let separator = if shown.is_empty() { "" } else { "; " };
-        let _ = write!(shown, "{separator}{address}: {cause}");
-    }
+    let attempt = |Attempt { address, cause, .. }: &Attempt| format!("{address}: {cause}");
+    let shown: Vec<String> = attempts.iter().take(SHOWN).map(attempt).collect();
     let fix = if route.is_proxied() {
         "check that the proxy runs there, or set another"
     } else if attempts.iter().any(|attempt| attempt.is_silent) {
@@ -149,54 +136,49 @@ fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
     } else {
         "check the port in `tenant` and that the tenant runs; set HTTPS_PROXY if a proxy is needed"
     };
-    Finding::failed("tcp", format_args!("{shown}"), format_args!("{fix}"), EXIT_TEMPORARY)
+    Finding::failed("tcp", shown.join("; "), fix, EXIT_TEMPORARY)
 }
 
-/// A connection; addresses that cost time before it are worth a warning.
+/// A connection; a silent address that was tried before it is a warning.
 fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: &[Attempt]) -> Finding {
     let (target, through) = if route.is_proxied() { (target, " through ") } else { ("", "") };
     match passed_over.iter().find(|attempt| attempt.is_silent) {
         Some(Attempt { address, .. }) => Finding::warning(
             "tcp",
-            format_args!(
-                "connected to {target}{through}{peer}, but {address} does not answer, which costs every call time"
-            ),
-            format_args!("mend the route to {}, or have its name no longer say so", address.ip()),
+            format!("connected to {target}{through}{peer}, but {address} does not answer, which delays every call"),
+            format!("fix the route to {}, or the DNS record", address.ip()),
         ),
-        None => Finding::ok("tcp", format_args!("connected to {target}{through}{peer}")),
+        None => Finding::ok("tcp", format!("connected to {target}{through}{peer}")),
     }
 }
 
-/// A proxy that does not lead to the tenant.
+/// A proxy without a tunnel to the tenant.
 fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Finding {
-    let failed = |text: Arguments<'_>, fix: &str| Finding::failed("tcp", text, format_args!("{fix}"), EXIT_TEMPORARY);
-    match failure {
-        TunnelFailure::Refused(407) if has_credentials => failed(
-            format_args!("the proxy does not accept that user name and password (HTTP 407)"),
+    let (text, fix) = match failure {
+        TunnelFailure::Untrusted(issuer) => {
+            let text = format!("the proxy's own certificate, issued by {issuer}, is not trusted");
+            let fix = "add that issuer to `ca_file`, or write the proxy with http://";
+            return Finding::failed("tcp", text, fix, EXIT_CONFIG);
+        }
+        TunnelFailure::Refused(407) if has_credentials => (
+            "the proxy does not accept that user name and password (HTTP 407)".to_owned(),
             "check both in the proxy's URL; write special characters in them as %40 and the like",
         ),
-        TunnelFailure::Refused(407) => failed(
-            format_args!("the proxy wants a user name and a password (HTTP 407)"),
+        TunnelFailure::Refused(407) => (
+            "the proxy wants a user name and a password (HTTP 407)".to_owned(),
             "write them into the proxy's URL: http://USER:PASSWORD@host:port",
         ),
-        TunnelFailure::Refused(status @ (502..=504)) => failed(
-            format_args!("the proxy does not reach {target} (HTTP {status})"),
-            "check `tenant` for a misspelling; a tenant inside your network belongs into NO_PROXY",
+        TunnelFailure::Refused(status @ (502..=504)) => (
+            format!("the proxy does not reach {target} (HTTP {status})"),
+            "check `tenant` for a misspelling; a tenant inside your network belongs in NO_PROXY",
         ),
-        TunnelFailure::Refused(status) => failed(
-            format_args!("the proxy refuses to connect to {target} (HTTP {status})"),
-            "have whoever runs the proxy allow that host and port",
+        TunnelFailure::Refused(status) => (
+            format!("the proxy refuses to connect to {target} (HTTP {status})"),
+            "ask the proxy's administrator to allow that host and port",
         ),
-        TunnelFailure::Broken(cause) => {
-            failed(format_args!("the proxy: {cause}"), "check the proxy's host, port and scheme")
-        }
-        TunnelFailure::Untrusted(issuer) => Finding::failed(
-            "tcp",
-            format_args!("the proxy's own certificate, issued by {issuer}, is not trusted"),
-            format_args!("add that issuer to `ca_file`, or write the proxy with http://"),
-            EXIT_CONFIG,
-        ),
-    }
+        TunnelFailure::Broken(cause) => (format!("the proxy: {cause}"), "check the proxy's host, port and scheme"),
+    };
+    Finding::failed("tcp", text, fix, EXIT_TEMPORARY)
 }
 
 #[cfg(test)]

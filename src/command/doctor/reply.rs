@@ -1,6 +1,4 @@
-//! What a token endpoint that gives no token means by its answer, for this service, and what to do. Pure.
-
-use std::fmt::Arguments;
+//! What a response without a token means on this service, and what to do. Pure.
 
 use super::finding::Finding;
 use crate::broker::failure::request_error;
@@ -10,40 +8,40 @@ use crate::error::{EXIT_TEMPORARY, EXIT_UNUSABLE, ErrorKind};
 use crate::failure::{ErrorCode, FailureKind, RequestFailure};
 use crate::grant::HttpResponse;
 
-/// What to compare when the client is turned away.
+/// The fix for a refused client.
 const COMPARE: &str = "compare `client_id` with the tenant's OAuth clients; if the secret is lost, Regenerate Secret \
                        there, then `ws1-token login`";
 
-/// What to look at when something else than a token endpoint answers.
+/// The fix if the URL is not a token endpoint.
 const WHICH_PAGE: &str = "check `tenant`, `preset` and `token_url` of the profile";
 
-/// What to do about trouble that is not ours.
-const LATER: &str = "retry later; if it lasts, ask whoever runs the tenant";
+/// The fix for a failure of the tenant.
+const LATER: &str = "retry later; if it persists, ask the tenant's administrator";
 
-/// An answer that is no token.
-pub(super) struct Reply<'a> {
-    /// Whose.
+/// A response without a token.
+pub(super) struct TokenReply<'a> {
+    /// The profile.
     pub(super) profile: &'a Profile,
-    /// As it came.
+    /// The response.
     pub(super) response: &'a HttpResponse,
-    /// What it means in general.
+    /// Its meaning on any service.
     pub(super) failure: &'a RequestFailure,
-    /// The client ID or the secret looks different in another `auth_style`.
+    /// Client ID or secret are encoded differently in another `auth_style`.
     pub(super) depends_on_style: bool,
 }
 
-impl Reply<'_> {
-    /// What it means on this service, and what to do.
+impl TokenReply<'_> {
+    /// Its meaning on this service, and the fix.
     pub(super) fn explain(&self) -> Finding {
         match self.response.status {
             400 => self.bad_request(),
             401 if self.is_html() && self.is_access() => self.say(
-                "a page for people turns the client away, as the services of vCenter and VCF do",
+                "a web page refuses the client, as the services of vCenter and VCF do",
                 "set \"preset\": \"vidb\" if this is one of those; else compare client ID and secret with the tenant's",
             ),
             401 => self.wrong_client("the client ID or the secret is wrong for this tenant"),
             403 => {
-                self.say("the tenant, or a firewall before it, refuses", "ask whoever runs the tenant to let this client in")
+                self.say("the tenant, or a firewall in front of it, refuses", "ask the tenant's administrator to allow this client")
             }
             404 => self.say(
                 &format!("there is nothing at {}", self.profile.token_url.path),
@@ -54,22 +52,22 @@ impl Reply<'_> {
                 },
             ),
             200..=299 if matches!(self.failure.kind, FailureKind::Denied(_)) => self.bad_request(),
-            405 => self.say("the page there takes no POST, so it is no token endpoint", WHICH_PAGE),
+            405 => self.say("the page there does not accept POST, so it is not a token endpoint", WHICH_PAGE),
             429 => self.too_many(),
             444 => self.say(NOT_ITS_NAME.0, NOT_ITS_NAME.1),
             300..=399 => self.redirected(),
             408 => self.say("the request took too long to arrive there", "retry"),
             500 => self.say(
-                "this service says so when grant_type is missing or wrong, too: something may change requests on the way",
+                "this service also answers so if grant_type is missing or wrong: something on the way may change requests",
                 "retry; if it stays, check `preset`, and that no proxy or firewall changes requests",
             ),
-            501..=599 => self.say("the tenant, or a load balancer before it, has trouble", LATER),
+            501..=599 => self.say("the tenant, or a load balancer in front of it, fails", LATER),
             200..=299 if self.response.body.iter().all(u8::is_ascii_whitespace) => {
                 self.say(NOT_ITS_NAME.0, NOT_ITS_NAME.1)
             }
             200..=299 if self.is_html() => self.say(
                 "a login page, or that of a captive portal",
-                "open it in a browser: `tenant` must be the Access host itself, not a portal before it",
+                "open it in a browser: `tenant` must be the Access host itself, not a portal in front of it",
             ),
             _ => self.say("", WHICH_PAGE),
         }
@@ -79,15 +77,10 @@ impl Reply<'_> {
     fn say(&self, meaning: &str, fix: &str) -> Finding {
         let status = ErrorKind::Request(self.failure.kind.clone()).exit_code();
         let separator = if meaning.is_empty() { "" } else { ": " };
-        Finding::failed(
-            "token",
-            format_args!("{}{separator}{meaning}", self.failure.cause),
-            format_args!("{fix}"),
-            status,
-        )
+        Finding::failed("token", format!("{}{separator}{meaning}", self.failure.cause), fix, status)
     }
 
-    /// 400, which this service also says to wrong credentials.
+    /// An OAuth error, or 400, which this service also answers to wrong credentials.
     fn bad_request(&self) -> Finding {
         match self.failure.kind {
             FailureKind::Denied(Some(ErrorCode::InvalidScope)) => {
@@ -97,11 +90,11 @@ impl Reply<'_> {
                 "the client may not use client_credentials",
                 "use the ID of a Service Client Token client: only those may",
             ),
-            _ => self.wrong_client("this service says so to a wrong client ID or secret, too"),
+            _ => self.wrong_client("this service also answers so to a wrong client ID or secret"),
         }
     }
 
-    /// The credentials are wrong, or only encoded otherwise than the tenant expects.
+    /// The credentials are wrong, or encoded differently from what the tenant expects.
     fn wrong_client(&self, meaning: &str) -> Finding {
         if !self.depends_on_style {
             return self.say(meaning, COMPARE);
@@ -118,11 +111,11 @@ impl Reply<'_> {
     /// 429.
     fn too_many(&self) -> Finding {
         let seconds = self.failure.retry_after.filter(|seconds| *seconds > 0).unwrap_or(60);
-        let meaning = "the tenant counts requests by the minute and turns the rest away";
+        let meaning = "the tenant limits the requests per minute";
         self.say(meaning, &format!("wait {seconds} s"))
     }
 
-    /// A redirect. Credentials are not sent after it.
+    /// A redirect, which is not followed: it would send the credentials elsewhere.
     fn redirected(&self) -> Finding {
         let own = self.profile.token_url.origin.to_string();
         match self.response.location.as_deref() {
@@ -130,43 +123,42 @@ impl Reply<'_> {
                 "credentials are not sent after a redirect",
                 &format!("set \"tenant\": \"{origin}\" if that is your Access host"),
             ),
-            _ => self.say("this is the path of a page for people", WHICH_PAGE),
+            _ => self.say("this is the path of a web page", WHICH_PAGE),
         }
     }
 
-    /// Whether the profile takes the service for Access.
+    /// Whether the profile's preset is for Access.
     fn is_access(&self) -> bool {
         matches!(self.profile.preset, Preset::Access | Preset::Acs)
     }
 
-    /// Whether the body is a page for people.
+    /// Whether the body is HTML.
     fn is_html(&self) -> bool {
         self.response.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
     }
 }
 
-/// What 444, an empty answer and a closed connection mean here.
+/// What 444, an empty body and a closed connection mean on this service.
 const NOT_ITS_NAME: (&str, &str) = (
     "this service answers so when it is not called by its own name",
     "set `tenant` to the tenant's own host name, not an address or an alias",
 );
 
-/// A request that got no answer at all.
+/// A request without a response.
 pub(super) fn unanswered(error: RequestError, profile: &Profile) -> Finding {
     let RequestError::Failed(failure) = &error else { return Finding::of("token", &request_error(profile, error, 0)) };
-    let cause = &failure.cause;
-    let failed = |fix: Arguments<'_>, status| Finding::failed("token", format_args!("{cause}"), fix, status);
-    match failure.kind {
-        FailureKind::TimedOut => failed(format_args!("{LATER}"), EXIT_TEMPORARY),
+    let cause = failure.cause.clone();
+    let (text, fix, status) = match failure.kind {
+        FailureKind::TimedOut => (cause, LATER.to_owned(), EXIT_TEMPORARY),
         FailureKind::Interrupted => {
             let (meaning, fix) = NOT_ITS_NAME;
-            let text = format_args!("{cause}: {meaning}");
-            Finding::failed("token", text, format_args!("retry; if it stays, {fix}"), EXIT_TEMPORARY)
+            (format!("{cause}: {meaning}"), format!("retry; if it stays, {fix}"), EXIT_TEMPORARY)
         }
-        FailureKind::Unreachable => failed(format_args!("retry"), EXIT_TEMPORARY),
-        FailureKind::Unusable => failed(format_args!("{WHICH_PAGE}"), EXIT_UNUSABLE),
-        _ => Finding::of("token", &request_error(profile, error, 0)),
-    }
+        FailureKind::Unreachable => (cause, "retry".to_owned(), EXIT_TEMPORARY),
+        FailureKind::Unusable => (cause, WHICH_PAGE.to_owned(), EXIT_UNUSABLE),
+        _ => return Finding::of("token", &request_error(profile, error, 0)),
+    };
+    Finding::failed("token", text, fix, status)
 }
 
 #[cfg(test)]

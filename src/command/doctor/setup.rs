@@ -1,8 +1,8 @@
-//! What the user wrote: the configuration, who else can change it, and the client secret.
+//! The configuration, who else can change it, and the client secret.
 
 use std::path::Path;
 
-use super::Time;
+use super::TimeBudget;
 use super::finding::Finding;
 use crate::config::{Overrides, Profile, Sources};
 use crate::context::Context;
@@ -11,26 +11,36 @@ use crate::platform::{self, Access};
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::secret::{Secret, SecretError};
 
-/// Stands in for a client where none is named: the way to the tenant can be examined without one.
-const NOBODY: &str = "nobody";
+/// Placeholder client ID: the route to the tenant can be checked without a client.
+const PLACEHOLDER: &str = "nobody";
 
-/// What the later checks go by.
-pub(super) struct Setup {
+/// The variables that override settings of a profile.
+const VARIABLES: [&str; 6] = [
+    "WS1_TOKEN_TENANT",
+    "WS1_TOKEN_CLIENT_ID",
+    "WS1_TOKEN_CLIENT_SECRET_FILE",
+    "WS1_TOKEN_CLIENT_SECRET",
+    "WS1_TOKEN_SCOPE",
+    "WS1_TOKEN_CA_FILE",
+];
+
+/// What the later checks need.
+pub(super) struct ConfigCheck {
     /// The findings so far.
     pub(super) findings: Vec<Finding>,
-    /// The profile, as far as there is one to go by.
+    /// The profile; with a placeholder client ID if only that is missing.
     pub(super) profile: Option<Profile>,
-    /// The profile is whole: it names a client.
+    /// Whether the profile names a client.
     pub(super) is_complete: bool,
     /// The client secret, if it could be read.
     pub(super) secret: Option<Secret>,
 }
 
-/// Examines configuration and secret.
-pub(super) fn check(context: &Context<'_>, time: &Time) -> Setup {
+/// Checks configuration and secret.
+pub(super) fn check(context: &Context<'_>, time: &TimeBudget) -> ConfigCheck {
     let sources = context.sources;
     let file = sources.file().filter(|file| file.exists());
-    let mut setup = Setup { findings: Vec::new(), profile: None, is_complete: false, secret: None };
+    let mut setup = ConfigCheck { findings: Vec::new(), profile: None, is_complete: false, secret: None };
     match sources.profile(None) {
         Ok(profile) => {
             let names = sources.names().ok().flatten();
@@ -50,64 +60,51 @@ pub(super) fn check(context: &Context<'_>, time: &Time) -> Setup {
     }
     let (finding, secret) = match &setup.profile {
         Some(profile) if setup.is_complete => secret(profile, time),
-        Some(_) => (Finding::skipped("secret", format_args!("not read, no client is named")), None),
-        None => (Finding::skipped("secret", format_args!("not read, no usable profile")), None),
+        Some(_) => (Finding::skipped("secret", "not read, no client is named"), None),
+        None => (Finding::skipped("secret", "not read, no usable profile"), None),
     };
     setup.findings.push(finding);
     setup.secret = secret;
     setup
 }
 
-/// The profile of a run that has a tenant but names no client, if that alone is missing.
+/// The profile with a placeholder client ID, if only that is missing.
 fn without_client(sources: &Sources<'_>) -> Option<Profile> {
-    let overrides = Overrides { client_id: Some(NOBODY.to_owned()), ..sources.overrides.clone() };
+    let overrides = Overrides { client_id: Some(PLACEHOLDER.to_owned()), ..sources.overrides.clone() };
     Sources { overrides: &overrides, ..*sources }.profile(None).ok()
 }
 
-/// The flags and variables that say something about the profile, separated by commas.
+/// The flags and variables that override the profile, separated by commas.
 fn overriding(sources: &Sources<'_>) -> String {
     let Overrides { tenant, client_id, client_secret_file, .. } = sources.overrides;
-    let set = |name: &str| (sources.env)(name).is_some();
-    let mut list = String::new();
-    for (name, given) in [
+    let flags = [
         ("--tenant", tenant.is_some()),
         ("--client-id", client_id.is_some()),
         ("--client-secret-file", client_secret_file.is_some()),
-        ("WS1_TOKEN_TENANT", set("WS1_TOKEN_TENANT")),
-        ("WS1_TOKEN_CLIENT_ID", set("WS1_TOKEN_CLIENT_ID")),
-        ("WS1_TOKEN_CLIENT_SECRET_FILE", set("WS1_TOKEN_CLIENT_SECRET_FILE")),
-        ("WS1_TOKEN_CLIENT_SECRET", set("WS1_TOKEN_CLIENT_SECRET")),
-        ("WS1_TOKEN_SCOPE", set("WS1_TOKEN_SCOPE")),
-        ("WS1_TOKEN_CA_FILE", set("WS1_TOKEN_CA_FILE")),
-    ] {
-        if given {
-            list.push_str(if list.is_empty() { "" } else { ", " });
-            list.push_str(name);
-        }
-    }
-    list
+    ];
+    let variables = VARIABLES.map(|name| (name, (sources.env)(name).is_some()));
+    let given = flags.into_iter().chain(variables).filter(|(_, is_given)| *is_given);
+    given.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
-/// Where a profile comes from: a file, and what overrides it, or the latter alone.
+/// Where a profile comes from: a file and overrides, or overrides alone.
 fn configuration(file: Option<&Path>, profile: &str, overriding: &str) -> Finding {
     let Some(file) = file else {
-        return Finding::ok("configuration", format_args!("no file, the profile is made of {overriding}"));
+        return Finding::ok("configuration", format!("no file, the profile comes from {overriding}"));
     };
     let by = if overriding.is_empty() { "" } else { ", overridden by " };
-    Finding::ok("configuration", format_args!("{}, profile `{profile}`{by}{overriding}", file.display()))
+    Finding::ok("configuration", format!("{}, profile `{profile}`{by}{overriding}", file.display()))
 }
 
-/// Why there is no whole profile; with a tenant to go by, the lack of a file is no failure yet.
+/// Why there is no complete profile; with a tenant, a missing file is only a warning.
 fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
-    let login = format_args!("run `ws1-token login`");
+    let login = "run `ws1-token login`";
     match (&error.kind, tenant) {
         (ErrorKind::NoConfig, Some(Profile { tenant, .. })) => {
-            let text = format_args!("none yet; going by the tenant {} alone", tenant.authority());
+            let text = format!("none yet; using the tenant {} alone", tenant.authority());
             Finding::warning("configuration", text, login)
         }
-        (ErrorKind::NoConfig, None) => {
-            Finding::failed("configuration", format_args!("{error}"), login, error.exit_code())
-        }
+        (ErrorKind::NoConfig, None) => Finding::failed("configuration", error.to_string(), login, error.exit_code()),
         _ => Finding::of("configuration", error),
     }
 }
@@ -116,7 +113,7 @@ fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
 fn permissions(file: &Path) -> Finding {
     let directory = file.parent().unwrap_or(Path::new("."));
     let (Some(of_file), Some(of_directory)) = (platform::access(file), platform::access(directory)) else {
-        return Finding::skipped("permissions", format_args!("this system has no modes"));
+        return Finding::skipped("permissions", "this system has no modes");
     };
     let holds_password = std::fs::read_to_string(file).is_ok_and(|text| holds_proxy_password(&text));
     judge_permissions((file, of_file), (directory, of_directory), holds_password)
@@ -127,23 +124,23 @@ fn holds_proxy_password(text: &str) -> bool {
     text.split("\"proxy\"").skip(1).any(|rest| rest.split('"').nth(1).is_some_and(|url| url.contains('@')))
 }
 
-/// The judgement on the configuration's modes.
+/// The finding for the configuration's modes.
 fn judge_permissions(file: (&Path, Access), directory: (&Path, Access), holds_password: bool) -> Finding {
     for (path, access) in [file, directory] {
         let shown = path.display();
         if access.is_foreign {
             return Finding::warning(
                 "permissions",
-                format_args!("`{shown}` belongs to another user, who can send the secret elsewhere"),
-                format_args!("take it over: `sudo chown \"$USER\" {shown}`"),
+                format!("`{shown}` belongs to another user, who can send the secret elsewhere"),
+                format!("take it over: `sudo chown \"$USER\" {shown}`"),
             );
         }
         if access.lets_others_write() {
             let mode = access.mode;
             return Finding::warning(
                 "permissions",
-                format_args!("`{shown}` is writable by others (mode {mode:04o}), who can send the secret elsewhere"),
-                format_args!("run `chmod go-w {shown}`"),
+                format!("`{shown}` is writable by others (mode {mode:04o}), who can send the secret elsewhere"),
+                format!("run `chmod go-w {shown}`"),
             );
         }
     }
@@ -151,19 +148,19 @@ fn judge_permissions(file: (&Path, Access), directory: (&Path, Access), holds_pa
     if holds_password && access.lets_others_read() {
         return Finding::warning(
             "permissions",
-            format_args!("others can read it (mode {:04o}), and it holds the password of a proxy", access.mode),
-            format_args!("run `chmod 600 {}`", path.display()),
+            format!("others can read it (mode {:04o}), and it holds the password of a proxy", access.mode),
+            format!("run `chmod 600 {}`", path.display()),
         );
     }
-    let text = format_args!("mode {:04o}, in a directory of mode {:04o}", access.mode, around.mode);
+    let text = format!("mode {:04o}, in a directory of mode {:04o}", access.mode, around.mode);
     Finding::ok("permissions", text)
 }
 
-/// Reads the secret, once for all that follows.
-fn secret(profile: &Profile, time: &Time) -> (Finding, Option<Secret>) {
+/// Reads the secret, once for all later checks.
+fn secret(profile: &Profile, time: &TimeBudget) -> (Finding, Option<Secret>) {
     let Some(source) = &profile.client_secret else {
-        let text = format_args!("profile `{}` has no client secret", profile.name);
-        let fix = format_args!("run `ws1-token login`, or set WS1_TOKEN_CLIENT_SECRET_FILE");
+        let text = format!("profile `{}` has no client secret", profile.name);
+        let fix = "run `ws1-token login`, or set WS1_TOKEN_CLIENT_SECRET_FILE";
         return (Finding::failed("secret", text, fix, EXIT_CONFIG), None);
     };
     match source.read(time.left(COMMAND_LIMIT).unwrap_or_default()) {
@@ -171,24 +168,24 @@ fn secret(profile: &Profile, time: &Time) -> (Finding, Option<Secret>) {
         Err(SecretError { cause, hint }) => {
             let status = if hint.is_some() { EXIT_CONFIG } else { EXIT_SYSTEM };
             let fix = hint.as_deref().unwrap_or("close some programs");
-            (Finding::failed("secret", format_args!("{cause}"), format_args!("{fix}"), status), None)
+            (Finding::failed("secret", cause.to_string(), fix, status), None)
         }
     }
 }
 
-/// The judgement on a secret that could be read. Nothing of it is shown, not even its length.
+/// The finding for a secret that could be read. Nothing of it is shown, not even its length.
 fn judge_secret(source: &SecretSource, client_id: &str, secret: &Secret) -> Finding {
     let place = source.describe();
     if let Some((what, fix)) = secret.mistake(client_id) {
-        return Finding::warning("secret", format_args!("{place}: it {what}"), format_args!("{fix}"));
+        return Finding::warning("secret", format!("{place}: it {what}"), fix);
     }
     let access = match source {
         SecretSource::File { path, .. } => platform::access(path),
         _ => None,
     };
     match access {
-        Some(access) => Finding::ok("secret", format_args!("{place}, mode {:04o}", access.mode)),
-        None => Finding::ok("secret", format_args!("{place}")),
+        Some(access) => Finding::ok("secret", format!("{place}, mode {:04o}", access.mode)),
+        None => Finding::ok("secret", place),
     }
 }
 

@@ -1,8 +1,6 @@
-//! The TLS handshake with the tenant, and what is wrong with a certificate that is not trusted.
+//! The TLS handshake with the tenant, and why a certificate is not trusted.
 
-use std::fmt::Arguments;
-
-use super::Why;
+use super::SkipReason;
 use super::finding::Finding;
 use crate::clock::{rfc3339, wall};
 use crate::config::Profile;
@@ -14,19 +12,19 @@ use crate::probe::certificate::Certificate;
 use crate::probe::handshake::{Handshake, TlsFailure};
 use crate::probe::route::Connection;
 
-/// Days before the end of a certificate from which that is worth a warning.
+/// Days before a certificate expires from which on there is a warning.
 const LAST_DAYS: i64 = 14;
 
-/// Makes the handshake; an error says why nothing can be sent after it.
+/// Makes the handshake; the error says why no request can be sent.
 pub(super) fn check(
     context: &Context<'_>,
     endpoint: &HttpEndpoint<'_>,
     connection: Connection,
     findings: &mut Vec<Finding>,
-) -> Result<(), Why> {
+) -> Result<(), SkipReason> {
     let origin = &endpoint.profile.token_url.origin;
     if !origin.https {
-        findings.push(Finding::skipped("tls", format_args!("none: plain http, to this machine")));
+        findings.push(Finding::skipped("tls", "none: plain http, to this machine"));
         return Ok(());
     }
     let host = origin.authority();
@@ -39,25 +37,23 @@ pub(super) fn check(
         }
         Ok(Handshake { outcome: Err(TlsFailure::Broken(cause)), .. }) => Finding::failed(
             "tls",
-            format_args!("{cause}"),
-            format_args!(
-                "check host and port of `tenant`; if they are right, ask whoever runs it or a proxy before it"
-            ),
+            cause,
+            "check host and port of `tenant`; if they are right, ask the administrator of the tenant or its proxy",
             EXIT_TEMPORARY,
         ),
-        Ok(Handshake { outcome: Err(TlsFailure::Untrusted(distrust)), chain }) => {
-            untrusted(&distrust, &chain, &host, &CaSetting::of(context, endpoint.profile), wall())
+        Ok(Handshake { outcome: Err(TlsFailure::Untrusted(problem)), chain }) => {
+            untrusted(&problem, &chain, &host, &CaSetting::of(context, endpoint.profile), wall())
         }
     };
     findings.push(finding);
     Err("not tried, no trusted connection")
 }
 
-/// Where a further authority is written down.
+/// Where another CA can be configured.
 struct CaSetting {
     /// What to do with its PEM file.
     action: String,
-    /// The profile trusts its own file alone.
+    /// Whether the profile trusts only its own file.
     is_alone: bool,
 }
 
@@ -76,71 +72,71 @@ impl CaSetting {
         };
         Self { action, is_alone: profile.ca_only }
     }
+
+    /// How to trust the CA of a certificate, or a self-signed certificate itself.
+    fn fix(&self, is_own: bool, root: &str) -> String {
+        let certificate = if is_own { "that certificate".to_owned() } else { format!("the certificate of {root}") };
+        format!("get {certificate} (PEM) from the administrator of the network or the tenant, {}", self.action)
+    }
 }
 
-/// A certificate that is trusted: until when.
+/// The finding for a trusted certificate: when it expires.
 fn judge_certificate(version: &str, certificate: Option<&Certificate>, now: i64) -> Finding {
     let Some(Certificate { subject, issuer, not_after: Some(end) }) = certificate else {
-        return Finding::ok("tls", format_args!("{version}"));
+        return Finding::ok("tls", version);
     };
-    let text = format_args!("{version}, certificate of {subject} from {issuer}, valid until {}", date(*end));
+    let text = format!("{version}, certificate of {subject} from {issuer}, valid until {}", date(*end));
     match end.saturating_sub(now) / 86_400 {
         LAST_DAYS.. => Finding::ok("tls", text),
         days => Finding::warning(
             "tls",
-            format_args!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" }),
-            format_args!("have whoever runs the tenant renew its certificate"),
+            format!("{text}, which is in {days} day{}", if days == 1 { "" } else { "s" }),
+            "ask the tenant's administrator to renew the certificate",
         ),
     }
 }
 
-/// The day of a moment.
+/// The date, UTC.
 fn date(unix: i64) -> String {
     let mut date = rfc3339(unix);
     date.truncate("YYYY-MM-DD".len());
     date
 }
 
-/// A certificate that is not trusted: whose, from whom, and how that can change.
-fn untrusted(distrust: &CertificateProblem, chain: &[Certificate], host: &str, ca: &CaSetting, now: i64) -> Finding {
-    let nobody = Certificate::default();
-    let Certificate { subject, issuer, .. } = chain.first().unwrap_or(&nobody);
-    // The authority to trust is the one above the last certificate of the chain.
-    let root = &chain.last().unwrap_or(&nobody).issuer;
+/// The finding for a certificate that is not trusted: subject, issuer and fix.
+fn untrusted(problem: &CertificateProblem, chain: &[Certificate], host: &str, ca: &CaSetting, now: i64) -> Finding {
+    let unknown = Certificate::default();
+    let Certificate { subject, issuer, .. } = chain.first().unwrap_or(&unknown);
+    // The CA to trust is the issuer of the last certificate of the chain.
+    let root = &chain.last().unwrap_or(&unknown).issuer;
     let own = subject == issuer;
-    let (under, above) = if root == issuer { ("", "") } else { (" under ", root.as_str()) };
-    let from = if own { format_args!("signed by itself") } else { format_args!("issued by {issuer}{under}{above}") };
-    let presented = format_args!("{host} presents a certificate of {subject}, {from}");
-    let say = |what: Arguments<'_>, fix: Arguments<'_>| {
-        Finding::failed("tls", format_args!("{presented}{what}"), fix, EXIT_CONFIG)
-    };
-    let certificate = if own { format_args!("that certificate") } else { format_args!("the certificate of {root}") };
-    let get = format_args!("get {certificate} (PEM) from whoever runs the network or the tenant, {}", ca.action);
+    let under = if root == issuer { String::new() } else { format!(" under {root}") };
+    let from = if own { "self-signed".to_owned() } else { format!("issued by {issuer}{under}") };
     let clock = rfc3339(now);
-    match distrust {
+    let (what, fix) = match problem {
         CertificateProblem::UnknownIssuer => {
             let alone = if ca.is_alone { " (`ca_only`: `ca_file` alone counts)" } else { "" };
-            let who = if own { "which" } else { "whom" };
-            say(format_args!(", {who} nobody here trusts{alone}"), get)
+            let what = if own { ", not trusted" } else { ": unknown issuer" };
+            (format!("{what}{alone}"), ca.fix(own, root))
         }
         CertificateProblem::WrongSignature => {
-            say(format_args!(", but with another key than the trusted authority of that name"), get)
+            (", but with another key than the trusted authority of that name".to_owned(), ca.fix(own, root))
         }
         CertificateProblem::WrongName(names) => {
             let names = names.join(", ");
-            say(format_args!(", for {names} and not for {host}"), format_args!("set `tenant` to one of: {names}"))
+            (format!(", for {names} and not for {host}"), format!("set `tenant` to one of: {names}"))
         }
-        CertificateProblem::Expired(end) => say(
-            format_args!(", which ended on {}", date(*end)),
-            format_args!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
+        CertificateProblem::Expired(end) => (
+            format!(", which expired on {}", date(*end)),
+            format!("check the clock, which says {clock}; if it is right, have the certificate renewed"),
         ),
         CertificateProblem::NotYetValid(start) => {
-            say(format_args!(", which begins on {}", date(*start)), format_args!("set the clock, which says {clock}"))
+            (format!(", not valid before {}", date(*start)), format!("set the clock, which says {clock}"))
         }
-        CertificateProblem::Other(cause) => {
-            say(format_args!(": {cause}"), format_args!("have the certificate replaced"))
-        }
-    }
+        CertificateProblem::Other(cause) => (format!(": {cause}"), "have the certificate replaced".to_owned()),
+    };
+    let text = format!("{host} presents a certificate of {subject}, {from}{what}");
+    Finding::failed("tls", text, fix, EXIT_CONFIG)
 }
 
 #[cfg(test)]

@@ -43,10 +43,11 @@ fn whoever_holds_the_lock_is_named() {
     };
     assert_eq!(
         text(Some(42)),
-        "/c/x.lock is held by process 42 for more than 5 s | wait for process 42, or end it if it hangs"
+        "/c/x.lock has been held by process 42 for more than 5 s | wait for process 42, or end it if it hangs"
     );
     assert!(
-        text(None).starts_with("/c/x.lock is held by another process for more than 5 s | wait for another process")
+        text(None)
+            .starts_with("/c/x.lock has been held by another process for more than 5 s | wait for another process")
     );
 }
 
@@ -62,7 +63,7 @@ fn a_back_off_counts_for_its_own_secret_and_its_own_time() {
             secret: used,
         };
         let entry = Entry { failure: Some(failure), ..Entry::default() };
-        Machine { findings: Vec::new(), entry, guard: None, is_busy: false }.held_back(7).is_some()
+        CacheCheck { findings: Vec::new(), entry, guard: None, is_busy: false }.back_off(7).is_some()
     };
     assert!(held(60, Some(7)) && held(60, None));
     assert!(!held(60, Some(8)), "a changed secret is tried at once");

@@ -28,14 +28,14 @@ fn a_proxy_is_named_with_whoever_names_it() {
             None,
             Choice::None,
             Some("HTTP_PROXY"),
-            "none: HTTP_PROXY does not count for https, HTTPS_PROXY would".to_owned(),
+            "none: HTTP_PROXY does not apply to https, HTTPS_PROXY does".to_owned(),
         ),
         (
             direct("h"),
             None,
             Choice::ThisMachine("ALL_PROXY"),
             None,
-            "none: ALL_PROXY does not count for this machine".to_owned(),
+            "none: ALL_PROXY does not apply to this machine".to_owned(),
         ),
         (
             direct("h"),
@@ -129,7 +129,12 @@ fn a_proxys_refusals_are_told_apart() {
     for (failure, status, text, fix) in [
         (Refused(407), 3, "the proxy wants a user name and a password (HTTP 407)", "write them"),
         (Refused(502), 3, "the proxy does not reach acme.example.com (HTTP 502)", "check `tenant`"),
-        (Refused(403), 3, "the proxy refuses to connect to acme.example.com (HTTP 403)", "have whoever"),
+        (
+            Refused(403),
+            3,
+            "the proxy refuses to connect to acme.example.com (HTTP 403)",
+            "ask the proxy's administrator",
+        ),
         (Broken("no answer in time".to_owned()), 3, "the proxy: no answer in time", "check the proxy's"),
         (
             Untrusted("CN=Corp CA".to_owned()),

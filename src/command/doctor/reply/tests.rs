@@ -13,7 +13,7 @@ fn profile(preset: Preset) -> Profile {
 /// Text, fix and status of an answer, read as every other.
 fn told(profile: &Profile, answer: &HttpResponse, depends_on_style: bool) -> String {
     let failure = crate::grant::read(answer, &[]).unwrap_err();
-    let found = Reply { profile, response: answer, failure: &failure, depends_on_style }.explain();
+    let found = TokenReply { profile, response: answer, failure: &failure, depends_on_style }.explain();
     format!("{}\n  fix: {}\n  exit status: {}\n", found.text, found.fix.unwrap(), found.status)
 }
 
@@ -98,11 +98,7 @@ fn what_gets_no_answer_is_told_apart() {
         (failed(FailureKind::Interrupted, "the connection was reset"), 3, "retry; if it stays, set `tenant`"),
         (failed(FailureKind::Unreachable, "connection refused"), 3, "retry"),
         (failed(FailureKind::Unusable, "an answer that is not HTTP"), 5, "check `tenant`"),
-        (
-            failed(FailureKind::Certificate(CertificateProblem::WrongName(vec![])), "invalid certificate"),
-            2,
-            "check `tenant`",
-        ),
+        (failed(FailureKind::Certificate(CertificateProblem::WrongName(vec![])), "invalid"), 2, "check `tenant`"),
         (RequestError::local(Error::system("cannot send a request")), 1, "see what"),
     ] {
         let found = unanswered(error, &profile);

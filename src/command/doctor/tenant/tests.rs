@@ -4,19 +4,19 @@ use super::*;
 use crate::command::doctor::finding::Level;
 use crate::command::doctor::sample::profile;
 
-/// A door with a document.
-fn door(base: &str, issuer: &str, token_endpoint: &str) -> Door {
+/// A attempt with a document.
+fn attempt(base: &str, issuer: &str, token_endpoint: &str) -> DiscoveryAttempt {
     let found = Discovery {
         issuer: Some(issuer.to_owned()),
         token_endpoint: Some(token_endpoint.to_owned()),
         revocation_endpoint: None,
     };
-    Door { path: format!("{base}/.well-known/openid-configuration"), found: Ok(found) }
+    DiscoveryAttempt { path: format!("{base}/.well-known/openid-configuration"), found: Ok(found) }
 }
 
-/// A door without.
-fn closed(base: &str) -> Door {
-    Door { path: format!("{base}/.well-known/openid-configuration"), found: Err("HTTP 404".to_owned()) }
+/// A attempt without.
+fn closed(base: &str) -> DiscoveryAttempt {
+    DiscoveryAttempt { path: format!("{base}/.well-known/openid-configuration"), found: Err("HTTP 404".to_owned()) }
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn clocks_are_compared_in_both_directions() {
         (Some(-299), Level::Warning, "4 min 59 s behind the tenant's"),
         (Some(300), Level::Failed, "5 min ahead of the tenant's"),
         (Some(i64::MIN), Level::Failed, "106751991167300 d 15 h behind the tenant's"),
-        (None, Level::Skipped, "not compared, the tenant tells no time"),
+        (None, Level::Skipped, "not compared, the tenant sends no `Date`"),
     ] {
         let found = judge_clock(ahead);
         assert_eq!((found.level, found.text.as_str()), (level, text));
@@ -40,11 +40,11 @@ fn clocks_are_compared_in_both_directions() {
 fn discovery_is_no_condition() {
     let access = profile(Preset::Access, "acme.example.com");
     let url = |path: &str| format!("https://acme.example.com{path}");
-    let old = || door("/SAAS/auth", &url("/SAAS/auth"), &url("/SAAS/auth/oauthtoken"));
-    let new = || door("/acs", &url("/SAAS/auth"), &url("/acs/token"));
-    let alias = || door("/acs", "https://other.example.com/acs", "https://other.example.com/acs/token");
-    let odd = || door("/acs", "\u{1b}[2J", "nothing");
-    for (doors, level, text) in [
+    let old = || attempt("/SAAS/auth", &url("/SAAS/auth"), &url("/SAAS/auth/oauthtoken"));
+    let new = || attempt("/acs", &url("/SAAS/auth"), &url("/acs/token"));
+    let alias = || attempt("/acs", "https://other.example.com/acs", "https://other.example.com/acs/token");
+    let odd = || attempt("/acs", "\u{1b}[2J", "nothing");
+    for (attempts, level, text) in [
         (
             vec![old(), new()],
             Level::Ok,
@@ -63,7 +63,7 @@ fn discovery_is_no_condition() {
         ),
         (vec![odd()], Level::Ok, "found at /acs"),
     ] {
-        let found = judge_discovery(&access, &doors);
+        let found = judge_discovery(&access, &attempts);
         assert_eq!((found.level, found.text.as_str()), (level, text));
     }
     let fix = judge_discovery(&access, &[alias()]).fix.unwrap();
@@ -91,13 +91,13 @@ fn a_token_is_told_by_its_life_alone() {
             issued(true, true),
             None,
             Level::Warning,
-            "issued for 2 h 59 min, with a refresh token: the tenant states none, so 300 s are assumed",
+            "issued for 2 h 59 min, with a refresh token: the reply has no `expires_in`, so 300 s are assumed",
         ),
         (
             issued(true, false),
             Some(("HTTP 503", 42)),
             Level::Warning,
-            "issued for 2 h 59 min, with a refresh token; other calls still hold back for 42 s after \"HTTP 503\"",
+            "issued for 2 h 59 min, with a refresh token; other calls back off for 42 s more after \"HTTP 503\"",
         ),
     ] {
         let found = judge_token(&token, held_back);
@@ -108,7 +108,7 @@ fn a_token_is_told_by_its_life_alone() {
 #[test]
 fn a_refresh_token_that_is_refused_costs_no_token() {
     let failed = |denied: bool| Err((denied, "HTTP 400 invalid_grant".to_owned()));
-    let refused = "HTTP 400 invalid_grant; renewal goes by the client's credentials";
+    let refused = "HTTP 400 invalid_grant; renewal uses client_credentials";
     for (renewed, level, text, fix) in [
         (Ok(issued(true, false)), Level::Ok, "renewed for 2 h 59 min, a new refresh token", ""),
         (Ok(issued(false, false)), Level::Ok, "renewed for 2 h 59 min, the same refresh token", ""),
@@ -151,8 +151,8 @@ fn the_apis_answers_are_no_failures() {
     for (status, scope, level, words) in [
         (200, None, Level::Ok, ""),
         (401, None, Level::Warning, "check that `tenant`"),
-        (403, None, Level::Warning, "if the client is to administer, give it"),
-        (403, Some("user"), Level::Warning, "if the client is to administer, add `admin` to `scope`"),
+        (403, None, Level::Warning, "for administration, give the client"),
+        (403, Some("user"), Level::Warning, "for administration, add `admin` to `scope`"),
         (404, None, Level::Warning, "check that `tenant`"),
         (429, None, Level::Warning, "wait"),
         (503, None, Level::Warning, "retry"),

@@ -17,10 +17,10 @@ fn chain(authorities: &[&str]) -> Vec<Certificate> {
     names.windows(2).map(|pair| certificate(pair[0], pair[1], NOW)).collect()
 }
 
-/// Text and fix for a distrust.
-fn told(distrust: &CertificateProblem, chain: &[Certificate], is_alone: bool) -> String {
+/// Text and fix for a problem.
+fn told(problem: &CertificateProblem, chain: &[Certificate], is_alone: bool) -> String {
     let ca = CaSetting { action: "and set \"ca_file\"".to_owned(), is_alone };
-    let found = untrusted(distrust, chain, "acme.example.com", &ca, NOW);
+    let found = untrusted(problem, chain, "acme.example.com", &ca, NOW);
     assert_eq!((found.level, found.status), (Level::Failed, EXIT_CONFIG));
     format!("{}\n{}", found.text, found.fix.unwrap())
 }
@@ -44,20 +44,20 @@ fn the_end_of_a_certificate_is_told_in_time() {
 #[test]
 fn the_authority_to_trust_is_the_one_above_the_chain() {
     insta::assert_snapshot!(told(&CertificateProblem::UnknownIssuer, &chain(&["CN=Corp CA"]), false), @r#"
-    acme.example.com presents a certificate of CN=acme, issued by CN=Corp CA, whom nobody here trusts
-    get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
+    acme.example.com presents a certificate of CN=acme, issued by CN=Corp CA: unknown issuer
+    get the certificate of CN=Corp CA (PEM) from the administrator of the network or the tenant, and set "ca_file"
     "#);
     insta::assert_snapshot!(told(&CertificateProblem::UnknownIssuer, &chain(&["CN=Sub CA", "CN=Corp CA"]), true), @r#"
-    acme.example.com presents a certificate of CN=acme, issued by CN=Sub CA under CN=Corp CA, whom nobody here trusts (`ca_only`: `ca_file` alone counts)
-    get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
+    acme.example.com presents a certificate of CN=acme, issued by CN=Sub CA under CN=Corp CA: unknown issuer (`ca_only`: `ca_file` alone counts)
+    get the certificate of CN=Corp CA (PEM) from the administrator of the network or the tenant, and set "ca_file"
     "#);
     insta::assert_snapshot!(told(&CertificateProblem::UnknownIssuer, &chain(&["CN=acme"]), false), @r#"
-    acme.example.com presents a certificate of CN=acme, signed by itself, which nobody here trusts
-    get that certificate (PEM) from whoever runs the network or the tenant, and set "ca_file"
+    acme.example.com presents a certificate of CN=acme, self-signed, not trusted
+    get that certificate (PEM) from the administrator of the network or the tenant, and set "ca_file"
     "#);
     insta::assert_snapshot!(told(&CertificateProblem::WrongSignature, &chain(&["CN=Corp CA"]), false), @r#"
     acme.example.com presents a certificate of CN=acme, issued by CN=Corp CA, but with another key than the trusted authority of that name
-    get the certificate of CN=Corp CA (PEM) from whoever runs the network or the tenant, and set "ca_file"
+    get the certificate of CN=Corp CA (PEM) from the administrator of the network or the tenant, and set "ca_file"
     "#);
 }
 
@@ -69,11 +69,11 @@ fn other_mistakes_are_no_matter_of_trust() {
     set `tenant` to one of: a.example.com, b.example.com
     ");
     insta::assert_snapshot!(told(&CertificateProblem::Expired(0), &chain, false), @r"
-    acme.example.com presents a certificate of CN=acme, issued by CN=CA, which ended on 1970-01-01
+    acme.example.com presents a certificate of CN=acme, issued by CN=CA, which expired on 1970-01-01
     check the clock, which says 2026-11-24T00:00:00Z; if it is right, have the certificate renewed
     ");
     insta::assert_snapshot!(told(&CertificateProblem::NotYetValid(NOW + 86_400), &chain, false), @r"
-    acme.example.com presents a certificate of CN=acme, issued by CN=CA, which begins on 2026-11-25
+    acme.example.com presents a certificate of CN=acme, issued by CN=CA, not valid before 2026-11-25
     set the clock, which says 2026-11-24T00:00:00Z
     ");
     insta::assert_snapshot!(told(&CertificateProblem::Other("Revoked".into()), &chain, false), @r"
