@@ -120,6 +120,8 @@ impl World {
         shell.args(["-c", &script]);
         let output = self.sandbox.finish(shell);
         let printed = output.stdout.replace(&self.emulator.host(), "acme.example.com");
+        // A token may be a few seconds old when its rest is told; the README's is new.
+        let printed = (10_770..10_799).fold(printed, |text, left| text.replace(&left.to_string(), "10799"));
         let mut parts = printed.split("=== ");
         let mut text = parts.next().unwrap().to_owned();
         for step in &steps {
