@@ -26,52 +26,60 @@ pub(super) struct RawConfig<'a> {
     pub(super) default_profile: Option<String>,
     /// The profiles.
     #[serde(borrow, default)]
-    pub(super) profiles: RawProfiles<'a>,
+    pub(super) profiles: Members<'a>,
 }
 
-/// Names and texts of the profiles as they stand in the file. No map: a run needs one of them, and sorting a thousand
-/// takes longer than reading them.
+/// The members of an object in the order of the text, their values as text. Not a map: a run needs one profile, and
+/// sorting a thousand takes longer than reading them.
 #[derive(Default)]
-pub(super) struct RawProfiles<'a>(Vec<(Name<'a>, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Name<'a>, &'a RawValue)>);
 
-/// A profile's name, as a part of the file's text where it holds no escapes.
+/// A member's name, borrowed from the text where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> RawProfiles<'a> {
-    /// A profile's text; of two profiles with one name the last counts, as everywhere in JSON.
+impl std::ops::Deref for Name<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The text of a member's value; of several with one name the last, which is the one that counts.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().rfind(|(each, _)| each.0 == name).map(|(_, text)| *text)
+        self.0.iter().rfind(|(each, _)| **each == *name).map(|(_, text)| *text)
     }
 
     /// The names, sorted.
     pub(super) fn names(&self) -> Vec<String> {
-        self.0.iter().map(|(name, _)| name.0.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+        self.0.iter().map(|(name, _)| name.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for RawProfiles<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Takes the entries in their order.
-        struct Entries;
+        /// Collects the members.
+        struct Collector;
 
-        impl<'de> Visitor<'de> for Entries {
-            type Value = RawProfiles<'de>;
+        impl<'de> Visitor<'de> for Collector {
+            type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map")
+                f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut profiles = Vec::new();
-                while let Some(profile) = map.next_entry()? {
-                    profiles.push(profile);
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
                 }
-                Ok(RawProfiles(profiles))
+                Ok(Members(members))
             }
         }
 
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_map(Collector)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::edit::{self, Change};
+use super::edit::{self, Changes};
 use super::file::{self, RawConfig};
 use super::{Overrides, Profile, Sources, invalid, layers};
 use crate::clock::{Clock, Deadline, SystemClock};
@@ -112,8 +112,8 @@ impl Stored {
     }
 
     /// The same file with changes.
-    pub(crate) fn with(&self, changes: &[Change]) -> Result<Self, Error> {
-        let text = edit::apply(&self.text, changes).map_err(|_| Error::System {
+    pub(crate) fn with(&self, changes: &Changes<'_>) -> Result<Self, Error> {
+        let text = edit::apply(&self.text, changes).ok_or_else(|| Error::System {
             what: "cannot edit the configuration file",
             source: Cause::new(format!("`{}` would not say what it should", self.file.display())),
         })?;

@@ -8,19 +8,18 @@ use serde_json::{Map, Value, json};
 use super::ask::is_tenant_of;
 use super::{Choice, Draft, Login};
 use crate::cli::SecretStore;
-use crate::config::edit::Change;
+use crate::config::edit::Changes;
 use crate::config::{Preset, Stored, resolve};
 use crate::secret::source::stored_as;
 
 impl Login<'_> {
     /// The changes that make `present` say what the draft does.
-    pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Vec<Change> {
+    pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Changes<'_> {
         let old = present.settings(&self.name).unwrap_or_default();
-        let mut changes = default_profile(&self.name, present);
-        let mut set = |key: &str, value: Option<Value>| {
+        let mut keys = Vec::new();
+        let mut set = |key: &'static str, value: Option<Value>| {
             if old.get(key) != value.as_ref() {
-                let path = ["profiles", &self.name, key].map(str::to_owned).to_vec();
-                changes.push(Change { path, value });
+                keys.push((key, value));
             }
         };
         if !is_tenant_of(&old, draft.preset, &draft.tenant) {
@@ -40,7 +39,7 @@ impl Login<'_> {
         {
             set("ca_file", Some(json!(file.to_string_lossy())));
         }
-        changes
+        Changes { default_profile: new_default(&self.name, present), profile: &self.name, keys }
     }
 
     /// The source of the client secret as the file names it; `None` if what it names stays right.
@@ -66,14 +65,12 @@ impl Login<'_> {
     }
 }
 
-/// What calls that name no profile go by: a first profile becomes the default, and an only one stays it.
-fn default_profile(name: &str, present: &Stored) -> Vec<Change> {
-    let names = present.names();
-    let default = match names.as_slice() {
-        _ if present.names_a_default() => return Vec::new(),
-        [] => name,
-        [only] if only != name => only,
-        _ => return Vec::new(),
-    };
-    vec![Change { path: vec!["default_profile".to_owned()], value: Some(json!(default)) }]
+/// The default profile where the file names none: the first profile, and the only one before a second joins it.
+fn new_default(name: &str, present: &Stored) -> Option<String> {
+    match present.names().as_slice() {
+        _ if present.names_a_default() => None,
+        [] => Some(name.to_owned()),
+        [only] if only != name => Some(only.clone()),
+        _ => None,
+    }
 }
