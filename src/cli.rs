@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Overrides, Preset};
 
@@ -30,37 +30,10 @@ const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 pub(crate) struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
-    pub(crate) globals: Globals,
+    pub(crate) overrides: Overrides,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Options that every command takes.
-#[derive(Debug, Clone, Default, PartialEq, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Globals {
-    /// Use this profile of the configuration file [env: WS1_TOKEN_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Read this configuration file [env: WS1_TOKEN_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Keep tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) cache_dir: Option<PathBuf>,
-    /// Ask this tenant: a host, host:port or URL [env: WS1_TOKEN_TENANT]
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) tenant: Option<String>,
-    /// Ask as this OAuth client [env: WS1_TOKEN_CLIENT_ID]
-    #[arg(long, global = true, value_name = "ID")]
-    pub(crate) client_id: Option<String>,
-    /// Read the client secret from this file [env: WS1_TOKEN_CLIENT_SECRET_FILE]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) client_secret_file: Option<PathBuf>,
-    /// Tell the steps on standard error, never a secret [env: WS1_TOKEN_VERBOSE]
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
 }
 
 /// What to do.
@@ -364,17 +337,4 @@ pub(crate) enum Shell {
     Powershell,
     /// In rc.elv: eval (ws1-token completions elvish | slurp)
     Elvish,
-}
-
-impl Globals {
-    /// What the flags say about the profile.
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            profile: self.profile.clone(),
-            config: self.config.clone(),
-            tenant: self.tenant.clone(),
-            client_id: self.client_id.clone(),
-            client_secret_file: self.client_secret_file.clone(),
-        }
-    }
 }

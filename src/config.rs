@@ -9,12 +9,14 @@ pub(crate) mod edit;
 mod file;
 mod invalid;
 mod layers;
+mod overrides;
 mod preset;
 mod profile;
 mod stored;
 
 use file::{RawConfig, RawProfile};
 pub(crate) use layers::{check_client_id, check_proxy, check_scope, keychain_account};
+pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::token_url;
 pub(crate) use profile::{AuthStyle, Profile};
@@ -22,21 +24,6 @@ pub(crate) use stored::{LAYERS, Stored};
 
 /// The name that a profile made of environment variables and flags alone goes by.
 const ENVIRONMENT_PROFILE: &str = "environment";
-
-/// What flags say about the profile.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Overrides {
-    /// `--profile`
-    pub(crate) profile: Option<String>,
-    /// `--config`
-    pub(crate) config: Option<PathBuf>,
-    /// `--tenant`
-    pub(crate) tenant: Option<String>,
-    /// `--client-id`
-    pub(crate) client_id: Option<String>,
-    /// `--client-secret-file`
-    pub(crate) client_secret_file: Option<PathBuf>,
-}
 
 /// Where configuration comes from.
 pub(crate) struct Sources<'a> {
