@@ -7,6 +7,7 @@ use crate::error::Cause;
 pub(crate) mod keychain;
 mod mistakes;
 pub(crate) mod source;
+pub(crate) mod store;
 
 /// Bytes of a secret that are read at most; the vendor allows 4,096.
 pub(crate) const SECRET_LIMIT: usize = 16 * 1024;

@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> 
         what: "command to run",
         hint: "name it after `--`",
     })?;
-    let mut command = child::command(program, None);
+    let mut command = child::command(program, profile.secret_variable());
     command.args(rest).env(&args.var, served.access_token.expose());
     let status = crate::platform::replace_process(&mut command)
         .map_err(|error| Error::Spawn { program: program.to_string_lossy().into_owned(), source: error.into() })?;

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::cli::Login as Args;
-use crate::config::{Preset, Profile, Stored};
+use crate::config::{Preset, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::prompt::Person;
+use crate::secret::Secret;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
-use crate::secret::{self, Secret};
 
 mod ask;
 mod changes;
@@ -25,7 +25,7 @@ mod tenant;
 const ATTEMPTS: usize = 3;
 
 /// A login in progress.
-struct Login<'a> {
+struct Wizard<'a> {
     /// The run.
     context: &'a Context<'a>,
     /// The command line.
@@ -53,25 +53,25 @@ struct Draft {
     /// The client.
     client_id: String,
     /// Its secret.
-    secret: Choice,
+    secret: DraftSecret,
     /// Scopes to ask for.
     scope: Option<String>,
     /// Further trusted roots; without it those of the profile stay.
     ca_file: Option<PathBuf>,
 }
 
-/// The client secret, and what becomes of it.
-enum Choice {
-    /// It is stored where `login` stores secrets.
+/// The client secret of a draft.
+enum DraftSecret {
+    /// `login` stores it.
     Store(Secret),
-    /// It stays where the profile says that it is.
-    Stay,
+    /// It stays where the profile has it.
+    Keep,
     /// It is in a file of the user's, which the profile will name.
     Refer(PathBuf),
 }
 
 /// What has to be asked again after a failure.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
     /// The client ID and its secret.
     Client,
@@ -89,11 +89,11 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     let name = name(context, args, &stored)?;
     let old = stored.settings(&name).unwrap_or_default();
     let person = Person::at_the_terminal(context.log);
-    let login = Login { context, args, stored, name, old, person, present: OnceCell::new() };
-    let mut draft = login.draft()?;
-    let life = if args.no_verify { None } else { Some(login.prove(&mut draft)?) };
-    let done = login.store(&draft)?;
-    Ok(Outcome::answer(login.report(&done, life)))
+    let wizard = Wizard { context, args, stored, name, old, person, present: OnceCell::new() };
+    let mut draft = wizard.draft()?;
+    let life = if args.no_verify { None } else { Some(wizard.prove(&mut draft)?) };
+    let done = wizard.store(&draft)?;
+    Ok(Outcome::answer(wizard.report(&done, life)))
 }
 
 /// The profile that is meant: named, or the default, or the only one, or a first one named `default`.
@@ -119,20 +119,20 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && !name.starts_with(['.', '-']) && name.bytes().all(allowed)
 }
 
-impl Login<'_> {
-    /// Gets a token for the draft; a person may mend what the tenant does not like. Gives the token's life in seconds.
+impl Wizard<'_> {
+    /// Gets a token for the draft, whose life in seconds it gives; a person may correct what the tenant refuses.
     fn prove(&self, draft: &mut Draft) -> Result<i64, Error> {
-        let mut attempt = 1;
+        let mut left = ATTEMPTS;
         loop {
+            left -= 1;
             let error = match self.try_once(draft) {
                 Ok(life) => return Ok(life),
-                Err(error) => for_login(error),
+                Err(error) => error,
             };
-            let Some((person, again)) = self.person.as_ref().zip(self.again(&error, draft)) else { return Err(error) };
-            if attempt == ATTEMPTS {
-                return Err(error);
-            }
-            attempt += 1;
+            // A client that flags, variables or files name is not asked for again.
+            let again = again(&error).filter(|again| *again != Again::Client || !self.secret_is_given(draft));
+            let error = for_login(error, again);
+            let (Some(person), Some(again), 1..) = (&self.person, again, left) else { return Err(error) };
             person.show(&error);
             person.say("Nothing is stored yet. Once more (Ctrl-C leaves everything as it was):");
             if !self.ask_again(again, draft)? {
@@ -145,35 +145,13 @@ impl Login<'_> {
     fn try_once(&self, draft: &Draft) -> Result<i64, Error> {
         let edited = self.stored.with(&self.changes(draft, &self.stored))?;
         let profile = edited.profile(self.context.sources, &self.name, &[])?;
-        let secret = match &draft.secret {
-            Choice::Store(secret) => secret.clone(),
-            Choice::Stay | Choice::Refer(_) => read(&profile)?,
+        let secret = match (&draft.secret, &profile.client_secret) {
+            (DraftSecret::Store(secret), _) => secret.clone(),
+            (_, Some(source)) => source.read_for(&self.name, COMMAND_LIMIT)?,
+            (_, None) => return Err(ask::no_secret()),
         };
         let proof = self.context.with_broker(&profile, |broker| broker.prove(&secret))?;
         Ok(proof.life)
-    }
-
-    /// What a person can do about a failure right here. What came from a flag or a variable is not asked for again.
-    fn again(&self, error: &Error, draft: &Draft) -> Option<Again> {
-        match error {
-            Error::Denied { source, .. } => {
-                let cause = source.to_string();
-                let is_grant =
-                    ["unauthorized_client", "unsupported_grant_type"].iter().any(|word| cause.contains(word));
-                match (cause.contains("invalid_scope"), is_grant || self.secret_is_given(draft)) {
-                    (true, _) => Some(Again::Scope),
-                    (false, true) => None,
-                    (false, false) => Some(Again::Client),
-                }
-            }
-            Error::Secret { .. } if matches!(draft.secret, Choice::Stay) => Some(Again::Client),
-            Error::Unavailable { source, .. } if !source.to_string().starts_with("HTTP ") => Some(Again::Tenant),
-            Error::Unusable { .. } => Some(Again::Tenant),
-            Error::Untrusted { hint, .. } if hint.contains("--ca-file") => Some(Again::CaFile),
-            Error::Untrusted { hint, .. } if hint.contains("another host") => Some(Again::Tenant),
-            Error::Setting { setting, .. } if setting.contains("ca_file") => Some(Again::CaFile),
-            _ => None,
-        }
     }
 
     /// Asks for one thing again; `false` if the answer is to give up.
@@ -200,32 +178,33 @@ impl Login<'_> {
     }
 }
 
-/// The secret that a profile names.
-fn read(profile: &Profile) -> Result<Secret, Error> {
-    match &profile.client_secret {
-        Some(source) => source.read_for(&profile.name, COMMAND_LIMIT),
-        None => Err(ask::no_secret()),
+/// What has to be asked again after a failure; `None` where a person cannot correct it here.
+fn again(error: &Error) -> Option<Again> {
+    match error {
+        Error::Denied { source, .. } => {
+            let cause = source.to_string();
+            let is_grant = ["unauthorized_client", "unsupported_grant_type"].iter().any(|code| cause.contains(code));
+            if cause.contains("invalid_scope") { Some(Again::Scope) } else { Some(Again::Client).filter(|_| !is_grant) }
+        }
+        Error::Secret { .. } => Some(Again::Client),
+        Error::Unavailable { source, .. } => Some(Again::Tenant).filter(|_| !source.to_string().starts_with("HTTP ")),
+        Error::Unusable { .. } => Some(Again::Tenant),
+        Error::Untrusted { hint, .. } if hint.contains("`ca_file`") => Some(Again::CaFile),
+        Error::Untrusted { hint, .. } if hint.contains("another host") => Some(Again::Tenant),
+        Error::Setting { setting, .. } if setting.contains("ca_file") => Some(Again::CaFile),
+        _ => None,
     }
 }
 
-/// Says what `login` itself can do about a failure: the option instead of the key that it becomes.
-fn for_login(error: Error) -> Error {
-    match error {
-        Error::Untrusted { host, source, hint } if hint.contains("`ca_file`") => Error::Untrusted {
+/// A failure whose hint names the option instead of the key that `login` makes of it.
+fn for_login(error: Error, again: Option<Again>) -> Error {
+    match (error, again) {
+        (Error::Untrusted { host, source, .. }, Some(Again::CaFile)) => Error::Untrusted {
             host,
             source,
             hint: "pass --ca-file with your organisation's CA in PEM, or add it to the system's store".to_owned(),
         },
-        error => error,
-    }
-}
-
-/// Whether a source is the place where `login` stores the secret of a profile of that configuration.
-pub(super) fn is_own_store(source: &SecretSource, stored: &Stored, name: &str) -> bool {
-    match source {
-        SecretSource::File { path, .. } => *path == stored.dir().join(secret::source::stored_as(name)),
-        SecretSource::Keychain { .. } => true,
-        SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => false,
+        (error, _) => error,
     }
 }
 

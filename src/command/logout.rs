@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{forget, login};
+use super::forget;
 use crate::cli::Logout;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::config::{Overrides, Profile, Sources, Stored};
@@ -13,12 +13,9 @@ use crate::endpoint::{EndpointError, HttpEndpoint};
 use crate::entry::{Entry, FailureClass};
 use crate::error::{Cause, EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error};
 use crate::outcome::Outcome;
-use crate::secret::keychain;
-use crate::secret::source::{COMMAND_LIMIT, SecretSource};
-use crate::secret::{Secret, SecretError};
-use crate::text::line;
-use crate::text::shell_word;
-use crate::text::span;
+use crate::secret::Secret;
+use crate::secret::source::COMMAND_LIMIT;
+use crate::text::{line, shell_word, span};
 
 /// How long the tenant may take, all its doors together.
 const NETWORK_LIMIT: Duration = Duration::from_secs(10);
@@ -83,33 +80,15 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<Removed, Er
     let Some(source) = in_file.or_else(|| profile.client_secret.clone()) else {
         return Ok(Removed { told: "none is configured".to_owned(), is_gone: true });
     };
-    let Some(stored) = stored.filter(|stored| login::is_own_store(&source, stored, &profile.name)) else {
-        return Ok(Removed::kept(format!("left alone: {} was not stored by login", source.describe())));
+    let place = source.describe();
+    let Some(stored) = stored.filter(|stored| source.is_own_store(stored.dir(), &profile.name)) else {
+        return Ok(Removed::kept(format!("left alone: {place} was not stored by login")));
     };
-    let mut others = stored.users_of(sources, &source);
-    others.retain(|name| *name != profile.name);
-    if let Some(other) = others.first() {
-        return Ok(Removed::kept(format!("left alone: profile `{other}` uses {} too", source.describe())));
+    if let Some(other) = stored.users_of(sources, &source).iter().find(|name| **name != profile.name) {
+        return Ok(Removed::kept(format!("left alone: profile `{other}` uses {place} too")));
     }
-    let failed = |SecretError { cause, hint }| Error::KeepSecret {
-        verb: "remove",
-        profile: profile.name.clone(),
-        source: cause,
-        hint: hint.unwrap_or_else(|| "remove it with the key store's own program".to_owned()),
-    };
-    let was_there = match &source {
-        SecretSource::Keychain { account, .. } => keychain::remove(account).map_err(failed)?,
-        SecretSource::File { path, .. } => match std::fs::remove_file(path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-            Err(error) => {
-                let cause = format!("`{}`: {error}", path.display()).into();
-                return Err(failed(SecretError { cause, hint: Some("remove the file by hand".to_owned()) }));
-            }
-        },
-        SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => false,
-    };
-    let told = if was_there { format!("removed from {}", source.describe()) } else { "none was stored".to_owned() };
+    let was_there = source.remove(&profile.name)?;
+    let told = if was_there { format!("removed from {place}") } else { "none was stored".to_owned() };
     Ok(Removed { told, is_gone: true })
 }
 

@@ -123,7 +123,8 @@ impl Style {
     fn inline(&self, value: &Value) -> String {
         match value {
             Value::Object(members) if self.is_spaced() && !members.is_empty() => {
-                let members: Vec<_> = members.iter().map(|(name, value)| format!("{}: {value}", quoted(name))).collect();
+                let members: Vec<_> =
+                    members.iter().map(|(name, value)| format!("{}: {value}", quoted(name))).collect();
                 format!("{{ {} }}", members.join(", "))
             }
             value => value.to_string(),

@@ -66,6 +66,11 @@ impl Profile {
         *target == self.tenant || self.hosts.iter().any(|host| target.host == host.host && target.port == host.port)
     }
 
+    /// The environment variable that holds the client secret, which no child may inherit.
+    pub(crate) fn secret_variable(&self) -> Option<&str> {
+        self.client_secret.as_ref().and_then(SecretSource::variable)
+    }
+
     /// What the token depends on, hashed: the name of its cache entry. Length prefixes keep the fields apart.
     pub(crate) fn identity(&self) -> String {
         let style = match self.auth_style {

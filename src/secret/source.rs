@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{SECRET_LIMIT, Secret, SecretError, check, fingerprint, keychain};
+use super::keychain::{self, Purpose};
+use super::{SECRET_LIMIT, Secret, SecretError, check, fingerprint};
 use crate::child::{self, Finished, Stderr, Wanted};
 use crate::clock::{Deadline, SystemClock};
 use crate::error::{Cause, Error};
@@ -74,13 +75,6 @@ impl SecretSource {
         })
     }
 
-    /// Whether it is the file that `login` stores the secret of a profile in, and `logout` removed it.
-    pub(crate) fn is_gone(&self, profile: &str) -> bool {
-        let Self::File { path, .. } = self else { return false };
-        let own = path.file_name().is_some_and(|name| name.to_string_lossy() == stored_as(profile));
-        own && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-    }
-
     /// Whether both name one file, or one account of the key store.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         match (self, other) {
@@ -100,6 +94,14 @@ impl SecretSource {
         }
     }
 
+    /// The environment variable that holds the secret, which no child may inherit.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Env { name, .. } => Some(name),
+            Self::Given(_) | Self::File { .. } | Self::Command(_) | Self::Keychain { .. } => None,
+        }
+    }
+
     /// Where the secret comes from, for people.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -110,11 +112,6 @@ impl SecretSource {
             Self::Keychain { .. } => "keychain".to_owned(),
         }
     }
-}
-
-/// Name of the file, beside the configuration, that `login` stores the secret of a profile in.
-pub(crate) fn stored_as(profile: &str) -> String {
-    format!("{profile}.secret")
 }
 
 /// Reads a secret file after checking that nobody else can.
@@ -147,9 +144,9 @@ fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> 
 
 /// Reads the secret of an account from the key store.
 fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8>, SecretError> {
-    let secret = keychain::read(account, limit)?.ok_or_else(|| SecretError {
+    let secret = keychain::read(account, limit, Purpose::Read)?.ok_or_else(|| SecretError {
         cause: Cause::new(format!("the key store holds no secret for `{account}`")),
-        hint: Some(keychain::hint_for_missing(profile)),
+        hint: Some(Purpose::Read.hint(&format!("run `ws1-token login {profile}`"))),
     })?;
     Ok(secret.0.into_bytes())
 }

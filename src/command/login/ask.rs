@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Choice, Draft, Login, import, is_plain, tenant};
+use super::{Draft, DraftSecret, Wizard, import, is_plain, tenant};
 use crate::cli::SecretStore;
 use crate::config::{self, Preset};
 use crate::error::Error;
 use crate::prompt::{self, Person};
-use crate::secret::keychain;
-use crate::secret::source::SecretSource;
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::store::check_key_store;
 use crate::secret::{Secret, SecretError};
 use crate::text::line;
-
-/// How long a key store may take before a secret is asked for: a person may have to unlock it.
-const KEY_STORE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The error of a script that gives no secret.
 pub(super) fn no_secret() -> Error {
@@ -24,65 +21,83 @@ pub(super) fn no_secret() -> Error {
     Error::NothingToAsk { what: "the client secret", hint }
 }
 
-impl Login<'_> {
+/// Asks a person until the answer can be read.
+fn until_usable<T>(
+    person: &Person<'_>,
+    ask: impl Fn() -> Result<String, Error>,
+    read: impl Fn(String) -> Result<T, Error>,
+) -> Result<T, Error> {
+    loop {
+        match read(ask()?) {
+            Ok(value) => return Ok(value),
+            Err(error) => person.show(&error),
+        }
+    }
+}
+
+impl Wizard<'_> {
     /// Everything that the profile is to say.
     pub(super) fn draft(&self) -> Result<Draft, Error> {
         self.introduce();
-        if let Some(file) = &self.args.import {
-            return self.imported(file);
-        }
-        let old = |key: &str| self.old.get(key).and_then(Value::as_str).map(str::to_owned);
         // After a logout everything but the secret is there.
-        let settled = self.lacks_its_secret_alone();
+        let settled = self.args.import.is_some() || self.lacks_its_secret_alone();
+        let mut draft = match &self.args.import {
+            Some(file) => self.imported(file)?,
+            None => self.client(settled)?,
+        };
+        draft.scope = match self.given("--scope", self.args.scope.as_ref(), "WS1_TOKEN_SCOPE") {
+            Some((setting, given)) => config::check_scope(&given, setting).map(|()| not_blank(&given))?,
+            None if settled => self.old("scope"),
+            None => self.ask_scope(self.old("scope").as_deref())?,
+        };
+        Ok(draft)
+    }
+
+    /// Tenant, client and secret from flags, variables and answers; the profile's own where those are `settled`.
+    fn client(&self, settled: bool) -> Result<Draft, Error> {
         let preset = self.args.preset.unwrap_or_else(|| self.old_preset());
         let overrides = self.context.sources.overrides;
         let tenant = match self.given("--tenant", overrides.tenant.as_ref(), "WS1_TOKEN_TENANT") {
             Some((setting, given)) => self.read_tenant(preset, &given, &setting)?,
-            None if settled => tenant::read(&old("tenant").unwrap_or_default(), preset, "the tenant")?,
-            None => self.ask_tenant(preset, old("tenant").as_deref())?,
+            None if settled => tenant::read(&self.old("tenant").unwrap_or_default(), preset, "the tenant")?,
+            None => self.ask_tenant(preset, self.old("tenant").as_deref())?,
         };
         let client_id = match self.given("--client-id", overrides.client_id.as_ref(), "WS1_TOKEN_CLIENT_ID") {
             Some((setting, given)) => config::check_client_id(&given, setting).map(|()| given)?,
-            None if settled => old("client_id").unwrap_or_default(),
-            None => self.ask_client_id(old("client_id").as_deref())?,
+            None if settled => self.old("client_id").unwrap_or_default(),
+            None => self.ask_client_id(self.old("client_id").as_deref())?,
         };
         if let Some(person) = self.person.as_ref().filter(|_| settled) {
             person.say(&format!("{tenant} as {client_id}: only the secret is missing"));
         }
         let token_url = self.kept_token_url(preset, &tenant);
         let ca_file = self.given_ca_file()?;
-        let mut draft = Draft { preset, tenant, token_url, client_id, secret: Choice::Stay, scope: None, ca_file };
+        let mut draft = Draft { preset, tenant, token_url, client_id, secret: DraftSecret::Keep, scope: None, ca_file };
         draft.secret = self.secret(&draft)?;
-        draft.scope = match self.given("--scope", self.args.scope.as_ref(), "WS1_TOKEN_SCOPE") {
-            Some((setting, given)) => config::check_scope(&given, setting).map(|()| not_blank(&given))?,
-            None if settled => old("scope"),
-            None => self.ask_scope(old("scope").as_deref())?,
-        };
         Ok(draft)
     }
 
-    /// What the file of `--import` says.
+    /// The same from the file of `--import`.
     fn imported(&self, file: &Path) -> Result<Draft, Error> {
-        let file = self.context.sources.absolute(&file.to_string_lossy());
-        let imported = import::read(&file)?;
+        let imported = import::read(&self.context.sources.absolute(&file.to_string_lossy()))?;
         config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
         self.tell_tenant(&imported.tenant);
-        let old_scope = self.old.get("scope").and_then(Value::as_str).map(str::to_owned);
-        let mut draft = Draft {
+        let draft = Draft {
             preset: Preset::Intelligence,
             tenant: imported.tenant,
             token_url: imported.token_url,
             client_id: imported.client_id,
-            secret: Choice::Store(imported.secret),
-            scope: old_scope,
+            secret: DraftSecret::Store(imported.secret),
+            scope: None,
             ca_file: self.given_ca_file()?,
         };
-        if let Some((setting, given)) = self.given("--scope", self.args.scope.as_ref(), "WS1_TOKEN_SCOPE") {
-            config::check_scope(&given, setting)?;
-            draft.scope = not_blank(&given);
-        }
         self.check_store(&draft)?;
         Ok(draft)
+    }
+
+    /// A text of the profile as it is.
+    fn old(&self, key: &str) -> Option<String> {
+        self.old.get(key).and_then(Value::as_str).map(str::to_owned)
     }
 
     /// Tells a person which profile it is about.
@@ -129,13 +144,8 @@ impl Login<'_> {
         }
         let person = self.person("the tenant", "pass --tenant, or set WS1_TOKEN_TENANT")?;
         let question = if offered.is_some() { "Tenant" } else { "Tenant (its host, or a URL of it from the browser)" };
-        loop {
-            let answer = person.insist(question, offered)?;
-            match self.read_tenant(preset, &answer, "the tenant") {
-                Ok(tenant) => return Ok(tenant),
-                Err(error) => person.show(&error),
-            }
-        }
+        let ask = || person.insist(question, offered);
+        until_usable(person, ask, |answer| self.read_tenant(preset, &answer, "the tenant"))
     }
 
     /// The client's ID.
@@ -144,13 +154,9 @@ impl Login<'_> {
             return Ok(offered.to_owned());
         }
         let person = self.person("the client ID", "pass --client-id, or set WS1_TOKEN_CLIENT_ID")?;
-        loop {
-            let answer = person.insist("Client ID", offered)?;
-            match config::check_client_id(&answer, "the client ID".to_owned()) {
-                Ok(()) => return Ok(answer),
-                Err(error) => person.show(&error),
-            }
-        }
+        let ask = || person.insist("Client ID", offered);
+        let check = |answer: String| config::check_client_id(&answer, "the client ID".to_owned()).map(|()| answer);
+        until_usable(person, ask, check)
     }
 
     /// The scopes; none are the client's own.
@@ -158,14 +164,9 @@ impl Login<'_> {
         let Some(person) = &self.person else { return Ok(offered.map(str::to_owned)) };
         let question =
             if offered.is_some() { "Scopes (- for the client's own)" } else { "Scopes (Enter for the client's own)" };
-        loop {
-            let answer = person.ask(question, offered)?;
-            match config::check_scope(&answer, "the list of scopes".to_owned()) {
-                Ok(()) if answer == "-" => return Ok(None),
-                Ok(()) => return Ok(not_blank(&answer)),
-                Err(error) => person.show(&error),
-            }
-        }
+        let check = |answer: String| config::check_scope(&answer, "the list of scopes".to_owned()).map(|()| answer);
+        let answer = until_usable(person, || person.ask(question, offered), check)?;
+        Ok(not_blank(&answer).filter(|answer| answer != "-"))
     }
 
     /// A file of trusted roots for a tenant whose certificate is not trusted; `None` if the person has none.
@@ -176,21 +177,21 @@ impl Login<'_> {
     }
 
     /// The client secret, without a question where it is given.
-    fn secret(&self, draft: &Draft) -> Result<Choice, Error> {
+    fn secret(&self, draft: &Draft) -> Result<DraftSecret, Error> {
         let sources = self.context.sources;
         let file = sources.overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
         if self.args.secret_stdin {
             self.check_store(draft)?;
-            return prompt::secret_from_stdin(self.context.log).map(Choice::Store);
+            return prompt::secret_from_stdin(self.context.log).map(DraftSecret::Store);
         }
         if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE")) {
             let path = sources.absolute(&file);
             if self.args.store.is_none() {
-                return Ok(Choice::Refer(path));
+                return Ok(DraftSecret::Refer(path));
             }
             self.check_store(draft)?;
             let source = SecretSource::File { path, shared: false };
-            return source.read_for(&self.name, Duration::ZERO).map(Choice::Store);
+            return source.read_for(&self.name, Duration::ZERO).map(DraftSecret::Store);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
             self.check_store(draft)?;
@@ -199,7 +200,7 @@ impl Login<'_> {
                 source: cause,
                 hint: "set it to the client secret alone".to_owned(),
             };
-            return Secret::from_line(value.into_bytes(), "it").map(Choice::Store).map_err(failed);
+            return Secret::from_line(value.into_bytes(), "it").map(DraftSecret::Store).map_err(failed);
         }
         self.ask_secret(draft, true)
     }
@@ -209,13 +210,13 @@ impl Login<'_> {
         let set = |variable| (self.context.env)(variable).is_some();
         self.args.secret_stdin
             || self.args.import.is_some()
-            || matches!(draft.secret, Choice::Refer(_))
+            || matches!(draft.secret, DraftSecret::Refer(_))
             || set("WS1_TOKEN_CLIENT_SECRET")
             || set("WS1_TOKEN_CLIENT_SECRET_FILE")
     }
 
     /// The client secret, from a person who may keep the one that is there; a script keeps it.
-    pub(super) fn ask_secret(&self, draft: &Draft, may_keep: bool) -> Result<Choice, Error> {
+    pub(super) fn ask_secret(&self, draft: &Draft, may_keep: bool) -> Result<DraftSecret, Error> {
         let present = self.present_secret().filter(|_| may_keep);
         if self.person.is_some() || self.args.store.is_some() {
             self.check_store(draft)?;
@@ -229,7 +230,7 @@ impl Login<'_> {
         };
         loop {
             match (person.ask_secret(&question)?, present) {
-                (Some(secret), _) => return Ok(Choice::Store(secret)),
+                (Some(secret), _) => return Ok(DraftSecret::Store(secret)),
                 (None, Some(source)) => return self.keep(source),
                 (None, None) => person.say("it cannot be empty; once more"),
             }
@@ -237,22 +238,18 @@ impl Login<'_> {
     }
 
     /// Keeps the secret that is there: where it is, unless it shall be, or is under the client's name, in a store.
-    fn keep(&self, source: &SecretSource) -> Result<Choice, Error> {
+    fn keep(&self, source: &SecretSource) -> Result<DraftSecret, Error> {
         if self.args.store.is_none() && !matches!(source, SecretSource::Keychain { .. }) {
-            return Ok(Choice::Stay);
+            return Ok(DraftSecret::Keep);
         }
-        source.read_for(&self.name, crate::secret::source::COMMAND_LIMIT).map(Choice::Store)
+        source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store)
     }
 
     /// The secret that the profile has, if it has one that is there.
     fn present_secret(&self) -> Option<&SecretSource> {
         let look = || {
             let source = self.stored.profile(self.context.sources, &self.name, &[]).ok()?.client_secret?;
-            let there = match &source {
-                SecretSource::Keychain { account, .. } => !matches!(keychain::read(account, KEY_STORE_LIMIT), Ok(None)),
-                source => !source.is_gone(&self.name),
-            };
-            there.then_some(source)
+            Some(source).filter(|source| source.is_present(&self.name))
         };
         self.present.get_or_init(look).as_ref()
     }
@@ -275,10 +272,7 @@ impl Login<'_> {
             SecretStore::Keychain => {
                 // A tenant that is none is told of by whoever reads it next.
                 let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None) else { return Ok(()) };
-                let account = config::keychain_account(&draft.client_id, &tenant);
-                keychain::read_before_storing(&account, KEY_STORE_LIMIT)
-                    .map(|_| ())
-                    .map_err(|error| self.store_error(error))
+                check_key_store(&config::keychain_account(&draft.client_id, &tenant), &self.name)
             }
         }
     }
@@ -287,12 +281,6 @@ impl Login<'_> {
     pub(super) fn store_kind(&self) -> SecretStore {
         let in_keychain = self.old.get("client_secret").is_some_and(|source| source.get("keychain").is_some());
         self.args.store.unwrap_or(if in_keychain { SecretStore::Keychain } else { SecretStore::File })
-    }
-
-    /// The error of a store.
-    pub(super) fn store_error(&self, SecretError { cause, hint }: SecretError) -> Error {
-        let hint = hint.unwrap_or_else(|| "store it in a file: leave out `--store keychain`".to_owned());
-        Error::KeepSecret { verb: "store", profile: self.name.clone(), source: cause, hint }
     }
 
     /// The preset of the profile as it is.

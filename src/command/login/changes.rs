@@ -6,13 +6,13 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::ask::is_tenant_of;
-use super::{Choice, Draft, Login};
+use super::{Draft, DraftSecret, Wizard};
 use crate::cli::SecretStore;
 use crate::config::edit::Changes;
 use crate::config::{Preset, Stored, resolve};
-use crate::secret::source::stored_as;
+use crate::secret::store::file_name;
 
-impl Login<'_> {
+impl Wizard<'_> {
     /// The changes that make `present` say what the draft does.
     pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Changes<'_> {
         let old = present.settings(&self.name).unwrap_or_default();
@@ -43,18 +43,18 @@ impl Login<'_> {
     }
 
     /// The source of the client secret as the file names it; `None` if what it names stays right.
-    fn source(&self, secret: &Choice, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
+    fn source(&self, secret: &DraftSecret, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
         let named = old.get("client_secret").and_then(|source| source.get("file"));
         let file = match (secret, self.store_kind()) {
-            (Choice::Stay, _) => return None,
-            (Choice::Refer(path), _) => path.clone(),
-            (Choice::Store(_), SecretStore::File) => present.dir().join(stored_as(&self.name)),
-            (Choice::Store(_), SecretStore::Keychain) => return Some(json!({ "keychain": true })),
+            (DraftSecret::Keep, _) => return None,
+            (DraftSecret::Refer(path), _) => path.clone(),
+            (DraftSecret::Store(_), SecretStore::File) => present.dir().join(file_name(&self.name)),
+            (DraftSecret::Store(_), SecretStore::Keychain) => return Some(json!({ "keychain": true })),
         };
         if self.is_same(named, &file, present) {
             return None;
         }
-        let inside = file.strip_prefix(present.dir()).ok().filter(|_| matches!(secret, Choice::Store(_)));
+        let inside = file.strip_prefix(present.dir()).ok().filter(|_| matches!(secret, DraftSecret::Store(_)));
         Some(json!({ "file": inside.unwrap_or(&file).to_string_lossy() }))
     }
 

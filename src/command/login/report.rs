@@ -1,14 +1,12 @@
 //! What a login tells at its end: what is proved, where everything is, and what to run next.
 
-use super::Login;
+use super::Wizard;
 use super::store::Done;
 use crate::config::{LAYERS, Preset, Profile};
 use crate::secret::source::SecretSource;
-use crate::text::line;
-use crate::text::shell_word;
-use crate::text::span;
+use crate::text::{line, shell_word, span};
 
-impl Login<'_> {
+impl Wizard<'_> {
     /// The answer on standard output; `life` is that of the token that was issued, in seconds.
     pub(super) fn report(&self, done: &Done, life: Option<i64>) -> String {
         self.warn_of_overrides(done);

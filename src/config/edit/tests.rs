@@ -95,7 +95,10 @@ fn a_member_is_removed_with_its_comma() {
         let file = |profile: &str| format!(" {{\"profiles\":{{ \"p\" :{profile}}}}}\n");
         assert_eq!(edited(&file(inside), "p", &[(key, None)]), Some(file(expected)), "{key}");
     }
-    assert_eq!(edited("{\"profiles\": {\"p\": {\"a\": 1 }}}", "p", &[("a", None)]).unwrap(), "{\"profiles\": {\"p\": { }}}");
+    assert_eq!(
+        edited("{\"profiles\": {\"p\": {\"a\": 1 }}}", "p", &[("a", None)]).unwrap(),
+        "{\"profiles\": {\"p\": { }}}"
+    );
 }
 
 #[test]
