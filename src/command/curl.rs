@@ -20,11 +20,11 @@ use crate::origin::Target;
 use crate::outcome::Outcome;
 use crate::protocol::plain::curl_config;
 
-/// Why an argument is refused.
+/// A reason to refuse an argument.
 const ELSEWHERE: &str = "the token would be sent there too";
-/// See [`ELSEWHERE`].
+/// A reason to refuse an argument.
 const UNCHECKED: &str = "it sends the token without checking who is there";
-/// See [`ELSEWHERE`].
+/// A reason to refuse an argument.
 const IN_CLEAR: &str = "it shows or stores the token in clear";
 
 /// How long curl may take to list its options.
@@ -54,11 +54,12 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let url = target(&args.target, &profile)?;
     // `curl PATH -- -s` is what the habit of other commands writes; to curl itself it would mean URLs from there on.
     let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
-    check(passed)?;
+    let secret_variable = profile.secret_variable();
+    check(passed, secret_variable)?;
     let served = context.obtain(&profile, &Want::default())?;
     let config = curl_config(&served);
     let curl = |config: &str| {
-        let mut command = child::command("curl", None);
+        let mut command = child::command("curl", secret_variable);
         // A `.curlrc` can name further URLs and switch checks off; only curl's first argument can forbid it.
         let ours = ["--disable", "--config", config, "--url", &url];
         command.args(ours).args(passed);
@@ -113,11 +114,11 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
 }
 
 /// Refuses arguments that would hand the token to somebody else.
-fn check(args: &[OsString]) -> Result<(), Error> {
+fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> {
     if args.is_empty() {
         return Ok(());
     }
-    let with_value = options_with_value()?;
+    let with_value = options_with_value(secret_variable)?;
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
@@ -128,52 +129,42 @@ fn check(args: &[OsString]) -> Result<(), Error> {
             // The token is in curl's first set of options only, so what follows gets none.
             return Ok(());
         }
-        let options = options_of(word, &with_value);
-        for option in &options.names {
+        let (options, value_follows) = options_of(word, &with_value);
+        for option in &options {
             if let Some((_, why)) = REFUSED.iter().find(|(name, _)| name == option || is_abbreviation(option, name)) {
                 return refused(why, "leave it out, or use `ws1-token get --format curl` with curl itself");
             }
         }
-        if options.names.is_empty() {
+        if options.is_empty() {
             return refused("curl would take it for a further URL", "run ws1-token curl once for each URL");
         }
-        if options.value_follows {
+        if value_follows {
             words.next();
         }
     }
     Ok(())
 }
 
-/// The options that one word holds.
-struct Options {
-    /// `--name`, or `-x` for every letter of a cluster; empty if the word is no option.
-    names: Vec<String>,
-    /// The next word is the last one's value.
-    value_follows: bool,
-}
-
-/// Reads one word as curl does: `--long`, or a cluster of letters that ends at the first one with a value.
-fn options_of(word: &str, with_value: &BTreeSet<String>) -> Options {
+/// The options in one word, read as curl does: `--long`, or a cluster of letters that ends at the first one with a value.
+/// None if it is no option; and whether the next word is the last one's value.
+fn options_of(word: &str, with_value: &BTreeSet<String>) -> (Vec<String>, bool) {
     if word == "--" {
         // What follows can only be URLs.
-        return Options { names: Vec::new(), value_follows: false };
+        return (Vec::new(), false);
     }
     if word.starts_with("--") {
         // Whether curl itself takes `--name=value` is not for us to bet on.
         let name = word.split_once('=').map_or(word, |(name, _)| name);
-        return Options { value_follows: with_value.contains(word), names: vec![name.to_owned()] };
+        return (vec![name.to_owned()], with_value.contains(word));
     }
-    let mut names = Vec::new();
-    let mut letters = word.strip_prefix('-').unwrap_or_default().chars();
+    let (mut names, mut letters) = (Vec::new(), word.strip_prefix('-').unwrap_or_default().chars());
     while let Some(letter) = letters.next() {
-        let name = format!("-{letter}");
-        let valued = with_value.contains(&name);
-        names.push(name);
-        if valued {
-            return Options { value_follows: letters.as_str().is_empty(), names };
+        names.push(format!("-{letter}"));
+        if with_value.contains(&format!("-{letter}")) {
+            return (names, letters.as_str().is_empty());
         }
     }
-    Options { names, value_follows: false }
+    (names, false)
 }
 
 /// Older versions of curl accept any unambiguous beginning of a long option.
@@ -182,9 +173,9 @@ fn is_abbreviation(word: &str, name: &str) -> bool {
 }
 
 /// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).
-fn options_with_value() -> Result<BTreeSet<String>, Error> {
+fn options_with_value(secret_variable: Option<&str>) -> Result<BTreeSet<String>, Error> {
     let help = |args: &[&str]| {
-        let mut command = child::command("curl", None);
+        let mut command = child::command("curl", secret_variable);
         let deadline = Deadline::after(&SystemClock, HELP_TIME);
         let output = child::run(command.args(args), Stderr::Dropped, Wanted::all(HELP_LIMIT), deadline);
         let late = || std::io::Error::other(format!("`curl --help` did not finish within {} s", HELP_TIME.as_secs()));
@@ -225,8 +216,7 @@ mod tests {
     const HELP: &str = "Usage: curl [options...] <url>\n -x, --proxy [protocol://]host[:port] Use this proxy\n -A, --user-agent <name>  Send <name>\n     --abstract-unix-socket <path> Connect\n -d, --data <data>   POST\n -o, --output <file> Write\n -s, --silent        Silent\n -X, --request <method> M\n -H, --header <header/@file> P\n";
 
     fn read(word: &str) -> (Vec<String>, bool) {
-        let options = options_of(word, &with_value(HELP));
-        (options.names, options.value_follows)
+        options_of(word, &with_value(HELP))
     }
 
     #[test]
@@ -253,7 +243,7 @@ mod tests {
 
     #[test]
     fn arguments_that_leak_are_refused() {
-        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>());
+        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>(), None);
         for args in [
             &["https://evil.example"][..],
             &["-s", "evil.example"],
