@@ -33,31 +33,16 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     let entry = forget::take(context, &profile)?;
     let removed = remove_secret(&sources, &profile);
     let revoked = secret.map(|secret| revoke(context, &profile, &entry, secret)).transpose();
-    let (removed, revoked) = (removed?, revoked?);
+    let ((secret, is_gone), revoked) = (removed?, revoked?);
     let cached = if entry == Entry::default() { "none was cached" } else { "dropped" };
     let mut lines =
         vec![format!("logged out of {} (profile `{}`)", profile.tenant, profile.name), format!("token     {cached}")];
     lines.extend(revoked.map(|revoked| format!("tenant    {revoked}")));
-    lines.push(format!("secret    {}", removed.told));
-    if removed.is_gone {
+    lines.push(format!("secret    {secret}"));
+    if is_gone {
         lines.push(format!("next      ws1-token login {}", shell_word(&profile.name)));
     }
     Ok(Outcome::answer(lines.iter().map(|text| line(text)).collect::<String>()))
-}
-
-/// What became of the client secret.
-struct Removed {
-    /// In words.
-    told: String,
-    /// Whether the profile has none now until the next login.
-    is_gone: bool,
-}
-
-impl Removed {
-    /// One that stays where it is.
-    fn kept(told: String) -> Self {
-        Self { told, is_gone: false }
-    }
 }
 
 /// The client secret, with which tokens are revoked.
@@ -72,24 +57,23 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     }
 }
 
-/// Removes the secret if `login` stored it, and tells what became of it.
-fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<Removed, Error> {
+/// Removes the secret if `login` stored it. Says what became of it, and whether the profile has none until the next login.
+fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bool), Error> {
     // There is none where the environment is the profile and the user has no home.
     let stored = Stored::open(sources).ok();
     let in_file = stored.as_ref().and_then(|stored| stored.profile(sources, &profile.name, &[]).ok()?.client_secret);
     let Some(source) = in_file.or_else(|| profile.client_secret.clone()) else {
-        return Ok(Removed { told: "none is configured".to_owned(), is_gone: true });
+        return Ok(("none is configured".to_owned(), true));
     };
     let place = source.describe();
     let Some(stored) = stored.filter(|stored| source.is_own_store(stored.dir(), &profile.name)) else {
-        return Ok(Removed::kept(format!("left alone: {place} was not stored by login")));
+        return Ok((format!("left alone: {place} was not stored by login"), false));
     };
     if let Some(other) = stored.users_of(sources, &source).iter().find(|name| **name != profile.name) {
-        return Ok(Removed::kept(format!("left alone: profile `{other}` uses {place} too")));
+        return Ok((format!("left alone: profile `{other}` uses {place} too"), false));
     }
     let was_there = source.remove(&profile.name)?;
-    let told = if was_there { format!("removed from {place}") } else { "none was stored".to_owned() };
-    Ok(Removed { told, is_gone: true })
+    Ok((if was_there { format!("removed from {place}") } else { "none was stored".to_owned() }, true))
 }
 
 /// Takes the dropped tokens back at the tenant, and tells what became of that.
