@@ -1,4 +1,4 @@
-//! A secret in memory.
+//! A secret in memory, where client secrets are read from, and where `login` stores them.
 
 use std::fmt;
 
@@ -9,12 +9,10 @@ mod mistakes;
 pub(crate) mod source;
 pub(crate) mod store;
 
-/// Bytes of a secret that are read at most; the vendor allows 4,096.
+/// The most bytes of a secret to read; the vendor allows 4,096.
 pub(crate) const SECRET_LIMIT: usize = 16 * 1024;
 
-/// A value that must never be shown.
-///
-/// It has no `Display` and a redacted `Debug`; whoever needs the text says `expose()`, so every use can be found.
+/// A value that must never be printed: no `Display`, a redacted `Debug`, and [`Secret::expose`] to find every use of the text.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
@@ -24,12 +22,12 @@ impl Secret {
         Self(text)
     }
 
-    /// One line of text as a secret, its one trailing newline removed; `origin` is what a refusal calls it.
+    /// Checks one line of text and removes its trailing newline; `origin` names the source in an error.
     pub(crate) fn from_line(bytes: Vec<u8>, origin: &str) -> Result<Self, SecretError> {
         check(bytes, origin)
     }
 
-    /// The secret itself: for the request, the cache entry and the answer to the caller, and for nothing else.
+    /// The text: only for requests, the cache entry, the answer to the caller, and the stores of `login`.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -41,16 +39,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a secret could not be read, and what to do about it.
+/// A secret that could not be read, stored or removed.
 #[derive(Debug)]
 pub(crate) struct SecretError {
-    /// What went wrong, without the secret.
+    /// The cause, without the secret.
     pub(crate) cause: Cause,
-    /// One action that mends it; none where the system has too many files open, which is no setting's fault.
+    /// The hint; `None` for a failure of the operating system.
     pub(crate) hint: Option<String>,
 }
 
-/// The change detector of a secret, see [`SecretSource::fingerprint`].
+/// The first 32 bits of a salted SHA-256 of a secret: enough to notice a change, useless for guessing.
 pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
     let mut hash = hmac_sha256::Hash::new();
     hash.update(salt);
@@ -60,7 +58,7 @@ pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
-/// Turns the bytes of a source into a secret: one line of text, its one trailing newline removed.
+/// See [`Secret::from_line`].
 fn check(bytes: Vec<u8>, origin: &str) -> Result<Secret, SecretError> {
     let failed = |what: &str| SecretError {
         cause: Cause::new(format!("{origin} {what}")),

@@ -1,8 +1,7 @@
-//! The command lines that callers run thousands of times, read without building clap's whole tree of commands: that
-//! alone costs more than the rest of a cached run.
+//! Reads the command lines that callers run thousands of times without clap, which takes longer to build its tree of
+//! commands than the rest of a cached run takes.
 //!
-//! Whatever is not plainly one of them (help, a typo, a rare command) is `None` and left to clap. The tests hold both
-//! readings against each other.
+//! Everything else (help, a typo, a rare command) is `None` and goes to clap. A test compares both parsers.
 
 use std::ffi::OsString;
 

@@ -1,8 +1,7 @@
-//! `curl PATH|URL`: the real curl, with the token handed over through a pipe: never in an argument, the environment
-//! or a file.
+//! `curl PATH|URL`: runs curl and passes it the token through a pipe, never in an argument, the environment or a file.
 //!
-//! curl sends a header to every URL of its command line, so what could be a further URL is refused, and so is what
-//! sends the header on after a redirect or without checking the certificate.
+//! curl sends a header to every URL of its command line, so arguments that may be URLs are refused, and so are options that
+//! send the header to a redirect's target or without a verified certificate.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -23,24 +22,24 @@ use crate::protocol::plain::curl_config;
 /// A reason to refuse an argument.
 const ELSEWHERE: &str = "the token would be sent there too";
 /// A reason to refuse an argument.
-const UNCHECKED: &str = "it sends the token without checking who is there";
+const UNCHECKED: &str = "it would send the token without verifying the certificate";
 /// A reason to refuse an argument.
-const IN_CLEAR: &str = "it shows or stores the token in clear";
+const IN_CLEAR: &str = "it would print or store the token in clear text";
 
-/// How long curl may take to list its options.
+/// Timeout of `curl --help`.
 const HELP_TIME: Duration = Duration::from_secs(5);
 
-/// Bytes of that list that are read at most; curl 8.16 prints 20 kB.
+/// The most bytes of its output to read; curl 8.16 prints 20 kB.
 const HELP_LIMIT: usize = 256 * 1024;
 
-/// curl options that would hand the token to somebody else.
+/// Options of curl that are refused, with the reason.
 const REFUSED: [(&str, &str); 11] = [
-    ("--location-trusted", "it sends the token to wherever a redirect points"),
+    ("--location-trusted", "it would send the token to the target of any redirect"),
     ("--insecure", UNCHECKED),
     ("-k", UNCHECKED),
     ("--url", ELSEWHERE),
-    ("--config", "a configuration file can name further URLs"),
-    ("-K", "a configuration file can name further URLs"),
+    ("--config", "a configuration file can name other URLs"),
+    ("-K", "a configuration file can name other URLs"),
     ("--verbose", IN_CLEAR),
     ("-v", IN_CLEAR),
     ("--trace", IN_CLEAR),
@@ -48,11 +47,11 @@ const REFUSED: [(&str, &str); 11] = [
     ("--libcurl", IN_CLEAR),
 ];
 
-/// Runs curl; its exit status is the run's.
+/// Runs curl and returns its exit status.
 pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
     let url = target(&args.target, &profile)?;
-    // `curl PATH -- -s` is what the habit of other commands writes; to curl itself it would mean URLs from there on.
+    // Users of other commands write `curl PATH -- -s`; to curl `--` would mean that only URLs follow.
     let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
     let secret_variable = profile.secret_variable();
     check(passed, secret_variable)?;
@@ -60,7 +59,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let config = curl_config(&served);
     let curl = |config: &str| {
         let mut command = child::command("curl", secret_variable);
-        // A `.curlrc` can name further URLs and switch checks off; only curl's first argument can forbid it.
+        // A .curlrc can name other URLs and disable checks; `--disable` must be the first argument.
         let ours = ["--disable", "--config", config, "--url", &url];
         command.args(ours).args(passed);
         command
@@ -74,7 +73,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     Ok(Outcome::status(exit_status(status.map_err(cannot_run)?)))
 }
 
-/// Where a child can open no pipe by name, curl reads its configuration from standard input.
+/// Passes the configuration on standard input, where a child cannot open a pipe by name.
 fn through_stdin(mut command: Command, config: &[u8]) -> std::io::Result<ExitStatus> {
     use std::io::Write;
     let mut child = command.stdin(Stdio::piped()).spawn()?;
@@ -84,7 +83,7 @@ fn through_stdin(mut command: Command, config: &[u8]) -> std::io::Result<ExitSta
     child.wait()
 }
 
-/// The child's exit status, or 128 and the number of the signal that ended it.
+/// The exit status, or 128 + n for signal n.
 fn exit_status(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -93,8 +92,8 @@ fn exit_status(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-/// The URL for curl: a path is the tenant's; a URL must be one that the profile allows. It is put together anew from
-/// its parts, so that curl cannot read it otherwise than we did.
+/// The URL for curl: a path is the tenant's, a URL must be allowed by the profile. It is rebuilt from its parsed parts, so
+/// that curl cannot parse it differently.
 fn target(text: &str, profile: &Profile) -> Result<String, Error> {
     let url = if text.starts_with('/') && !text.starts_with("//") {
         format!("{}{text}", profile.tenant)
@@ -113,7 +112,7 @@ fn target(text: &str, profile: &Profile) -> Result<String, Error> {
     }
 }
 
-/// Refuses arguments that would hand the token to somebody else.
+/// Refuses arguments that would expose the token or send it elsewhere.
 fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> {
     if args.is_empty() {
         return Ok(());
@@ -126,7 +125,7 @@ fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> 
             Err(Error::CurlArgument { argument: word.to_owned(), source: why.into(), hint })
         };
         if matches!(word, "--next" | "-:") {
-            // The token is in curl's first set of options only, so what follows gets none.
+            // The token is in curl's first set of options only.
             return Ok(());
         }
         let (options, value_follows) = options_of(word, &with_value);
@@ -136,7 +135,7 @@ fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> 
             }
         }
         if options.is_empty() {
-            return refused("curl would take it for a further URL", "run ws1-token curl once for each URL");
+            return refused("curl would take it as another URL", "run ws1-token curl once for each URL");
         }
         if value_follows {
             words.next();
@@ -149,11 +148,11 @@ fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> 
 /// None if it is no option; and whether the next word is the last one's value.
 fn options_of(word: &str, with_value: &BTreeSet<String>) -> (Vec<String>, bool) {
     if word == "--" {
-        // What follows can only be URLs.
+        // Only URLs follow.
         return (Vec::new(), false);
     }
     if word.starts_with("--") {
-        // Whether curl itself takes `--name=value` is not for us to bet on.
+        // Some versions of curl may accept `--name=value`.
         let name = word.split_once('=').map_or(word, |(name, _)| name);
         return (vec![name.to_owned()], with_value.contains(word));
     }
@@ -167,7 +166,7 @@ fn options_of(word: &str, with_value: &BTreeSet<String>) -> (Vec<String>, bool) 
     (names, false)
 }
 
-/// Older versions of curl accept any unambiguous beginning of a long option.
+/// Whether a word may abbreviate a long option, as older versions of curl allow.
 fn is_abbreviation(word: &str, name: &str) -> bool {
     word.len() > 4 && word.starts_with("--") && name.starts_with(word)
 }
@@ -190,7 +189,7 @@ fn options_with_value(secret_variable: Option<&str>) -> Result<BTreeSet<String>,
     Ok(with_value(&text))
 }
 
-/// See [`options_with_value`]. The value is in brackets of either kind: `-x, --proxy [protocol://]host[:port]`.
+/// The options with a value in curl's help. The value is in brackets of either kind: `-x, --proxy [protocol://]host[:port]`.
 fn with_value(help: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in help.lines() {

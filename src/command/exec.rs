@@ -1,4 +1,4 @@
-//! `exec -- CMD`: a command with the token in one environment variable, because the user asked for just that.
+//! `exec -- CMD`: runs a command with the token in one environment variable.
 
 use crate::broker::Want;
 use crate::child;
@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::outcome::Outcome;
 
-/// Becomes the command: its exit status and its signals are then the run's own.
+/// Replaces this process by the command, so that exit status and signals are the command's.
 pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
     let served = context.obtain(&profile, &Want::default())?;

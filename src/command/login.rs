@@ -1,4 +1,5 @@
-//! `login`: a profile from answers, flags or an imported file, proved by a token before anything is stored.
+//! `login`: creates or updates a profile from answers, flags or an imported file. A token proves that it works before
+//! anything is stored.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ mod report;
 mod store;
 mod tenant;
 
-/// Requests that one login makes at most: a person may mistype twice.
+/// The most token requests of one login.
 const ATTEMPTS: usize = 3;
 
 /// A login in progress.
@@ -36,27 +37,27 @@ struct Wizard<'a> {
     name: String,
     /// Its keys in the file; none for a new one.
     old: Map<String, Value>,
-    /// Whom to ask; nobody for a script.
+    /// The user at the terminal; `None` for a script.
     person: Option<Person<'a>>,
-    /// Where its secret is, once that was looked for: a key store may have to be unlocked.
+    /// Where its secret is, looked up once: a key store may have to be unlocked.
     present: OnceCell<Option<SecretSource>>,
 }
 
-/// What the profile is to say.
+/// The settings of the new profile.
 struct Draft {
-    /// Which service.
+    /// The service.
     preset: Preset,
     /// The tenant's URL.
     tenant: String,
-    /// The endpoint's URL, where the preset's is not it.
+    /// The token endpoint, if it differs from the preset's.
     token_url: Option<String>,
-    /// The client.
+    /// The client ID.
     client_id: String,
     /// Its secret.
     secret: DraftSecret,
-    /// Scopes to ask for.
+    /// Scopes to request.
     scope: Option<String>,
-    /// Further trusted roots; without it those of the profile stay.
+    /// Additional trusted CAs; `None` keeps those of the profile.
     ca_file: Option<PathBuf>,
 }
 
@@ -70,7 +71,7 @@ enum DraftSecret {
     Refer(PathBuf),
 }
 
-/// What has to be asked again after a failure.
+/// What to ask again after a failure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
     /// The client ID and its secret.
@@ -79,7 +80,7 @@ enum Again {
     Tenant,
     /// The scopes.
     Scope,
-    /// A file of trusted roots.
+    /// A file of trusted CAs.
     CaFile,
 }
 
@@ -96,7 +97,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     Ok(Outcome::answer(wizard.report(&done, life)))
 }
 
-/// The profile that is meant: named, or the default, or the only one, or a first one named `default`.
+/// The name of the profile: as given, or the default, or the only one, or `default`.
 fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, Error> {
     let named = args.name.clone().or_else(|| context.sources.overrides.profile.clone());
     let name = named
@@ -108,19 +109,19 @@ fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, E
     }
     Err(Error::BadInput {
         what: "the profile's name",
-        source: "it is empty or too long, starts with `.` or `-`, or holds more than letters, digits and `._-`".into(),
+        source: "it is empty, longer than 64 characters, starts with `.` or `-`, or has characters other than letters, digits and `._-`".into(),
         hint: "choose a name like `prod`",
     })
 }
 
-/// Whether a name is one that can be typed, and be a part of a file's name, everywhere.
+/// Whether a name can be typed and be part of a file name on every platform.
 fn is_plain(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     !name.is_empty() && name.len() <= 64 && !name.starts_with(['.', '-']) && name.bytes().all(allowed)
 }
 
 impl Wizard<'_> {
-    /// Gets a token for the draft, whose life in seconds it gives; a person may correct what the tenant refuses.
+    /// Gets a token for the draft and returns its lifetime in seconds; the user may correct what the tenant refuses.
     fn prove(&self, draft: &mut Draft) -> Result<i64, Error> {
         let mut left = ATTEMPTS;
         loop {
@@ -129,12 +130,12 @@ impl Wizard<'_> {
                 Ok(life) => return Ok(life),
                 Err(error) => error,
             };
-            // A client that flags, variables or files name is not asked for again.
+            // A client secret from a flag, a variable or a file is not asked for again.
             let again = again(&error).filter(|again| *again != Again::Client || !self.secret_is_given(draft));
             let error = for_login(error, again);
             let (Some(person), Some(again), 1..) = (&self.person, again, left) else { return Err(error) };
             person.show(&error);
-            person.say("Nothing is stored yet. Once more (Ctrl-C leaves everything as it was):");
+            person.say("Nothing is stored yet. Try again (Ctrl-C changes nothing):");
             if !self.ask_again(again, draft)? {
                 return Err(error);
             }
@@ -154,7 +155,7 @@ impl Wizard<'_> {
         Ok(proof.life)
     }
 
-    /// Asks for one thing again; `false` if the answer is to give up.
+    /// Asks for one thing again; `false` if the user gives up.
     fn ask_again(&self, again: Again, draft: &mut Draft) -> Result<bool, Error> {
         match again {
             Again::Client => {
@@ -178,7 +179,7 @@ impl Wizard<'_> {
     }
 }
 
-/// What has to be asked again after a failure; `None` where a person cannot correct it here.
+/// What to ask again after a failure; `None` if the user cannot correct it here.
 fn again(error: &Error) -> Option<Again> {
     match error {
         Error::Denied { source, .. } => {
@@ -196,7 +197,7 @@ fn again(error: &Error) -> Option<Again> {
     }
 }
 
-/// A failure whose hint names the option instead of the key that `login` makes of it.
+/// A failure whose hint names the option of `login` instead of the key of the profile.
 fn for_login(error: Error, again: Option<Again>) -> Error {
     match (error, again) {
         (Error::Untrusted { host, source, .. }, Some(Again::CaFile)) => Error::Untrusted {

@@ -1,6 +1,6 @@
-//! `logout`: drops the cached token and the secret that `login` stored, and revokes at the tenant when asked.
+//! `logout`: drops the cached token and the secret that `login` stored, and with `--revoke` revokes the tokens.
 //!
-//! What is on this machine goes first: whatever the tenant says afterwards, nobody here has a token any more.
+//! Local data goes first: even if the revocation fails, no token is left on this machine.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::entry::{Entry, FailureClass};
 use crate::error::{Cause, EXIT_DENIED, EXIT_TEMPORARY, EXIT_UNUSABLE, Error};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
-use crate::secret::source::COMMAND_LIMIT;
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::text::{line, shell_word, span};
 
-/// How long the tenant may take, all its doors together.
+/// Timeout of all requests to the tenant together.
 const NETWORK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Logs a profile out.
@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     Ok(Outcome::answer(lines.iter().map(|text| line(text)).collect::<String>()))
 }
 
-/// The client secret, with which tokens are revoked.
+/// The client secret, which a revocation needs.
 fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     match &profile.client_secret {
         Some(source) => source.read_for(&profile.name, COMMAND_LIMIT),
@@ -57,7 +57,7 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     }
 }
 
-/// Removes the secret if `login` stored it. Says what became of it, and whether the profile has none until the next login.
+/// Removes the secret if `login` stored it. Returns what was done, and whether the next step is another login.
 fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bool), Error> {
     // There is none where the environment is the profile and the user has no home.
     let stored = Stored::open(sources).ok();
@@ -67,16 +67,21 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bo
     };
     let place = source.describe();
     let Some(stored) = stored.filter(|stored| source.is_own_store(stored.dir(), &profile.name)) else {
-        return Ok((format!("left alone: {place} was not stored by login"), false));
+        return Ok((format!("kept: {place} was not stored by login"), false));
     };
     if let Some(other) = stored.users_of(sources, &source).iter().find(|name| **name != profile.name) {
-        return Ok((format!("left alone: profile `{other}` uses {place} too"), false));
+        return Ok((format!("kept: profile `{other}` uses {place} too"), false));
     }
     let was_there = source.remove(&profile.name)?;
-    Ok((if was_there { format!("removed from {place}") } else { "none was stored".to_owned() }, true))
+    let told = match (was_there, &source) {
+        (false, _) => "none was stored".to_owned(),
+        (true, SecretSource::File { path, .. }) => format!("deleted {}", path.display()),
+        (true, _) => "deleted from the key store".to_owned(),
+    };
+    Ok((told, true))
 }
 
-/// Takes the dropped tokens back at the tenant, and tells what became of that.
+/// Revokes the dropped tokens at the tenant (RFC 7009); returns what was done.
 fn revoke(
     context: &Context<'_>,
     profile: &Profile,
@@ -93,11 +98,11 @@ fn revoke(
     let left = || deadline.left(&clock).max(Duration::from_millis(500));
     let endpoint = HttpEndpoint { profile, env: context.env };
     let _waiting = context.log.waiting_for(&profile.token_url.origin);
-    context.log.step(|| format!("asking {} where it revokes tokens", profile.token_url.origin));
+    context.log.step(|| format!("looking up the revocation endpoint of {}", profile.token_url.origin));
     let documents = endpoint.discover(left()).map_err(|error| failure(profile, error))?;
     let Some(url) = documents.iter().find_map(|document| endpoint.revocation_url(document)) else {
         let named = documents.iter().any(|document| document.revocation_endpoint.is_some());
-        let why = if named { "names another host for that" } else { "does not offer it" };
+        let why = if named { "has its revocation endpoint on another host" } else { "has no revocation endpoint" };
         let life = entry.token.as_ref().map_or(0, |token| token.remaining(clock.now(), &|| clock.boot_id()));
         let rest = if life > 0 { format!("; the token stays valid for {}", span(life)) } else { String::new() };
         let tenant = profile.tenant.authority();
@@ -112,8 +117,8 @@ fn revoke(
     Ok(format!("revoked {}", kinds.join(" and ")))
 }
 
-/// What can be revoked: the refresh token first, for it could get another access token. One that may have been consumed
-/// is spent or known to be stolen, and is not sent again.
+/// The tokens to revoke: the refresh token first, since it could get another access token. One that may have been consumed
+/// is never sent again.
 fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
     let refresh = entry.refresh_token.as_ref().filter(|_| !entry.refresh_in_flight);
     let access = entry.token.as_ref().map(|token| &token.access_token);
@@ -124,18 +129,18 @@ fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
         .collect()
 }
 
-/// The error of a secret without which the tenant cannot be asked.
+/// The error of a client secret that cannot be read.
 fn unread(profile: &Profile, error: &Error) -> Error {
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     Error::Revoke {
         tenant: profile.tenant.authority(),
         profile: profile.name.clone(),
         status: error.exit_code(),
-        source: Cause::new("it was not asked, for the client secret cannot be read").because(why),
+        source: Cause::new("no request was sent: the client secret cannot be read").because(why),
     }
 }
 
-/// The error of a tenant that did not revoke.
+/// The error of a failed revocation.
 fn failure(profile: &Profile, error: EndpointError) -> Error {
     let status = match error.class() {
         Some(FailureClass::Unavailable | FailureClass::Limited) => EXIT_TEMPORARY,

@@ -1,5 +1,5 @@
-//! `setup CALLER`: the exact configuration for a caller, to paste, or applied with `--write` through the caller's own
-//! tool. No file of another program is ever edited here.
+//! `setup CALLER`: prints the configuration of a caller, or applies it with `--write` through the caller's own tool. It
+//! never edits a file of another program itself.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::text::shell_word;
 pub(super) mod git;
 mod kubectl;
 
-/// How long a caller's own tool may take.
+/// Timeout of a caller's own tool.
 const TOOL_TIME: Duration = Duration::from_secs(10);
 
-/// Bytes of its output that are read at most.
+/// The most bytes of its output to read.
 const TOOL_OUTPUT: usize = 1024 * 1024;
 
-/// What the configuration of every caller is made of.
+/// The parts of every caller's configuration.
 struct Recipe<'a> {
     /// The program's absolute path.
     program: String,
-    /// `--profile NAME` if one was named, else nothing: the default applies.
+    /// `--profile NAME`, if that was given.
     profile_args: Vec<String>,
     /// The profile.
     profile: &'a Profile,
@@ -79,7 +79,7 @@ impl Recipe<'_> {
         ours.chain(command.iter().copied()).collect()
     }
 
-    /// The program with its profile, as a shell line starts.
+    /// The program with its profile, as a shell command.
     fn call(&self) -> String {
         shell_line(self.words(&[]))
     }
@@ -94,7 +94,7 @@ impl Recipe<'_> {
         )
     }
 
-    /// Bazel, whose option takes a path without arguments: a two-line script, which can name the profile.
+    /// Bazel. Its option takes a path without arguments, so a script names the profile.
     fn bazel(&self, host: &str) -> String {
         format!(
             "# tools/ws1-credential-helper, executable:\n#!/bin/sh\nexec {} bazel \"$@\"\n\n\
@@ -103,7 +103,7 @@ impl Recipe<'_> {
         )
     }
 
-    /// cargo, whose token-from-stdout provider takes the whole header value.
+    /// cargo. Its token-from-stdout provider expects the whole header value.
     fn cargo(&self) -> String {
         format!(
             "# ~/.cargo/config.toml, for the registry NAME:\n[registries.NAME]\n\
@@ -112,7 +112,7 @@ impl Recipe<'_> {
         )
     }
 
-    /// Terraform, which finds its helper by name.
+    /// Terraform. It finds its helper by name.
     fn terraform(&self) -> String {
         let args = items(self.profile_args.iter().map(String::as_str));
         let args = if args.is_empty() { args } else { format!(" args = [{args}] ") };
@@ -123,7 +123,7 @@ impl Recipe<'_> {
         )
     }
 
-    /// rclone, which asks again after a 401. It splits at spaces and knows no quotes.
+    /// rclone. It splits the command at spaces, without quotes.
     fn rclone(&self) -> String {
         let command = self.words(&["get"]).join(" ");
         format!("# the remote's section of rclone.conf:\nbearer_token_command = {command}\n")
@@ -141,7 +141,7 @@ impl Recipe<'_> {
         format!("{}\n", serde_json::to_string_pretty(&credentials).unwrap_or_default())
     }
 
-    /// Runs a caller's tool and gives what it printed; its failure is an error with its last words.
+    /// Runs a caller's tool and returns its standard output; an error has the last line of its standard error.
     fn tool(&self, program: &str, args: &[&str]) -> Result<String, Error> {
         let failed = |source: Cause| Error::Spawn { program: program.to_owned(), source };
         let mut command = child::command(program, self.profile.secret_variable());

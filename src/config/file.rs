@@ -1,4 +1,4 @@
-//! The configuration file as it stands.
+//! The configuration file as written, before any check of values.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::platform;
 /// Bytes of a configuration file that are read at most.
 const CONFIG_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The configuration file: only the chosen profile is parsed, the others stay text.
+/// The configuration file. Profiles stay text until one is chosen.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig<'a> {
@@ -83,7 +83,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// A profile as it stands in the file.
+/// A profile as written in the file.
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfile {
@@ -119,7 +119,7 @@ pub(super) struct RawProfile {
     pub(super) git_username: Option<String>,
 }
 
-/// A secret source as it stands in the file: exactly one of the four, `allow_shared_file` only with `file`.
+/// A secret source as written in the file: exactly one of the four, and `allow_shared_file` only with `file`.
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSecret {

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration file, in our own words: serde's would quote values, which may be secrets.
+//! Explains mistakes in a configuration file without serde's messages, which quote values, and these may be secrets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,9 +11,9 @@ use super::file::RawProfile;
 use crate::error::{Cause, Error};
 use crate::text::nearest;
 
-/// The keys of the file, of a profile and of a secret source; the JSON Schema lists the same.
+/// The keys of the file. The JSON Schema lists the same keys.
 pub(crate) const FILE_KEYS: &[&str] = &["$schema", "default_profile", "profiles"];
-/// See [`FILE_KEYS`].
+/// The keys of a profile.
 pub(crate) const PROFILE_KEYS: &[&str] = &[
     "tenant",
     "client_id",
@@ -29,10 +29,10 @@ pub(crate) const PROFILE_KEYS: &[&str] = &[
     "proxy",
     "git_username",
 ];
-/// See [`FILE_KEYS`].
+/// The keys of a secret source.
 pub(crate) const SECRET_KEYS: &[&str] = &["file", "allow_shared_file", "env", "command", "keychain"];
 
-/// The whole file, every profile parsed: only to find mistakes and their place.
+/// The whole file with every profile parsed, to find mistakes and their positions.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WholeFile {
@@ -47,22 +47,22 @@ struct WholeFile {
     _profiles: BTreeMap<String, RawProfile>,
 }
 
-/// Checks every profile of the file for keys and types, not only the one that is used.
+/// Checks the keys and types of every profile in the file.
 pub(crate) fn check(file: &Path, text: &str) -> Result<(), Error> {
     serde_json::from_str::<WholeFile>(text).map(|_| ()).map_err(|error| explain(file, text, &error))
 }
 
-/// What is wrong, and what to do about it.
+/// A cause and a hint.
 type Mistake = (String, String);
 
-/// A mistake in words.
+/// Makes a mistake from its two texts.
 fn mistake(cause: impl Into<String>, hint: impl Into<String>) -> Mistake {
     (cause.into(), hint.into())
 }
 
-/// The error for a file that could not be parsed.
+/// The error of a file that cannot be parsed.
 pub(crate) fn explain(file: &Path, text: &str, error: &serde_json::Error) -> Error {
-    // The first error may have been found inside one profile's text; this one counts from the top of the file.
+    // The position in `error` may be relative to one profile's text; this one is relative to the file.
     let whole = serde_json::from_str::<WholeFile>(text).err();
     let place = whole.as_ref().unwrap_or(error);
     let (cause, hint) = match place.classify() {
@@ -81,7 +81,7 @@ pub(crate) fn explain(file: &Path, text: &str, error: &serde_json::Error) -> Err
     }
 }
 
-/// The first unknown key or wrongly typed value of the file.
+/// The first unknown key or wrongly typed value in the file.
 fn in_file(text: &str) -> Option<Mistake> {
     let Ok(Value::Object(file)) = serde_json::from_str(text) else {
         return Some(mistake("the file is not a JSON object", "start it with `{ \"profiles\": {`"));
@@ -90,7 +90,7 @@ fn in_file(text: &str) -> Option<Mistake> {
         .or_else(|| file.get("profiles")?.as_object()?.iter().find_map(|(name, profile)| in_profile(name, profile)))
 }
 
-/// The same of a profile.
+/// The first unknown key or wrongly typed value in a profile.
 fn in_profile(name: &str, profile: &Value) -> Option<Mistake> {
     let place = format!("profile `{name}`");
     let Value::Object(profile) = profile else {
@@ -109,7 +109,7 @@ fn in_profile(name: &str, profile: &Value) -> Option<Mistake> {
     unknown(profile.keys(), PROFILE_KEYS, &place).or_else(in_secret).or_else(wrongly_typed)
 }
 
-/// The first key that is not known, and the one that was probably meant.
+/// The first unknown key, with a similar known one as the hint.
 fn unknown<'a>(keys: impl IntoIterator<Item = &'a String>, known: &[&str], place: &str) -> Option<Mistake> {
     let key = keys.into_iter().find(|key| !known.contains(&key.as_str()))?;
     let hint = match nearest(key, known.iter().copied()) {
@@ -119,7 +119,7 @@ fn unknown<'a>(keys: impl IntoIterator<Item = &'a String>, known: &[&str], place
     Some(mistake(format!("unknown key `{key}` in {place}"), hint))
 }
 
-/// What a key wants, in words.
+/// The expected value of a key.
 fn expected(key: &str) -> &'static str {
     match key {
         "client_secret" => "one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}",

@@ -1,9 +1,8 @@
 //! The platform's key store as a place for client secrets: a Secret Service such as gnome-keyring on Linux, the
 //! Keychain on macOS, the Credential Manager on Windows.
 //!
-//! A secret is filed under the service `ws1-token` and an account of the form `CLIENT@TENANT`, so that a person finds it
-//! in the key store's own program, and profiles of one client share it. Only builds with the cargo feature `keychain`
-//! have this; the others say so.
+//! The service is `ws1-token`, the account `CLIENT@TENANT`: users recognise it in the key store's own program, and profiles
+//! of one client share it. Only builds with the cargo feature `keychain` support it.
 
 use std::time::Duration;
 
@@ -17,22 +16,22 @@ pub(crate) use absent::{read, remove, store};
 #[cfg(feature = "keychain")]
 pub(crate) use native::{read, remove, store};
 
-/// How long a person has to unlock the key store while `login` or `logout` waits.
+/// Timeout of the key store in `login` and `logout`, where the user may have to unlock it.
 pub(crate) const UNLOCK_LIMIT: Duration = Duration::from_secs(60);
 
-/// What the key store is asked for.
+/// What the key store is used for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
-    /// To read a secret.
+    /// Reading a secret.
     Read,
-    /// To store one for `login`.
+    /// Storing one in `login`.
     Store,
-    /// To remove one for `logout`.
+    /// Removing one in `logout`.
     Remove,
 }
 
 impl Purpose {
-    /// What it does with a secret.
+    /// The verb for messages.
     pub(crate) fn verb(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -41,7 +40,7 @@ impl Purpose {
         }
     }
 
-    /// What to do without the key store.
+    /// What to do instead, for a hint.
     pub(crate) fn alternative(self) -> &'static str {
         match self {
             Self::Read => "use {\"file\": PATH} or {\"command\": [ARGV…]} as `client_secret`",
@@ -50,7 +49,7 @@ impl Purpose {
         }
     }
 
-    /// A hint: something to do about the key store, or the alternative.
+    /// The hint: an action on the key store, or the alternative.
     pub(crate) fn hint(self, action: &str) -> String {
         format!("{action}, or {}", self.alternative())
     }

@@ -40,7 +40,7 @@ impl SecretSource {
             && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
-    /// Whether the secret of a profile is still there after a logout; a person may have to unlock the key store.
+    /// Whether the secret of a profile is still there after a logout; the user may have to unlock the key store.
     pub(crate) fn is_present(&self, profile: &str) -> bool {
         match self {
             Self::Keychain { account, .. } => !matches!(keychain::read(account, UNLOCK_LIMIT, Purpose::Read), Ok(None)),
@@ -48,7 +48,7 @@ impl SecretSource {
         }
     }
 
-    /// Stores a secret in place of the present one; what comes back restores that.
+    /// Stores a secret in place of the present one, which the returned [`Undo`] restores.
     pub(crate) fn put(&self, secret: &Secret) -> Result<Undo, Error> {
         match self {
             Self::File { path, .. } => {
@@ -92,7 +92,7 @@ impl SecretSource {
     }
 }
 
-/// The error of a store that fails a profile.
+/// The error of a store for a profile.
 fn failed(purpose: Purpose, profile: &str) -> impl Fn(SecretError) -> Error {
     move |SecretError { cause, hint }| Error::KeepSecret {
         verb: purpose.verb(),

@@ -1,4 +1,4 @@
-//! Where each value comes from: a flag, a variable, the profile as it is, or a question.
+//! Gets each value from a flag, a variable, the present profile, or a question.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::secret::store::check_key_store;
 use crate::secret::{Secret, SecretError};
 use crate::text::line;
 
-/// The error of a script that gives no secret.
+/// The error of a script without a secret.
 pub(super) fn no_secret() -> Error {
     let hint = "pass --secret-stdin or --client-secret-file, or set WS1_TOKEN_CLIENT_SECRET_FILE";
     Error::NothingToAsk { what: "the client secret", hint }
 }
 
-/// Asks a person until the answer can be read.
+/// Asks until the answer is valid.
 fn until_usable<T>(
     person: &Person<'_>,
     ask: impl Fn() -> Result<String, Error>,
@@ -36,10 +36,10 @@ fn until_usable<T>(
 }
 
 impl Wizard<'_> {
-    /// Everything that the profile is to say.
+    /// The settings of the profile.
     pub(super) fn draft(&self) -> Result<Draft, Error> {
         self.introduce();
-        // After a logout everything but the secret is there.
+        // After a logout only the secret is missing.
         let settled = self.args.import.is_some() || self.lacks_its_secret_alone();
         let mut draft = match &self.args.import {
             Some(file) => self.imported(file)?,
@@ -77,7 +77,7 @@ impl Wizard<'_> {
         Ok(draft)
     }
 
-    /// The same from the file of `--import`.
+    /// Tenant, client and secret from the file of `--import`.
     fn imported(&self, file: &Path) -> Result<Draft, Error> {
         let imported = import::read(&self.context.sources.absolute(&file.to_string_lossy()))?;
         config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
@@ -95,12 +95,12 @@ impl Wizard<'_> {
         Ok(draft)
     }
 
-    /// A text of the profile as it is.
+    /// A text of the present profile.
     fn old(&self, key: &str) -> Option<String> {
         self.old.get(key).and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// Tells a person which profile it is about.
+    /// Shows the user which profile is created or changed.
     fn introduce(&self) {
         if let Some(person) = &self.person {
             let new = if self.old.is_empty() { "New profile" } else { "Profile" };
@@ -108,7 +108,7 @@ impl Wizard<'_> {
         }
     }
 
-    /// A value of a flag or of a variable, and what to call it.
+    /// The name and value of a flag, or else of a variable.
     fn given(&self, flag: &str, value: Option<&String>, variable: &str) -> Option<(String, String)> {
         match value {
             Some(value) => Some((flag.to_owned(), value.clone())),
@@ -116,28 +116,28 @@ impl Wizard<'_> {
         }
     }
 
-    /// The person, or the error of a script that must give a value.
+    /// The user, or the error of a script without this value.
     fn person(&self, what: &'static str, hint: &'static str) -> Result<&Person<'_>, Error> {
         self.person.as_ref().ok_or(Error::NothingToAsk { what, hint })
     }
 
-    /// Reads what was given for the tenant, and tells what was made of it.
+    /// Reads a tenant, and shows what was understood if that differs.
     fn read_tenant(&self, preset: Preset, given: &str, setting: &str) -> Result<String, Error> {
         let tenant = tenant::read(given, preset, setting)?;
         let bare = given.trim().trim_end_matches('/');
-        // A script knows that a host alone means https.
+        // Scripts are not told that a host alone means https.
         if tenant != bare && (self.person.is_some() || tenant.trim_start_matches("https://") != bare) {
             self.tell_tenant(&tenant);
         }
         Ok(tenant)
     }
 
-    /// Tells which tenant it is.
+    /// Shows the tenant.
     fn tell_tenant(&self, tenant: &str) {
         self.context.log.write(&line(&format!("using {tenant}")));
     }
 
-    /// The tenant, from a person; a script leaves it as it is.
+    /// The tenant from the user; a script keeps the present one.
     pub(super) fn ask_tenant(&self, preset: Preset, offered: Option<&str>) -> Result<String, Error> {
         if let (None, Some(offered)) = (&self.person, offered) {
             return self.read_tenant(preset, offered, &format!("`tenant` of profile `{}`", self.name));
@@ -148,7 +148,7 @@ impl Wizard<'_> {
         until_usable(person, ask, |answer| self.read_tenant(preset, &answer, "the tenant"))
     }
 
-    /// The client's ID.
+    /// The client ID from the user; a script keeps the present one.
     pub(super) fn ask_client_id(&self, offered: Option<&str>) -> Result<String, Error> {
         if let (None, Some(offered)) = (&self.person, offered) {
             return Ok(offered.to_owned());
@@ -159,7 +159,7 @@ impl Wizard<'_> {
         until_usable(person, ask, check)
     }
 
-    /// The scopes; none are the client's own.
+    /// The scopes from the user; a script keeps the present ones. `None` means the client's default.
     pub(super) fn ask_scope(&self, offered: Option<&str>) -> Result<Option<String>, Error> {
         let Some(person) = &self.person else { return Ok(offered.map(str::to_owned)) };
         let question =
@@ -169,14 +169,14 @@ impl Wizard<'_> {
         Ok(not_blank(&answer).filter(|answer| answer != "-"))
     }
 
-    /// A file of trusted roots for a tenant whose certificate is not trusted; `None` if the person has none.
+    /// A file of trusted CAs from the user; `None` to give up.
     pub(super) fn ask_ca_file(&self) -> Result<Option<PathBuf>, Error> {
         let person = self.person("a CA file", "pass --ca-file")?;
         let answer = person.ask("CA file in PEM to trust for this profile (Enter to give up)", None)?;
         Ok(not_blank(&answer).map(|path| self.context.sources.absolute(&path)))
     }
 
-    /// The client secret, without a question where it is given.
+    /// The client secret from a flag, a variable or the user.
     fn secret(&self, draft: &Draft) -> Result<DraftSecret, Error> {
         let sources = self.context.sources;
         let file = sources.overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -205,7 +205,7 @@ impl Wizard<'_> {
         self.ask_secret(draft, true)
     }
 
-    /// Whether a flag or a variable says what the secret is: then it is not asked for again.
+    /// Whether the secret comes from a flag, a variable or a file.
     pub(super) fn secret_is_given(&self, draft: &Draft) -> bool {
         let set = |variable| (self.context.env)(variable).is_some();
         self.args.secret_stdin
@@ -215,7 +215,7 @@ impl Wizard<'_> {
             || set("WS1_TOKEN_CLIENT_SECRET_FILE")
     }
 
-    /// The client secret, from a person who may keep the one that is there; a script keeps it.
+    /// The client secret from the user, who may keep the present one; a script keeps it.
     pub(super) fn ask_secret(&self, draft: &Draft, may_keep: bool) -> Result<DraftSecret, Error> {
         let present = self.present_secret().filter(|_| may_keep);
         if self.person.is_some() || self.args.store.is_some() {
@@ -232,12 +232,12 @@ impl Wizard<'_> {
             match (person.ask_secret(&question)?, present) {
                 (Some(secret), _) => return Ok(DraftSecret::Store(secret)),
                 (None, Some(source)) => return self.keep(source),
-                (None, None) => person.say("it cannot be empty; once more"),
+                (None, None) => person.say("a value is required"),
             }
         }
     }
 
-    /// Keeps the secret that is there: where it is, unless it shall be, or is under the client's name, in a store.
+    /// Keeps the present secret where it is, unless `--store` moves it or it is in the key store, under the client's account.
     fn keep(&self, source: &SecretSource) -> Result<DraftSecret, Error> {
         if self.args.store.is_none() && !matches!(source, SecretSource::Keychain { .. }) {
             return Ok(DraftSecret::Keep);
@@ -245,7 +245,7 @@ impl Wizard<'_> {
         source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store)
     }
 
-    /// The secret that the profile has, if it has one that is there.
+    /// The source of the present secret, unless the secret is missing.
     fn present_secret(&self) -> Option<&SecretSource> {
         let look = || {
             let source = self.stored.profile(self.context.sources, &self.name, &[]).ok()?.client_secret?;
@@ -254,51 +254,51 @@ impl Wizard<'_> {
         self.present.get_or_init(look).as_ref()
     }
 
-    /// Whether the profile is complete but for its secret, as a logout leaves it.
+    /// Whether only the secret of the profile is missing, as after a logout.
     fn lacks_its_secret_alone(&self) -> bool {
         let usable = self.stored.profile(self.context.sources, &self.name, &[]).is_ok();
         !self.old.is_empty() && usable && self.present_secret().is_none()
     }
 
-    /// Refuses a store that cannot be used, before anybody types a secret in vain.
+    /// Fails if the secret cannot be stored, before the user types it.
     fn check_store(&self, draft: &Draft) -> Result<(), Error> {
         match self.store_kind() {
             SecretStore::File if is_plain(&self.name) => Ok(()),
             SecretStore::File => Err(Error::BadInput {
                 what: "the profile's name",
-                source: "it cannot be a part of a file's name, which its secret would be stored in".into(),
-                hint: "keep the secret in a file of yours and name that with --client-secret-file",
+                source: "it cannot be part of the name of the file that its secret would be stored in".into(),
+                hint: "store the secret in a file yourself and pass --client-secret-file",
             }),
             SecretStore::Keychain => {
-                // A tenant that is none is told of by whoever reads it next.
+                // An invalid tenant is reported later.
                 let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None) else { return Ok(()) };
                 check_key_store(&config::keychain_account(&draft.client_id, &tenant), &self.name)
             }
         }
     }
 
-    /// Where a secret is stored: as asked, or where that of the profile is, or in a file.
+    /// The store of the secret: `--store`, or that of the present secret, or a file.
     pub(super) fn store_kind(&self) -> SecretStore {
         let in_keychain = self.old.get("client_secret").is_some_and(|source| source.get("keychain").is_some());
         self.args.store.unwrap_or(if in_keychain { SecretStore::Keychain } else { SecretStore::File })
     }
 
-    /// The preset of the profile as it is.
+    /// The preset of the present profile.
     pub(super) fn old_preset(&self) -> Preset {
         self.old.get("preset").and_then(|preset| serde_json::from_value(preset.clone()).ok()).unwrap_or_default()
     }
 
-    /// The profile's token URL, as long as the tenant is the same.
+    /// The present `token_url`, if the tenant is the same.
     fn kept_token_url(&self, preset: Preset, tenant: &str) -> Option<String> {
         let url = self.old.get("token_url").and_then(Value::as_str)?;
         if preset == self.old_preset() && is_tenant_of(&self.old, preset, tenant) {
             return Some(url.to_owned());
         }
-        self.context.log.warn("`token_url` of the profile is dropped: it belongs to the tenant that it had");
+        self.context.log.warn("`token_url` of the profile is dropped: it belongs to the previous tenant");
         None
     }
 
-    /// The file of trusted roots that a flag or a variable names; it is there, or no call would ever succeed.
+    /// The file of trusted CAs from a flag or a variable; it must exist, or every call would fail.
     fn given_ca_file(&self) -> Result<Option<PathBuf>, Error> {
         let flag = self.args.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned());
         let Some((setting, path)) = self.given("--ca-file", flag.as_ref(), "WS1_TOKEN_CA_FILE") else {
@@ -316,7 +316,7 @@ impl Wizard<'_> {
     }
 }
 
-/// Whether a profile has that tenant already, however it is written there.
+/// Whether a profile already has this tenant, perhaps spelled differently.
 pub(super) fn is_tenant_of(old: &Map<String, Value>, preset: Preset, tenant: &str) -> bool {
     let url = |tenant| config::token_url(preset, tenant, None).ok();
     old.get("tenant").and_then(Value::as_str).is_some_and(|old| url(old) == url(tenant))

@@ -1,4 +1,4 @@
-//! What of the file has to change so that the profile says what it should: the keys that differ, and no other.
+//! The keys of the profile that a login changes in the file: those whose values differ.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::config::{Preset, Stored, resolve};
 use crate::secret::store::file_name;
 
 impl Wizard<'_> {
-    /// The changes that make `present` say what the draft does.
+    /// The changes that turn the profile of `present` into the draft.
     pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Changes<'_> {
         let old = present.settings(&self.name).unwrap_or_default();
         let mut keys = Vec::new();
@@ -42,7 +42,7 @@ impl Wizard<'_> {
         Changes { default_profile: new_default(&self.name, present), profile: &self.name, keys }
     }
 
-    /// The source of the client secret as the file names it; `None` if what it names stays right.
+    /// The new `client_secret`; `None` if the present one stays.
     fn source(&self, secret: &DraftSecret, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
         let named = old.get("client_secret").and_then(|source| source.get("file"));
         let file = match (secret, self.store_kind()) {
@@ -58,14 +58,14 @@ impl Wizard<'_> {
         Some(json!({ "file": inside.unwrap_or(&file).to_string_lossy() }))
     }
 
-    /// Whether a path of the file is that one.
+    /// Whether a path in the file means this file.
     fn is_same(&self, named: Option<&Value>, file: &Path, present: &Stored) -> bool {
         let named = named.and_then(Value::as_str);
         named.is_some_and(|named| resolve(named, Some(present.dir()), self.context.sources.home) == file)
     }
 }
 
-/// The default profile where the file names none: the first profile, and the only one before a second joins it.
+/// A new `default_profile`: the first profile, or the only one when a second is added.
 fn new_default(name: &str, present: &Stored) -> Option<String> {
     match present.names().as_slice() {
         _ if present.names_a_default() => None,

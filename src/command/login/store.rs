@@ -1,4 +1,4 @@
-//! Storing what was proved: the secret first, then the profile. Either both are there at the end, or neither changed.
+//! Stores the verified draft: the secret first, then the profile. Either both are stored or neither changes.
 
 use super::{Draft, DraftSecret, Wizard};
 use crate::config::{Profile, Stored};
@@ -7,20 +7,20 @@ use crate::secret::Secret;
 use crate::secret::source::SecretSource;
 use crate::secret::store::Undo;
 
-/// What was stored.
+/// The result of storing.
 pub(super) struct Done {
-    /// The file as it is now.
+    /// The new file.
     pub(super) stored: Stored,
-    /// The profile as the file has it.
+    /// The profile in it.
     pub(super) profile: Profile,
-    /// The secret, where it was stored by us.
+    /// The secret, if `login` stored it.
     pub(super) secret: Option<Secret>,
-    /// Where it was before and is no longer needed.
+    /// The old place of the secret, where it was removed.
     pub(super) removed: Option<SecretSource>,
 }
 
 impl Wizard<'_> {
-    /// Stores the draft while no other login does: what others stored meanwhile stays.
+    /// Stores the draft under the lock of the file; changes that others made since it was read stay.
     pub(super) fn store(&self, draft: &Draft) -> Result<Done, Error> {
         let sources = self.context.sources;
         let secret = match &draft.secret {
@@ -39,7 +39,7 @@ impl Wizard<'_> {
         Ok(Done { stored, profile, secret: secret.cloned(), removed })
     }
 
-    /// Removes the secret that `login` stored in another place before, unless another profile uses it.
+    /// Removes a secret that `login` stored elsewhere before, unless another profile uses it.
     fn remove_old_secret(&self, stored: &Stored, profile: &Profile) -> Option<SecretSource> {
         let old = self.stored.profile(self.context.sources, &self.name, &[]).ok()?.client_secret?;
         let is_obsolete = profile.client_secret.as_ref() != Some(&old)

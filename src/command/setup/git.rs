@@ -7,13 +7,13 @@ use super::{Outcome, Recipe, shell_line};
 use crate::error::{Cause, Error};
 use crate::origin::Origin;
 
-/// Bytes of a push that git 2.46 to 2.53 can still send with the token: more than its default of 1 MiB.
+/// Value of `http.postBuffer`: git 2.46 to 2.53 lose the token in larger pushes. git's default is 1 MiB.
 pub(crate) const POST_BUFFER: &str = "52428800";
 
 /// A setting: its key and all its values, in order.
 type Setting = (String, Vec<String>);
 
-/// Prints or applies the settings of a host, the tenant's own if none is named.
+/// Prints or applies the settings of a host, by default the tenant.
 pub(super) fn run(recipe: &Recipe<'_>, host: Option<&str>, write: bool) -> Result<Outcome, Error> {
     let target = match host {
         Some(host) => Origin::parse(host, true).map_err(|cause| Error::BadInput {
@@ -36,7 +36,7 @@ pub(super) fn run(recipe: &Recipe<'_>, host: Option<&str>, write: bool) -> Resul
     Ok(Outcome::answer(format!("{}{}", text(&settings), for_old_git(recipe, &target))))
 }
 
-/// What is set for a host.
+/// The settings of a host.
 fn settings(recipe: &Recipe<'_>, target: &Origin) -> [Setting; 2] {
     let helper = [&recipe.program, "git"].into_iter().chain(recipe.profile_args.iter().map(String::as_str));
     [
@@ -45,7 +45,7 @@ fn settings(recipe: &Recipe<'_>, target: &Origin) -> [Setting; 2] {
     ]
 }
 
-/// The option that sets the value of a key at that place of its list: the first one replaces what is there.
+/// The option of `git config` for the value at an index: the first replaces all present values.
 fn option(at: usize) -> &'static str {
     if at == 0 { "--replace-all" } else { "--add" }
 }
@@ -62,7 +62,7 @@ fn text(settings: &[Setting]) -> String {
     lines.collect()
 }
 
-/// The way for git before 2.46 to a server that takes bearer tokens only: a header from the environment, once a call.
+/// For git before 2.46 and a server that accepts only bearer tokens: a header in the environment of one command.
 fn for_old_git(recipe: &Recipe<'_>, target: &Origin) -> String {
     format!(
         "# git before 2.46 to a server that takes bearer tokens only, before the command:\n\
@@ -72,7 +72,7 @@ fn for_old_git(recipe: &Recipe<'_>, target: &Origin) -> String {
     )
 }
 
-/// Applies one setting through git, unless it is so already; says what was done.
+/// Applies one setting through git unless it is already set; returns what was done.
 fn apply(recipe: &Recipe<'_>, (key, values): &Setting) -> Result<String, Error> {
     let present = recipe.tool("git", &["config", "--global", "--null", "--get-all", key]).unwrap_or_default();
     if present.split_terminator('\0').eq(values) {

@@ -3,10 +3,10 @@
 use super::{Outcome, Recipe, items, shell_line};
 use crate::error::Error;
 
-/// What kubectl tells the user where the program is not installed.
+/// The hint that kubectl prints if the program is not installed.
 const INSTALL_HINT: &str = "ws1-token is not installed, or not on PATH";
 
-/// Prints or applies the user.
+/// Prints or applies the user entry.
 pub(super) fn run(recipe: &Recipe<'_>, user: &str, write: bool) -> Result<Outcome, Error> {
     if !write {
         return Ok(Outcome::answer(text(recipe, user)));

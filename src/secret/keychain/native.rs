@@ -1,6 +1,6 @@
 //! The key store through the keyring crates.
 //!
-//! On Linux their library finds the D-Bus session by itself: it reads `DBUS_SESSION_BUS_ADDRESS` and `XDG_RUNTIME_DIR`
+//! On Linux the library finds the D-Bus session itself: it reads `DBUS_SESSION_BUS_ADDRESS` and `XDG_RUNTIME_DIR`
 //! from the process's environment, as every D-Bus client does.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,10 +14,10 @@ use crate::error::Cause;
 use crate::platform::KeyStore;
 use crate::secret::{Secret, SecretError};
 
-/// Under which service every secret is filed.
+/// The service name of every secret.
 const SERVICE: &str = "ws1-token";
 
-/// Reads the secret of an account, `None` if there is none; the key store may take `limit` at most.
+/// Reads the secret of an account, `None` if there is none; `limit` is the timeout.
 pub(crate) fn read(account: &str, limit: Duration, purpose: Purpose) -> Result<Option<Secret>, SecretError> {
     ask(account, limit, purpose, |entry| if_there(entry.get_password().map(Secret::new)))
 }
@@ -34,7 +34,7 @@ pub(crate) fn remove(account: &str) -> Result<bool, SecretError> {
     Ok(removed.is_some())
 }
 
-/// `None` for a secret that the key store does not hold.
+/// Turns a missing secret into `None`.
 fn if_there<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Err(Error::NoEntry) => Ok(None),
@@ -42,19 +42,19 @@ fn if_there<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Why the key store gave no answer.
+/// A failed use of the key store.
 enum KeyStoreFailure {
-    /// There is none, or it cannot be talked to.
+    /// There is no key store, or no connection to it.
     Unreachable(Error),
-    /// It refused.
+    /// It returned an error.
     Refused(Error),
-    /// It may be waiting for somebody to unlock it, or hangs.
+    /// Timeout: it hangs, or waits to be unlocked.
     Late(Duration),
-    /// The system granted no thread, or the library panicked for want of something like that.
+    /// No thread could be started, or the library panicked.
     Broken(String),
 }
 
-/// Asks the key store about an account, for so long at most.
+/// Uses the entry of an account, with a timeout.
 fn ask<T: Send + 'static>(
     account: &str,
     limit: Duration,
@@ -69,8 +69,8 @@ fn ask<T: Send + 'static>(
     answer.map_err(|failure| explain(&failure, account, purpose))
 }
 
-/// Does something in a thread of its own, for so long at most. A late one is left to the end of the process, which also
-/// ends its talk with the key store and so takes back a prompt.
+/// Does work in a thread, with a timeout. A late thread ends with the process, which also closes the connection and with it
+/// a prompt of the key store.
 fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, KeyStoreFailure> + Send + 'static,
@@ -88,8 +88,7 @@ fn within<T: Send + 'static>(
     })
 }
 
-/// What went wrong and what to do about it. A library's error may carry the secret, so only those words of it are
-/// repeated that cannot.
+/// Cause and hint. An error of the library may contain the secret, so only known parts of it are shown.
 fn explain(failure: &KeyStoreFailure, account: &str, purpose: Purpose) -> SecretError {
     let (cause, action) = match failure {
         KeyStoreFailure::Broken(what) => return SecretError { cause: Cause::new(what.clone()), hint: None },
@@ -117,7 +116,7 @@ fn explain(failure: &KeyStoreFailure, account: &str, purpose: Purpose) -> Secret
     SecretError { cause, hint: Some(purpose.hint(action)) }
 }
 
-/// A library's error in words.
+/// The parts of a library's error that cannot contain the secret.
 fn words(error: &Error) -> String {
     match error {
         Error::PlatformFailure(source) | Error::NoStorageAccess(source) => source.to_string(),
