@@ -50,16 +50,16 @@ impl Sources<'_> {
     /// The configuration file: flag, environment, or the platform's default.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         if let Some(file) = &self.overrides.config {
-            return Some(self.absolute(&file.to_string_lossy()));
+            return Some(self.absolute(file));
         }
         if let Some(file) = (self.env)("WS1_TOKEN_CONFIG") {
-            return Some(self.absolute(&file));
+            return Some(self.absolute(file));
         }
         self.config_dir.map(|dir| dir.join("ws1-token").join("config.json"))
     }
 
     /// A path from a flag or a variable: `~` expanded, relative to the working directory.
-    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+    pub(crate) fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = resolve(path, None, self.home);
         if path.is_absolute() { path } else { (self.working_dir)().map_or(path.clone(), |dir| dir.join(&path)) }
     }
@@ -122,18 +122,12 @@ impl Sources<'_> {
 }
 
 /// A path from the configuration: `~` expanded, relative to `base`.
-pub(crate) fn resolve(path: &str, base: Option<&Path>, home: Option<&Path>) -> PathBuf {
-    if let (Some(rest), Some(home)) = (path.strip_prefix('~'), home) {
-        if rest.is_empty() {
-            return home.to_owned();
-        }
-        if let Some(rest) = rest.strip_prefix(['/', std::path::MAIN_SEPARATOR]) {
-            return home.join(rest);
-        }
-    }
-    match base {
-        Some(base) => base.join(path),
-        None => PathBuf::from(path),
+pub(crate) fn resolve(path: impl AsRef<Path>, base: Option<&Path>, home: Option<&Path>) -> PathBuf {
+    let path = path.as_ref();
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) if rest.as_os_str().is_empty() => home.to_owned(),
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => base.map_or_else(|| path.to_owned(), |base| base.join(path)),
     }
 }
 

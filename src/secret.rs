@@ -24,7 +24,27 @@ impl Secret {
 
     /// Checks one line of text and removes its trailing newline; `origin` names the source in an error.
     pub(crate) fn from_line(bytes: Vec<u8>, origin: &str) -> Result<Self, SecretError> {
-        check(bytes, origin)
+        let failed = |what: &str| SecretError {
+            cause: Cause::new(format!("{origin} {what}")),
+            hint: Some("store the client secret alone, on one line".to_owned()),
+        };
+        if bytes.len() > SECRET_LIMIT {
+            return Err(failed("holds more than 16 KiB"));
+        }
+        let mut text = String::from_utf8(bytes).map_err(|_| failed("holds bytes that are not UTF-8"))?;
+        if text.ends_with('\n') {
+            text.pop();
+            if text.ends_with('\r') {
+                text.pop();
+            }
+        }
+        if text.is_empty() {
+            return Err(failed("is empty"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(failed("holds a line break or a control character"));
+        }
+        Ok(Self(text))
     }
 
     /// The text: only for requests, the cache entry, the answer to the caller, and the stores of `login`.
@@ -58,37 +78,12 @@ pub(crate) fn fingerprint(salt: &str, secret: &Secret) -> u32 {
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
-/// See [`Secret::from_line`].
-fn check(bytes: Vec<u8>, origin: &str) -> Result<Secret, SecretError> {
-    let failed = |what: &str| SecretError {
-        cause: Cause::new(format!("{origin} {what}")),
-        hint: Some("store the client secret alone, on one line".to_owned()),
-    };
-    if bytes.len() > SECRET_LIMIT {
-        return Err(failed("holds more than 16 KiB"));
-    }
-    let mut text = String::from_utf8(bytes).map_err(|_| failed("holds bytes that are not UTF-8"))?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    if text.is_empty() {
-        return Err(failed("is empty"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(failed("holds a line break or a control character"));
-    }
-    Ok(Secret(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn checked(text: &str) -> Result<String, String> {
-        check(text.as_bytes().to_vec(), "`s`")
+        Secret::from_line(text.as_bytes().to_vec(), "`s`")
             .map(|secret| secret.expose().to_owned())
             .map_err(|error| error.cause.to_string())
     }
@@ -106,8 +101,8 @@ mod tests {
         assert_eq!(checked(""), Err("`s` is empty".to_owned()));
         assert_eq!(checked("\n"), Err("`s` is empty".to_owned()));
         assert_eq!(checked("a\n\n"), Err("`s` holds a line break or a control character".to_owned()));
-        assert!(check(vec![0xff], "`s`").is_err());
-        assert!(check(vec![b'a'; SECRET_LIMIT + 1], "`s`").is_err());
+        assert!(Secret::from_line(vec![0xff], "`s`").is_err());
+        assert!(Secret::from_line(vec![b'a'; SECRET_LIMIT + 1], "`s`").is_err());
     }
 
     #[test]

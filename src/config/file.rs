@@ -87,35 +87,35 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfile {
-    /// See [`super::Profile::tenant`].
+    /// Host or URL of the tenant.
     pub(super) tenant: Option<String>,
-    /// See [`super::Profile::client_id`].
+    /// OAuth client ID.
     pub(super) client_id: Option<String>,
-    /// See [`super::Profile::client_secret`].
+    /// Source of the client secret.
     pub(super) client_secret: Option<RawSecret>,
-    /// See [`super::Profile::scope`].
+    /// Scopes to request.
     pub(super) scope: Option<String>,
-    /// See [`super::Profile::preset`].
+    /// The service.
     #[serde(default)]
     pub(super) preset: Preset,
-    /// See [`super::Profile::token_url`].
+    /// URL of the token endpoint.
     pub(super) token_url: Option<String>,
-    /// See [`super::Profile::auth_style`].
+    /// How the client authenticates.
     #[serde(default)]
     pub(super) auth_style: AuthStyle,
-    /// See [`super::Profile::use_refresh_token`].
+    /// Whether to renew with a refresh token.
     pub(super) use_refresh_token: Option<bool>,
-    /// See [`super::Profile::hosts`].
+    /// Hosts that may receive the token besides the tenant.
     #[serde(default)]
     pub(super) hosts: Vec<String>,
-    /// See [`super::Profile::ca_file`].
+    /// PEM file of additional trusted CAs.
     pub(super) ca_file: Option<String>,
-    /// See [`super::Profile::ca_only`].
+    /// Whether to trust `ca_file` alone.
     #[serde(default)]
     pub(super) ca_only: bool,
-    /// See [`super::Profile::proxy`].
+    /// Proxy of token requests.
     pub(super) proxy: Option<String>,
-    /// See [`super::Profile::git_username`].
+    /// User name for callers that need one beside the token.
     pub(super) git_username: Option<String>,
 }
 

@@ -99,9 +99,8 @@ impl Layers<'_> {
     /// The tenant and its token URL.
     fn tenant(&self, raw: &RawProfile) -> Result<(Origin, Target), Error> {
         let flag = ("--tenant", self.sources.overrides.tenant.as_ref());
-        let (tenant, setting) = self.first(flag, "WS1_TOKEN_TENANT", raw.tenant.clone(), "tenant");
-        let tenant = tenant
-            .ok_or_else(|| self.missing("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant"))?;
+        let missing = ("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant");
+        let (tenant, setting) = self.required(flag, "WS1_TOKEN_TENANT", raw.tenant.clone(), "tenant", missing)?;
         preset::token_url(raw.preset, &tenant, raw.token_url.as_deref()).map_err(|wrong| {
             let setting = if wrong.in_token_url { self.key("token_url") } else { setting };
             Error::Setting { setting, source: wrong.cause.into(), hint: wrong.hint }
@@ -111,10 +110,8 @@ impl Layers<'_> {
     /// The client ID.
     fn client_id(&self, raw: Option<String>) -> Result<String, Error> {
         let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
-        let (client_id, setting) = self.first(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id");
-        let client_id = client_id.ok_or_else(|| {
-            self.missing("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id")
-        })?;
+        let missing = ("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id");
+        let (client_id, setting) = self.required(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id", missing)?;
         check_client_id(&client_id, setting)?;
         Ok(client_id)
     }
@@ -122,9 +119,9 @@ impl Layers<'_> {
     /// The source of the client secret: flag, environment (file before value), configuration file.
     fn secret(&self, raw: Option<RawSecret>, account: &dyn Fn() -> String) -> Result<Option<SecretSource>, Error> {
         let Sources { overrides, env, .. } = self.sources;
-        let file = overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-        if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE")) {
-            return Ok(Some(SecretSource::File { path: self.sources.absolute(&path), shared: false }));
+        let file = overrides.client_secret_file.clone();
+        if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
+            return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared: false }));
         }
         if let Some(value) = env("WS1_TOKEN_CLIENT_SECRET") {
             return Ok(Some(SecretSource::Given(Secret::new(value))));
@@ -189,7 +186,7 @@ impl Layers<'_> {
     /// Additional trusted CAs.
     fn ca_file(&self, raw: &RawProfile) -> Result<Option<PathBuf>, Error> {
         let file = match (self.sources.env)("WS1_TOKEN_CA_FILE") {
-            Some(path) => Some(self.sources.absolute(&path)),
+            Some(path) => Some(self.sources.absolute(path)),
             None => raw.ca_file.as_deref().map(|path| self.path(path)),
         };
         if raw.ca_only && file.is_none() {
@@ -217,18 +214,21 @@ impl Layers<'_> {
         Ok(name)
     }
 
-    /// The first value that is set of flag, environment and file, and its name for messages.
-    fn first(
+    /// The first value that is set of flag, environment and file, and its name for messages. `missing` is the setting in
+    /// words, and the hint, if none is set.
+    fn required(
         &self,
         (flag, given): (&str, Option<&String>),
         variable: &str,
         file: Option<String>,
         key: &str,
-    ) -> (Option<String>, String) {
-        match (given, (self.sources.env)(variable)) {
-            (Some(value), _) => (Some(value.clone()), flag.to_owned()),
-            (None, Some(value)) => (Some(value), variable.to_owned()),
-            (None, None) => (file, self.key(key)),
+        (what, hint): (&'static str, &'static str),
+    ) -> Result<(String, String), Error> {
+        match (given, (self.sources.env)(variable), file) {
+            (Some(value), ..) => Ok((value.clone(), flag.to_owned())),
+            (None, Some(value), _) => Ok((value, variable.to_owned())),
+            (None, None, Some(value)) => Ok((value, self.key(key))),
+            (None, None, None) => Err(Error::Missing { profile: self.name.to_owned(), what, hint }),
         }
     }
 
@@ -240,11 +240,6 @@ impl Layers<'_> {
     /// The name of a key for messages.
     fn key(&self, key: &str) -> String {
         format!("`{key}` of profile `{}`", self.name)
-    }
-
-    /// The error of a missing setting.
-    fn missing(&self, what: &'static str, hint: &'static str) -> Error {
-        Error::Missing { profile: self.name.to_owned(), what, hint }
     }
 }
 

@@ -67,30 +67,19 @@ impl Preset {
 
 /// The tenant's origin and its token endpoint. A bare host means https.
 pub(crate) fn token_url(preset: Preset, tenant: &str, token_url: Option<&str>) -> Result<(Origin, Target), WrongUrl> {
-    let wrong = |cause: String, in_token_url: bool| WrongUrl {
-        cause,
-        hint: if in_token_url {
-            "write the whole https URL of the token endpoint".to_owned()
-        } else {
-            "write the tenant's host, like `acme.example.com`".to_owned()
-        },
-        in_token_url,
-    };
     let url = if tenant.contains("://") { tenant.to_owned() } else { format!("https://{tenant}") };
-    let read = |url: &str, in_token_url: bool| {
-        Target::parse(url)
-            .and_then(Target::secured)
-            .and_then(|target| match target.rest.as_str() {
-                "" => Ok(target),
-                rest if rest.starts_with('?') => Err("it holds a query".to_owned()),
-                _ => Err("it holds a fragment".to_owned()),
-            })
-            .map_err(|cause| wrong(cause, in_token_url))
+    let read = |url: &str, in_token_url: bool, hint: &str| {
+        let target = Target::parse(url).and_then(Target::secured).and_then(|target| match target.rest.as_str() {
+            "" => Ok(target),
+            rest if rest.starts_with('?') => Err("it holds a query".to_owned()),
+            _ => Err("it holds a fragment".to_owned()),
+        });
+        target.map_err(|cause| WrongUrl { cause, hint: hint.to_owned(), in_token_url })
     };
-    let target = read(&url, false)?;
+    let target = read(&url, false, "write the tenant's host, like `acme.example.com`")?;
     let origin = target.origin.clone();
     if let Some(url) = token_url {
-        return Ok((origin, read(url, true)?));
+        return Ok((origin, read(url, true, "write the whole https URL of the token endpoint")?));
     }
     let path = preset.path(target.path.trim_end_matches('/')).ok_or_else(|| WrongUrl {
         cause: "this service has no token endpoint under its path".to_owned(),

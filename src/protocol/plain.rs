@@ -27,7 +27,7 @@ impl Plain {
     pub(crate) fn new(context: &Context<'_>, args: &Get) -> Self {
         Self {
             format: args.format,
-            output: args.output.as_ref().map(|path| context.sources.absolute(&path.to_string_lossy())),
+            output: args.output.as_ref().map(|path| context.sources.absolute(path)),
             want: Want { min_life: args.min_ttl, insist: if args.force_refresh { Insist::OnNew } else { Insist::No } },
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::keychain::{self, Purpose};
-use super::{SECRET_LIMIT, Secret, SecretError, check, fingerprint};
+use super::{SECRET_LIMIT, Secret, SecretError, fingerprint};
 use crate::child::{self, Finished, Stderr, Wanted};
 use crate::clock::{Deadline, SystemClock};
 use crate::error::{Cause, Error};
@@ -59,7 +59,7 @@ impl SecretSource {
                 (read_keychain(account, profile, limit)?, format!("the key store's secret for `{account}`"))
             }
         };
-        check(bytes, &origin)
+        Secret::from_line(bytes, &origin)
     }
 
     /// Reads the secret of a profile; the error names the profile, and the hint is `login` if that stored the missing file.

@@ -79,7 +79,7 @@ impl Wizard<'_> {
 
     /// Tenant, client and secret from the file of `--import`.
     fn imported(&self, file: &Path) -> Result<Draft, Error> {
-        let imported = import::read(&self.context.sources.absolute(&file.to_string_lossy()))?;
+        let imported = import::read(&self.context.sources.absolute(file))?;
         config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
         self.tell_tenant(&imported.tenant);
         let draft = Draft {
@@ -179,13 +179,13 @@ impl Wizard<'_> {
     /// The client secret from a flag, a variable or the user.
     fn secret(&self, draft: &Draft) -> Result<DraftSecret, Error> {
         let sources = self.context.sources;
-        let file = sources.overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let file = sources.overrides.client_secret_file.clone();
         if self.args.secret_stdin {
             self.check_store(draft)?;
             return prompt::secret_from_stdin(self.context.log).map(DraftSecret::Store);
         }
-        if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE")) {
-            let path = sources.absolute(&file);
+        if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
+            let path = sources.absolute(file);
             if self.args.store.is_none() {
                 return Ok(DraftSecret::Refer(path));
             }
@@ -304,7 +304,7 @@ impl Wizard<'_> {
         let Some((setting, path)) = self.given("--ca-file", flag.as_ref(), "WS1_TOKEN_CA_FILE") else {
             return Ok(None);
         };
-        let file = self.context.sources.absolute(&path);
+        let file = self.context.sources.absolute(path);
         match std::fs::metadata(&file) {
             Ok(_) => Ok(Some(file)),
             Err(error) => Err(Error::Setting {
