@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Overrides, Preset};
 
@@ -21,49 +21,22 @@ pub(crate) use arguments::{Mistake, parse};
 /// The version and what else there is to say of a build, as `build.rs` writes it down.
 const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 
-/// Hands a Workspace ONE Access (Omnissa Access) API token to whatever asks for one.
+/// Gets a Workspace ONE Access (Omnissa Access) API token and hands it to the program that needs it.
 ///
-/// It serves the token from a cache, renews it near expiry, and speaks the caller's own protocol.
+/// It caches the token, renews it before it expires, and answers each caller in its own protocol.
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(name = "ws1-token", version, long_version = BUILD, max_term_width = 100)]
 #[command(after_help = examples::MAIN, after_long_help = examples::MAIN_LONG)]
 pub(crate) struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
-    pub(crate) globals: Globals,
-    /// What to do.
+    pub(crate) overrides: Overrides,
+    /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Options that every command takes.
-#[derive(Debug, Clone, Default, PartialEq, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Globals {
-    /// Use this profile of the configuration file [env: WS1_TOKEN_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Read this configuration file [env: WS1_TOKEN_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Keep tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) cache_dir: Option<PathBuf>,
-    /// Ask this tenant: a host, host:port or URL [env: WS1_TOKEN_TENANT]
-    #[arg(long, global = true, value_name = "URL")]
-    pub(crate) tenant: Option<String>,
-    /// Ask as this OAuth client [env: WS1_TOKEN_CLIENT_ID]
-    #[arg(long, global = true, value_name = "ID")]
-    pub(crate) client_id: Option<String>,
-    /// Read the client secret from this file [env: WS1_TOKEN_CLIENT_SECRET_FILE]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) client_secret_file: Option<PathBuf>,
-    /// Tell the steps on standard error, never a secret [env: WS1_TOKEN_VERBOSE]
-    #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
-}
-
-/// What to do.
+/// The commands.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub(crate) enum Command {
     /// Print the token
@@ -75,7 +48,7 @@ pub(crate) enum Command {
     /// Answer git as a credential helper
     #[command(after_help = examples::GIT)]
     Git(Git),
-    /// Answer Bazel, and every tool that asks for a URL's headers, as a credential helper
+    /// Answer Bazel, and tools with the same protocol, as a credential helper
     #[command(after_help = examples::BAZEL)]
     Bazel(Bazel),
     /// Answer Terraform as a credentials helper
@@ -84,13 +57,13 @@ pub(crate) enum Command {
     /// Answer Google's client libraries as an executable credential source
     #[command(after_help = examples::GOOGLE)]
     Google,
-    /// Run curl against the tenant or an allowed host, with the token handed over through a pipe
+    /// Run curl against the tenant or an allowed host, passing the token through a pipe
     #[command(after_help = examples::CURL, override_usage = "ws1-token curl [OPTIONS] <PATH|URL> [CURL ARGS]...")]
     Curl(Curl),
     /// Run a command with the token in its environment
     #[command(after_help = examples::EXEC)]
     Exec(Exec),
-    /// Create or update a profile: ask for what is missing, get a token to prove it, store it
+    /// Create or update a profile: ask for missing values, verify them by getting a token, store them
     #[command(after_help = examples::LOGIN)]
     Login(Login),
     /// Drop the cached token and the stored client secret
@@ -99,16 +72,16 @@ pub(crate) enum Command {
     /// Drop the cached token
     #[command(after_help = examples::FORGET)]
     Forget(Forget),
-    /// Show every profile and the state of its token, without asking the tenant
+    /// Show every profile and the state of its token, without contacting the tenant
     #[command(after_help = examples::STATUS)]
     Status(Status),
-    /// Show whose token is cached and what it is good for, without asking the tenant
+    /// Show the subject, scopes and claims of the cached token, without contacting the tenant
     #[command(after_help = examples::WHOAMI)]
     Whoami(Whoami),
-    /// Check everything that a token depends on, in order, with a fix for what is wrong
+    /// Check everything that a token depends on, in order, and suggest a fix for each problem
     #[command(after_help = examples::DOCTOR)]
     Doctor(Doctor),
-    /// Print the exact configuration for a caller, or apply it through the caller's own tool
+    /// Print the configuration for a caller, or apply it with the caller's own tool
     #[command(after_help = examples::SETUP)]
     Setup(Setup),
     /// Print a completion script for a shell
@@ -119,13 +92,13 @@ pub(crate) enum Command {
 /// Arguments of `get`.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(crate) struct Get {
-    /// How to print it; `token` if this is not given
+    /// Output format; `token` by default
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Write to this file, atomically, mode 0600; without --format the bare token, no newline
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Renew unless the token lives at least this long: seconds, or a number with s, m, h or d
+    /// Renew unless the token is valid for at least this long: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
     pub(crate) min_ttl: i64,
     /// Renew even if the cached token is fresh; if that fails, a valid one is printed with a warning
@@ -164,12 +137,12 @@ pub(crate) struct Git {
 /// Arguments of `bazel`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Bazel {
-    /// What is asked; the caller appends it
+    /// The operation; the caller appends it
     #[arg(value_enum, value_name = "OPERATION")]
     pub(crate) operation: BazelOperation,
 }
 
-/// What Bazel asks of a credential helper.
+/// The operations of Bazel's credential helper protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BazelOperation {
     /// The headers for the URI on standard input
@@ -179,20 +152,20 @@ pub(crate) enum BazelOperation {
 /// Arguments of `terraform`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Terraform {
-    /// What is asked; Terraform appends it
+    /// The operation; Terraform appends it
     #[arg(value_enum, value_name = "OPERATION")]
     pub(crate) operation: TerraformOperation,
-    /// The host that it is asked for
+    /// The host name
     #[arg(value_name = "HOST")]
     pub(crate) host: String,
 }
 
-/// What Terraform asks of a credentials helper.
+/// The operations of Terraform's credentials helper protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TerraformOperation {
     /// The token for a host
     Get,
-    /// Keep a token: refused, they come from the tenant
+    /// Refused: tokens come from the tenant
     Store,
     /// Drop the cached token
     Forget,
@@ -204,7 +177,7 @@ pub(crate) struct Curl {
     /// A path on the tenant, like /SAAS/jersey/manager/api/scim/Users, or the URL of an allowed host
     #[arg(value_name = "PATH|URL")]
     pub(crate) target: String,
-    /// Arguments for curl, as they are
+    /// Arguments for curl, unchanged
     #[arg(value_name = "CURL ARGS", last = true)]
     pub(crate) args: Vec<OsString>,
 }
@@ -223,36 +196,36 @@ pub(crate) struct Exec {
 /// Arguments of `login`.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(crate) struct Login {
-    /// The profile; without it the default one, or a first one named `default`
+    /// The profile; by default the default profile, or a new one named `default`
     #[arg(value_name = "NAME", conflicts_with = "profile")]
     pub(crate) name: Option<String>,
-    /// Ask for these scopes, separated by spaces
+    /// Request these scopes, separated by spaces
     #[arg(long, value_name = "SCOPES")]
     pub(crate) scope: Option<String>,
     /// Read the client secret from standard input, for scripts
     #[arg(long, conflicts_with = "client_secret_file")]
     pub(crate) secret_stdin: bool,
-    /// Keep the client secret there; `file` if this is not given
+    /// Where to store the client secret; `file` by default
     #[arg(long, value_enum, value_name = "STORE", conflicts_with = "client_secret_file")]
     pub(crate) store: Option<SecretStore>,
-    /// Trust the certificates of this PEM file too; the profile keeps it as `ca_file`
+    /// Also trust the CA certificates in this PEM file; stored as `ca_file` of the profile
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Which service the profile talks to
+    /// The service that the profile is for
     #[arg(long, value_enum, value_name = "PRESET")]
     pub(crate) preset: Option<Preset>,
-    /// Take the client from the JSON file that the Intelligence console downloads
+    /// Read the client from a JSON file downloaded from the Intelligence console
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tenant", "client_id", "client_secret_file", "secret_stdin", "preset"])]
     pub(crate) import: Option<PathBuf>,
-    /// Store the profile without asking the tenant for a token
+    /// Store the profile without getting a token first
     #[arg(long)]
     pub(crate) no_verify: bool,
 }
 
-/// Where `login` keeps a client secret.
+/// Where `login` stores a client secret.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SecretStore {
-    /// A file beside the configuration that only you can read
+    /// A file in the configuration directory that only you can read
     #[default]
     File,
     /// The platform's key store, where the build supports it
@@ -262,10 +235,10 @@ pub(crate) enum SecretStore {
 /// Arguments of `logout`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Logout {
-    /// The profile; without it the default one
+    /// The profile; by default the default profile
     #[arg(value_name = "NAME", conflicts_with = "profile")]
     pub(crate) name: Option<String>,
-    /// Revoke the tokens at the tenant too, where it offers that
+    /// Also revoke the tokens, if the tenant has a revocation endpoint
     #[arg(long)]
     pub(crate) revoke: bool,
 }
@@ -308,10 +281,10 @@ pub(crate) struct Setup {
     /// The caller
     #[arg(value_enum)]
     pub(crate) caller: Caller,
-    /// For git and bazel the host (else the tenant's own), for kubectl the user's name (else ws1)
+    /// The host for git and bazel, by default the tenant; the user name for kubectl, by default ws1
     #[arg(value_name = "HOST|USER")]
     pub(crate) host: Option<String>,
-    /// Apply it through the caller's own tool: kubectl config, git config
+    /// Apply it with the caller's own tool: kubectl config or git config
     #[arg(long)]
     pub(crate) write: bool,
 }
@@ -319,11 +292,11 @@ pub(crate) struct Setup {
 /// A caller that can be set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Caller {
-    /// A user of the kubeconfig
+    /// A user entry of the kubeconfig
     Kubectl,
-    /// The credential helper of a host
+    /// A credential helper for one host
     Git,
-    /// Shell lines
+    /// Shell commands
     Curl,
     /// .bazelrc and a helper script
     Bazel,
@@ -343,7 +316,7 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
-    /// Asked by the scripts: what can stand in the place of this word
+    /// Used by the scripts: list completions of this word
     #[arg(long, value_name = "WORD", hide = true)]
     pub(crate) word: Option<OsString>,
     /// The words before it
@@ -364,17 +337,4 @@ pub(crate) enum Shell {
     Powershell,
     /// In rc.elv: eval (ws1-token completions elvish | slurp)
     Elvish,
-}
-
-impl Globals {
-    /// What the flags say about the profile.
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            profile: self.profile.clone(),
-            config: self.config.clone(),
-            tenant: self.tenant.clone(),
-            client_id: self.client_id.clone(),
-            client_secret_file: self.client_secret_file.clone(),
-        }
-    }
 }

@@ -1,5 +1,4 @@
-//! Configuration file, environment and flags become one [`Profile`]. A flag wins over the environment, the
-//! environment over the file.
+//! Builds the [`Profile`] of a run from flags, environment and configuration file, in this order of precedence.
 
 use std::path::{Path, PathBuf};
 
@@ -10,83 +9,70 @@ mod file;
 mod invalid;
 mod layers;
 mod missing;
+mod overrides;
 mod preset;
 mod profile;
 mod stored;
 
 use file::{RawConfig, RawProfile};
 pub(crate) use layers::{check_client_id, check_proxy, check_scope, keychain_account};
+pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::token_url;
 pub(crate) use profile::{AuthStyle, Profile};
 pub(crate) use stored::{LAYERS, Stored};
 
-/// The name that a profile made of environment variables and flags alone goes by.
+/// The name of a profile that consists of environment variables and flags alone.
 const ENVIRONMENT_PROFILE: &str = "environment";
 
-/// What flags say about the profile.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Overrides {
-    /// `--profile`
-    pub(crate) profile: Option<String>,
-    /// `--config`
-    pub(crate) config: Option<PathBuf>,
-    /// `--tenant`
-    pub(crate) tenant: Option<String>,
-    /// `--client-id`
-    pub(crate) client_id: Option<String>,
-    /// `--client-secret-file`
-    pub(crate) client_secret_file: Option<PathBuf>,
-}
-
-/// Where configuration comes from.
+/// The sources of configuration.
 pub(crate) struct Sources<'a> {
-    /// The flags.
+    /// The options of the command line.
     pub(crate) overrides: &'a Overrides,
     /// A variable of the environment; unset and empty are the same.
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
     /// The directory that holds `ws1-token/config.json`.
     pub(crate) config_dir: Option<&'a Path>,
-    /// What `~` stands for.
+    /// The home directory, for `~`.
     pub(crate) home: Option<&'a Path>,
-    /// What relative paths of flags and variables are relative to; asked for only where there is one.
+    /// The base of relative paths in flags and variables; called only if there is one.
     pub(crate) working_dir: &'a dyn Fn() -> Option<PathBuf>,
 }
 
-/// The profiles of a configuration file, for `status`.
+/// The names of the profiles in a configuration file.
 pub(crate) struct Names {
-    /// The profiles in it, in order of their names.
+    /// All names, sorted.
     pub(crate) profiles: Vec<String>,
-    /// The one that is used when none is named.
+    /// The `default_profile`.
     pub(crate) default: Option<String>,
 }
 
 impl Sources<'_> {
-    /// The configuration file: flag, environment, or the platform's place.
+    /// The configuration file: flag, environment, or the platform's default.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         if let Some(file) = &self.overrides.config {
-            return Some(self.absolute(&file.to_string_lossy()));
+            return Some(self.absolute(file));
         }
         if let Some(file) = (self.env)("WS1_TOKEN_CONFIG") {
-            return Some(self.absolute(&file));
+            return Some(self.absolute(file));
         }
         self.config_dir.map(|dir| dir.join("ws1-token").join("config.json"))
     }
 
-    /// A path of a flag or a variable: `~` expanded, relative to the working directory.
-    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+    /// A path from a flag or a variable: `~` expanded, relative to the working directory.
+    pub(crate) fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = resolve(path, None, self.home);
         if path.is_absolute() { path } else { (self.working_dir)().map_or(path.clone(), |dir| dir.join(&path)) }
     }
 
-    /// Whether flags and environment name a tenant and a client: then no file is needed.
+    /// Whether flags and environment name a tenant and a client, so that no file is needed.
     fn is_self_contained(&self) -> bool {
         (self.overrides.tenant.is_some() || (self.env)("WS1_TOKEN_TENANT").is_some())
             && (self.overrides.client_id.is_some() || (self.env)("WS1_TOKEN_CLIENT_ID").is_some())
     }
 
-    /// The profile of this run. `suggested` is a name that the caller's own configuration carries: it wins over the
-    /// environment's and loses to the flag.
+    /// The profile of this run. `suggested` is a name from the caller's own configuration: `--profile` overrides it, and it
+    /// overrides the environment.
     pub(crate) fn profile(&self, suggested: Option<&str>) -> Result<Profile, Error> {
         let wanted = self
             .overrides
@@ -108,7 +94,7 @@ impl Sources<'_> {
         layers::build(self, &name, raw, file.parent())
     }
 
-    /// Picks the profile out of the file's text and parses it.
+    /// Selects the profile in the file's text and parses it.
     fn choose(&self, text: &str, file: &Path, wanted: Option<String>) -> Result<(String, RawProfile), Error> {
         let config: RawConfig = serde_json::from_str(text).map_err(|error| invalid::explain(file, text, &error))?;
         let known = || config.profiles.names();
@@ -136,19 +122,13 @@ impl Sources<'_> {
     }
 }
 
-/// A path of the configuration: `~` expanded, relative to `base`.
-pub(crate) fn resolve(path: &str, base: Option<&Path>, home: Option<&Path>) -> PathBuf {
-    if let (Some(rest), Some(home)) = (path.strip_prefix('~'), home) {
-        if rest.is_empty() {
-            return home.to_owned();
-        }
-        if let Some(rest) = rest.strip_prefix(['/', std::path::MAIN_SEPARATOR]) {
-            return home.join(rest);
-        }
-    }
-    match base {
-        Some(base) => base.join(path),
-        None => PathBuf::from(path),
+/// A path from the configuration: `~` expanded, relative to `base`.
+pub(crate) fn resolve(path: impl AsRef<Path>, base: Option<&Path>, home: Option<&Path>) -> PathBuf {
+    let path = path.as_ref();
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) if rest.as_os_str().is_empty() => home.to_owned(),
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => base.map_or_else(|| path.to_owned(), |base| base.join(path)),
     }
 }
 

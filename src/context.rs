@@ -32,10 +32,10 @@ impl Context<'_> {
     /// The cache directory: flag, environment, or the platform's place; `None` where the user has no home.
     pub(crate) fn cache_dir(&self) -> Result<Option<PathBuf>, Error> {
         if let Some(dir) = self.cache_dir_flag {
-            return Ok(Some(self.sources.absolute(&dir.to_string_lossy())));
+            return Ok(Some(self.sources.absolute(dir)));
         }
         let (name, dir) = match ((self.env)("WS1_TOKEN_CACHE_DIR"), self.default_cache_dir) {
-            (Some(dir), _) => ("WS1_TOKEN_CACHE_DIR", crate::config::resolve(&dir, None, self.sources.home)),
+            (Some(dir), _) => ("WS1_TOKEN_CACHE_DIR", crate::config::resolve(dir, None, self.sources.home)),
             (None, Some(dir)) => ("HOME", dir.join("ws1-token")),
             (None, None) => return Ok(None),
         };

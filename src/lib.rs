@@ -132,10 +132,9 @@ pub fn run(process: Process<'_>) -> u8 {
         Ok(cli) => cli,
         Err(mistake) => return command::usage::outcome(&mistake).finish(stdout, &log),
     };
-    log.set_verbose(cli.globals.verbose || env("WS1_TOKEN_VERBOSE").is_some_and(|on| on != "0"));
-    let overrides = cli.globals.overrides();
+    log.set_verbose(cli.overrides.verbose || env("WS1_TOKEN_VERBOSE").is_some_and(|on| on != "0"));
     let sources = config::Sources {
-        overrides: &overrides,
+        overrides: &cli.overrides,
         env: &env,
         config_dir: config_dir.as_deref(),
         home: home.as_deref(),
@@ -143,7 +142,7 @@ pub fn run(process: Process<'_>) -> u8 {
     };
     let context = context::Context {
         sources: &sources,
-        cache_dir_flag: cli.globals.cache_dir.as_deref(),
+        cache_dir_flag: cli.overrides.cache_dir.as_deref(),
         default_cache_dir: cache_dir.as_deref(),
         env: &env,
         log: &log,

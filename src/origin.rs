@@ -1,4 +1,4 @@
-//! Origins: scheme, host and port, as RFC 6454 compares them. Who may receive a token is decided on these.
+//! Origins (RFC 6454): scheme, host and port. They decide who may receive a token.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -14,10 +14,10 @@ pub(crate) struct Origin {
     pub(crate) port: u16,
 }
 
-/// A URL cut into its origin and what follows it.
+/// A URL, split into its origin and the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Whom the URL addresses.
+    /// Scheme, host and port.
     pub(crate) origin: Origin,
     /// Path with its leading slash, or empty.
     pub(crate) path: String,
@@ -26,7 +26,7 @@ pub(crate) struct Target {
 }
 
 impl Origin {
-    /// Reads `host` or `host:port`, as git and the `hosts` setting write it.
+    /// Parses `host` or `host:port`, as in git's requests and in `hosts`.
     pub(crate) fn parse(authority: &str, https: bool) -> Result<Self, String> {
         if authority.contains("://") {
             return Err("it is a URL, not a host".to_owned());
@@ -50,7 +50,7 @@ impl Origin {
         Ok(Self { https, host, port })
     }
 
-    /// Whether the host is this machine itself: the only place where plain http is accepted.
+    /// Whether the host is this machine, the only one that is accepted with plain http.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
@@ -60,7 +60,7 @@ impl Origin {
         if self.port == default_port(self.https) { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
 
-    /// How `hosts` of a profile would name it: the port is left out only where it is https's own.
+    /// Its form in `hosts` of a profile: without a port only for https on port 443.
     pub(crate) fn host_and_port(&self) -> String {
         if self.https { self.authority() } else { format!("{}:{}", self.host, self.port) }
     }
@@ -75,9 +75,9 @@ impl fmt::Display for Origin {
 }
 
 impl Target {
-    /// Reads an http or https URL strictly: no credentials, no control or non-ASCII characters, no backslash.
+    /// Parses an http or https URL strictly: no credentials, no control or non-ASCII characters, no backslash.
     ///
-    /// The error is a clause about the URL (`it holds credentials`) that never repeats the URL itself.
+    /// The error is a clause like `it holds credentials` and never repeats the URL.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('\\') {
             return Err("it holds a space, a backslash or a character that is not ASCII".to_owned());
@@ -97,12 +97,12 @@ impl Target {
         Ok(Self { origin: Origin::parse(authority, https)?, path: path.to_owned(), rest: rest.to_owned() })
     }
 
-    /// Refuses plain http except to this machine.
+    /// Fails for plain http to another machine.
     pub(crate) fn secured(self) -> Result<Self, String> {
         if self.origin.https || self.origin.is_loopback() {
             Ok(self)
         } else {
-            Err("it is http:// to another machine, which would send secrets in clear".to_owned())
+            Err("it is http:// to another machine, which would send secrets in clear text".to_owned())
         }
     }
 }
@@ -113,12 +113,12 @@ impl fmt::Display for Target {
     }
 }
 
-/// The port a scheme stands for.
+/// The default port of a scheme.
 fn default_port(https: bool) -> u16 {
     if https { 443 } else { 80 }
 }
 
-/// Cuts `host:port` or `[v6]:port`.
+/// Splits `host:port` or `[v6]:port`.
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
     if authority.starts_with('[') {
         let end = authority.find(']').ok_or("its address has no closing bracket")?;

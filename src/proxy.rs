@@ -1,11 +1,10 @@
-//! Which proxy a request goes through, if any. Pure: the endpoint only carries it out.
+//! Chooses the proxy of a request from the environment. Pure.
 
 use std::net::Ipv6Addr;
 
 use crate::origin::Origin;
 
-/// The proxy settings of the environment, each with the variable that it stands in. Not to be shown: a proxy's URL may
-/// hold a password.
+/// The proxy settings of the environment with their variables. No `Debug`: the URL of a proxy may hold a password.
 #[derive(Clone, Default)]
 pub(crate) struct ProxyEnvironment {
     /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`: the first that is set and not empty.
@@ -14,21 +13,21 @@ pub(crate) struct ProxyEnvironment {
     no_proxy: Option<(&'static str, String)>,
 }
 
-/// What the environment says about a target.
+/// The choice of a proxy for a target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Choice<'a> {
     /// No variable names a proxy.
     None,
-    /// This variable names one, but this machine is reached directly.
+    /// This variable names one, but loopback is reached directly.
     ThisMachine(&'static str),
     /// The first variable names one, but the second excludes the target.
     Excluded(&'static str, &'static str),
-    /// This variable names this one.
+    /// This variable names this proxy.
     Through(&'static str, &'a str),
 }
 
 impl ProxyEnvironment {
-    /// Reads the variables in curl's order; `HTTP_PROXY` never counts, the token endpoint is https.
+    /// Reads the variables in curl's order, without `HTTP_PROXY`: the token endpoint is https.
     pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             let mut values = names.iter().filter_map(|name| Some((*name, env(name)?)));
@@ -40,7 +39,7 @@ impl ProxyEnvironment {
         }
     }
 
-    /// The choice for a target: no proxy for this machine, none for what `no_proxy` names.
+    /// The choice for a target: no proxy for loopback and for hosts in `no_proxy`.
     pub(crate) fn choose(&self, target: &Origin) -> Choice<'_> {
         match (&self.proxy, &self.no_proxy) {
             (None, _) => Choice::None,
@@ -64,7 +63,7 @@ fn excludes(list: &str, target: &Origin) -> bool {
     list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
         let entry = entry.to_ascii_lowercase();
         let (host, port) = match entry.rsplit_once(':') {
-            // The last group of a bare IPv6 address is no port.
+            // The last group of an IPv6 address is not a port.
             Some((host, port)) if port.parse::<u16>().is_ok() && entry.parse::<Ipv6Addr>().is_err() => {
                 (host, port.parse::<u16>().ok())
             }

@@ -1,4 +1,4 @@
-//! A secret in memory.
+//! A secret in memory, where client secrets are read from, and where `login` stores them.
 
 use std::fmt;
 
@@ -7,13 +7,12 @@ use crate::error::Cause;
 pub(crate) mod keychain;
 mod mistakes;
 pub(crate) mod source;
+pub(crate) mod store;
 
-/// Bytes of a secret that are read at most; the vendor allows 4,096.
+/// The most bytes of a secret to read; the vendor allows 4,096.
 pub(crate) const SECRET_LIMIT: usize = 16 * 1024;
 
-/// A value that must never be shown.
-///
-/// It has no `Display` and a redacted `Debug`; whoever needs the text says `expose()`, so every use can be found.
+/// A value that must never be printed: no `Display`, a redacted `Debug`, and [`Secret::expose`] to find every use of the text.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
@@ -23,9 +22,29 @@ impl Secret {
         Self(text)
     }
 
-    /// One line of text as a secret, its one trailing newline removed; `origin` is what a refusal calls it.
+    /// Checks one line of text and removes its trailing newline; `origin` names the source in an error.
     pub(crate) fn from_line(bytes: Vec<u8>, origin: &str) -> Result<Self, SecretError> {
-        check(bytes, origin)
+        let failed = |what: &str| SecretError {
+            cause: Cause::new(format!("{origin} {what}")),
+            hint: Some("store the client secret alone, on one line".to_owned()),
+        };
+        if bytes.len() > SECRET_LIMIT {
+            return Err(failed("holds more than 16 KiB"));
+        }
+        let mut text = String::from_utf8(bytes).map_err(|_| failed("holds bytes that are not UTF-8"))?;
+        if text.ends_with('\n') {
+            text.pop();
+            if text.ends_with('\r') {
+                text.pop();
+            }
+        }
+        if text.is_empty() {
+            return Err(failed("is empty"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(failed("holds a line break or a control character"));
+        }
+        Ok(Self(text))
     }
 
     /// A number that changes when the secret changes: 32 bits of a salted SHA-256, useless for guessing.
@@ -38,7 +57,7 @@ impl Secret {
         u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
     }
 
-    /// The secret itself: for the request, the cache entry and the answer to the caller, and for nothing else.
+    /// The text: only for requests, the cache entry, the answer to the caller, and the stores of `login`.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -85,38 +104,13 @@ pub(crate) mod exposed {
     }
 }
 
-/// Why a secret could not be read, and what to do about it.
+/// A secret that could not be read, stored or removed.
 #[derive(Debug)]
 pub(crate) struct SecretError {
-    /// What went wrong, without the secret.
+    /// The cause, without the secret.
     pub(crate) cause: Cause,
-    /// One action that mends it; none where the system has too many files open, which is no setting's fault.
+    /// The hint; `None` for a failure of the operating system.
     pub(crate) hint: Option<String>,
-}
-
-/// Turns the bytes of a source into a secret: one line of text, its one trailing newline removed.
-fn check(bytes: Vec<u8>, origin: &str) -> Result<Secret, SecretError> {
-    let failed = |what: &str| SecretError {
-        cause: Cause::new(format!("{origin} {what}")),
-        hint: Some("store the client secret alone, on one line".to_owned()),
-    };
-    if bytes.len() > SECRET_LIMIT {
-        return Err(failed("holds more than 16 KiB"));
-    }
-    let mut text = String::from_utf8(bytes).map_err(|_| failed("holds bytes that are not UTF-8"))?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    if text.is_empty() {
-        return Err(failed("is empty"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(failed("holds a line break or a control character"));
-    }
-    Ok(Secret(text))
 }
 
 #[cfg(test)]
@@ -124,7 +118,7 @@ mod tests {
     use super::*;
 
     fn checked(text: &str) -> Result<String, String> {
-        check(text.as_bytes().to_vec(), "`s`")
+        Secret::from_line(text.as_bytes().to_vec(), "`s`")
             .map(|secret| secret.expose().to_owned())
             .map_err(|error| error.cause.to_string())
     }
@@ -142,8 +136,8 @@ mod tests {
         assert_eq!(checked(""), Err("`s` is empty".to_owned()));
         assert_eq!(checked("\n"), Err("`s` is empty".to_owned()));
         assert_eq!(checked("a\n\n"), Err("`s` holds a line break or a control character".to_owned()));
-        assert!(check(vec![0xff], "`s`").is_err());
-        assert!(check(vec![b'a'; SECRET_LIMIT + 1], "`s`").is_err());
+        assert!(Secret::from_line(vec![0xff], "`s`").is_err());
+        assert!(Secret::from_line(vec![b'a'; SECRET_LIMIT + 1], "`s`").is_err());
     }
 
     #[test]

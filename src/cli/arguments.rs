@@ -1,4 +1,4 @@
-//! From the argument list to a [`Cli`]: the name the program was called by, curl's arguments, values.
+//! Reads the argument list: the name that the program was called by, and the arguments of `curl`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::{Cli, Command, quick};
 pub(super) const GLOBALS_WITH_VALUE: [&str; 6] =
     ["--profile", "--config", "--cache-dir", "--tenant", "--client-id", "--client-secret-file"];
 
-/// Names that the program may be called by (the stem of the file name), and the arguments each stands for.
+/// Names that the program may be called by (the file stem), and the arguments that each implies.
 const NAMES: [(&str, &[&str]); 4] = [
     ("git-credential-ws1", &["git"]),
     ("bazel-credential-ws1", &["bazel"]),
@@ -19,12 +19,12 @@ const NAMES: [(&str, &[&str]); 4] = [
     ("ws1-header-value", &["get", "--format", "header-value"]),
 ];
 
-/// An argument list that is no command line of ours, or one that asks for help.
+/// A usage error, or a request for help or the version.
 #[derive(Debug)]
 pub(crate) struct Mistake {
-    /// What clap says.
+    /// The error of clap.
     pub(crate) error: clap::Error,
-    /// The command whose arguments it is about.
+    /// The command that was given, if any.
     pub(crate) command: Option<String>,
 }
 
@@ -35,11 +35,11 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, Mistake> {
         return Ok(cli);
     }
     let word = next_word(&args, 1).map(|at| args[at].to_string_lossy().into_owned());
-    Cli::try_parse_from(set_curl_args_apart(args))
+    Cli::try_parse_from(separate_curl_args(args))
         .map_err(|error| Mistake { error, command: word.filter(|word| Command::has_subcommand(word)) })
 }
 
-/// Puts the arguments in front that the program's name stands for.
+/// Inserts the arguments that the program's name implies.
 fn by_name(mut args: Vec<OsString>) -> Vec<OsString> {
     let stem = args.first().and_then(|name| Path::new(name).file_stem()).and_then(OsStr::to_str);
     if let Some((_, stands_for)) = NAMES.iter().find(|(name, _)| Some(*name) == stem) {
@@ -48,8 +48,8 @@ fn by_name(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// `curl [OPTIONS] TARGET ARGS…`: everything behind the target is curl's, also what looks like an option of ours.
-fn set_curl_args_apart(mut args: Vec<OsString>) -> Vec<OsString> {
+/// `curl [OPTIONS] TARGET ARGS…`: inserts `--`, since everything after the target is curl's, even an option of ours.
+fn separate_curl_args(mut args: Vec<OsString>) -> Vec<OsString> {
     let Some(command) = next_word(&args, 1).filter(|at| args[*at] == "curl") else { return args };
     if let Some(target) = next_word(&args, command + 1)
         && args.len() > target + 1
@@ -60,7 +60,7 @@ fn set_curl_args_apart(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// Position of the next argument that is neither a global option nor the value of one.
+/// Index of the next argument that is neither a global option nor its value.
 fn next_word(args: &[OsString], mut at: usize) -> Option<usize> {
     loop {
         let arg = args.get(at)?.to_string_lossy();

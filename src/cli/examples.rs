@@ -1,48 +1,48 @@
-//! The ends of the help pages: examples, and what no option text says.
+//! The text after the options on the help pages: examples and what no option describes.
 //!
-//! A block with a heading and indented lines is a section of the manual page too, every other block a paragraph of its
-//! description. Three spaces or more set a comment apart from an example.
+//! In the manual page, a block of a heading and indented lines becomes a section, every other block a paragraph of the
+//! description. Three or more spaces separate an example from its comment.
 
-/// What both forms of the main page begin with.
+/// The examples of the main page, short and long.
 macro_rules! main_examples {
     () => {
         "\
 Examples:
-  ws1-token login                                  make a profile
+  ws1-token login                                  create a profile
   ws1-token get                                    print the token of the default profile
   ws1-token curl /SAAS/jersey/manager/api/scim/Users
   ws1-token --profile prod exec -- ./report.sh     with the token in WS1_ACCESS_TOKEN
-  ws1-token setup kubectl                          what to write where, for a caller
-  ws1-token doctor                                 when something is wrong
+  ws1-token setup kubectl                          print the configuration of a caller
+  ws1-token doctor                                 find out what is wrong
 "
     };
 }
 
-/// End of the main page as `-h` shows it.
+/// Text after the options of the main page as `-h` shows it.
 pub(super) const MAIN: &str = concat!(
     main_examples!(),
     "
-`ws1-token COMMAND --help` tells more about a command, with examples; `ws1-token --help` also tells
-variables, files and exit status."
+`ws1-token COMMAND --help` describes a command, with examples; `ws1-token --help` also lists
+environment variables, files and exit statuses."
 );
 
-/// End of the main page as `--help` shows it.
+/// Text after the options of the main page as `--help` shows it.
 pub(super) const MAIN_LONG: &str = concat!(
     main_examples!(),
     "
-`ws1-token COMMAND --help` tells more about a command, with examples. An option wins over the
-environment, the environment over the configuration file. There is no option that takes a secret: it
-comes from a file, a variable, a command or the platform's key store, as the profile says.
+`ws1-token COMMAND --help` describes a command, with examples. Options override environment
+variables, and these override the configuration file. No option takes a secret: the profile names a
+file, a variable, a command or the platform's key store that holds it.
 
-Environment, besides what is named with the options:
-  WS1_TOKEN_CLIENT_SECRET    the client secret itself; your other processes can see it
-  WS1_TOKEN_SCOPE            scopes to ask for, as `scope` of a profile
-  WS1_TOKEN_CA_FILE          further trusted roots, as `ca_file` of a profile
-  https_proxy, all_proxy     proxy of requests, in lower or upper case; `proxy` of a profile wins
-  no_proxy                   hosts that are asked without it
+Environment, besides the variables named with the options:
+  WS1_TOKEN_CLIENT_SECRET    the client secret itself; visible to your other processes
+  WS1_TOKEN_SCOPE            scopes to request, like `scope` of a profile
+  WS1_TOKEN_CA_FILE          additional trusted CAs, like `ca_file` of a profile
+  https_proxy, all_proxy     proxy, in lower or upper case; `proxy` of a profile overrides it
+  no_proxy                   hosts that are reached without the proxy
   SSL_CERT_FILE, SSL_CERT_DIR
-                             trusted roots in place of the platform's
-  NO_COLOR, CLICOLOR_FORCE   no colours; colours also where no terminal is
+                             trusted CAs instead of the platform's
+  NO_COLOR, CLICOLOR_FORCE   no colours; colours even without a terminal
 
 Files:
   ~/.config/ws1-token/config.json
@@ -53,22 +53,22 @@ Exit status:
   0                          a complete answer was written
   1                          the system failed, or a bug
   2                          change the command or the profile
-  3                          temporary: unreachable, timeout, 5xx, 429, lock wait over; retry later
+  3                          temporary: unreachable, timeout, 5xx, 429, lock timeout; retry later
   4                          the tenant denied the client or the grant
   5                          the tenant answered, but not with a usable token
   128+n                      ended by signal n"
 );
 
-/// End of the page of `get`.
+/// Text after the options of `get`.
 pub(super) const GET: &str = "\
 Examples:
   TOKEN=$(ws1-token get)
   curl -K <(ws1-token get --format curl) https://acme.example.com/SAAS/jersey/manager/api/scim/Users
   eval \"$(ws1-token get --format env)\"             sets WS1_ACCESS_TOKEN
-  ws1-token get --min-ttl 30m --format json        renewed unless it lives another half hour
+  ws1-token get --min-ttl 30m --format json        valid for at least 30 minutes
   ws1-token get --output /run/prometheus/ws1.token";
 
-/// End of the page of `kubectl`.
+/// Text after the options of `kubectl`.
 pub(super) const KUBECTL: &str = "\
 Examples:
   ws1-token setup kubectl --write                  runs kubectl config; by hand:
@@ -76,67 +76,67 @@ Examples:
     --exec-api-version=client.authentication.k8s.io/v1 --exec-interactive-mode=Never
   kubectl --user=ws1 get pods
 
-The profile comes from --profile (a further --exec-arg), or from `profile` in the cluster's
+The profile comes from --profile (one more --exec-arg), or from `profile` in the cluster's
 client.authentication.k8s.io/exec extension where provideClusterInfo is on.";
 
-/// End of the page of `git`.
+/// Text after the options of `git`.
 pub(super) const GIT: &str = "\
 Examples:
   ws1-token setup git git.example.com --write      runs git config; by hand:
   git config --global credential.https://git.example.com.helper \"$(command -v ws1-token) git\"
   printf 'protocol=https\\nhost=git.example.com\\n\\n' | ws1-token git get
 
-It answers for the tenant's own host and for `hosts` of the profile, and for no other.
+It answers only for the tenant's host and for `hosts` of the profile.
 For git 2.46 to 2.53 also set http.https://git.example.com/.postBuffer 52428800: those versions
 drop the token from pushes larger than that buffer.";
 
-/// End of the page of `bazel`.
+/// Text after the options of `bazel`.
 pub(super) const BAZEL: &str = "\
 Examples:
   ws1-token setup bazel build.example.com          a helper script and the line for .bazelrc
   echo '{\"uri\":\"https://acme.example.com/\"}' | ws1-token bazel get
 
 Bazel's option takes a path without arguments: a script, or the link bazel-credential-ws1 to
-ws1-token. A URL that is neither the tenant's nor of `hosts` of the profile is an error.";
+ws1-token. A URL whose host is neither the tenant's nor in `hosts` of the profile is an error.";
 
-/// End of the page of `terraform`.
+/// Text after the options of `terraform`.
 pub(super) const TERRAFORM: &str = "\
 Examples:
   ws1-token setup terraform                        the link and the block for ~/.terraformrc
   ws1-token terraform get acme.example.com
 
-Terraform finds the link terraform-credentials-ws1 in ~/.terraform.d/plugins. It is answered for the
-tenant's own host and for `hosts` of the profile, and for no other.";
+Terraform finds the link terraform-credentials-ws1 in ~/.terraform.d/plugins. It gets an
+answer only for the tenant's host and for `hosts` of the profile.";
 
-/// End of the page of `google`.
+/// Text after the options of `google`.
 pub(super) const GOOGLE: &str = "\
 Examples:
-  ws1-token setup google > credentials.json        to be completed with the audience
-  ws1-token google                                 what the libraries are told
+  ws1-token setup google > credentials.json        then fill in the audience
+  ws1-token google                                 the answer that the libraries read
 
-The libraries run it only where GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1. A failure is an answer
-too, with exit status 0: they read its message from there.";
+The libraries run it only if GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 is set. An error is an
+answer with exit status 0 too: the libraries read its message from standard output.";
 
-/// End of the page of `curl`.
+/// Text after the options of `curl`.
 pub(super) const CURL: &str = "\
 Examples:
   ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent
   ws1-token curl https://api.example.com/v1/jobs -X POST -d @job.json
 
-Options of ws1-token stand before the path or URL; everything behind it is curl's, as is the exit
-status. Your .curlrc is not read. Arguments that would show the token or hand it to another host are
-refused: -v, -k, --location-trusted, a further URL before --next.";
+Options of ws1-token come before the path or URL; everything after it is passed to curl, and the
+exit status is curl's. No .curlrc is read. Arguments that would print the token or send it to
+another host are refused: -v, -k, --location-trusted, a second URL before --next.";
 
-/// End of the page of `exec`.
+/// Text after the options of `exec`.
 pub(super) const EXEC: &str = "\
 Examples:
   ws1-token exec -- ./report.sh
   ws1-token exec --var TF_VAR_token -- terraform apply
 
-The exit status is the command's. The token stays valid for as long as `ws1-token get` says; a
-command that runs for hours should ask again.";
+The exit status is the command's. The token is not renewed while the command runs: one that runs for
+hours should call `ws1-token get` itself.";
 
-/// End of the page of `login`.
+/// Text after the options of `login`.
 pub(super) const LOGIN: &str = "\
 Examples:
   ws1-token login                                  asks for tenant, client ID, secret and scopes
@@ -144,19 +144,19 @@ Examples:
   pass show ci-bot | ws1-token login prod --tenant acme.example.com --client-id ci-bot --secret-stdin
   ws1-token login insights --import ~/Downloads/service-account.json
 
-The tenant may be pasted from the browser. Nothing is stored before the tenant has issued a token;
-other profiles and the order of the file stay as they are.";
+The tenant can be pasted from the browser. Nothing is stored until the tenant has issued a token.
+The rest of the configuration file stays unchanged.";
 
-/// End of the page of `logout`.
+/// Text after the options of `logout`.
 pub(super) const LOGOUT: &str = "\
 Examples:
   ws1-token logout
   ws1-token logout prod --revoke
 
-The profile stays, so that `ws1-token login prod` asks for the secret alone. A secret that login did
-not store (another file, a variable, a command) is left alone.";
+The profile stays, so `ws1-token login prod` asks only for the secret. A secret that login did not
+store (another file, a variable, a command) is kept.";
 
-/// End of the page of `forget`.
+/// Text after the options of `forget`.
 pub(super) const FORGET: &str = "\
 Examples:
   ws1-token forget                                 the next call gets a new token
@@ -164,42 +164,41 @@ Examples:
 
 The refresh token is dropped too. Profile and client secret stay: see `ws1-token logout --help`.";
 
-/// End of the page of `status`.
+/// Text after the options of `status`.
 pub(super) const STATUS: &str = "\
 Examples:
   ws1-token status
   ws1-token status --json | jq -r '.[] | select(.token != \"fresh\") | .profile'";
 
-/// End of the page of `whoami`.
+/// Text after the options of `whoami`.
 pub(super) const WHOAMI: &str = "\
 Examples:
   ws1-token whoami
   ws1-token --profile prod whoami --json
 
-The claims are read from the cached token. Nothing is verified: that is the business of whoever
-accepts the token.";
+The claims are read from the cached token. Its signature is not verified: that is up to the API that
+accepts it.";
 
-/// End of the page of `doctor`.
+/// Text after the options of `doctor`.
 pub(super) const DOCTOR: &str = "\
 Examples:
   ws1-token doctor
   ws1-token --tenant acme.example.com doctor       before there is any configuration
   ws1-token doctor --json | jq -r '.checks[] | select(.level == \"failed\") | .fix'
 
-Each line is ✓ well, ! worth a look, ✗ to be mended, or – not tried. The exit status is that of the
-first ✗, the likeliest cause of those after it; a warning (!) leaves it 0. It asks the tenant for a
-token of its own and renews that once; what is cached is neither used nor changed.";
+Each line starts with ✓ (ok), ! (warning), ✗ (failed) or – (skipped). The exit status is that of the
+first ✗, the likely cause of those after it; warnings leave it 0. It gets a token of its own and
+renews it once; the cache is neither used nor changed.";
 
-/// End of the page of `setup`.
+/// Text after the options of `setup`.
 pub(super) const SETUP: &str = "\
 Examples:
   ws1-token setup git git.example.com
   ws1-token --profile prod setup kubectl --write
 
-A profile that is named here is named in the configuration too. Applied twice, the second time
-changes nothing.";
+With --profile, the configuration names that profile too. Applying it a second time changes nothing.";
 
-/// End of the page of `completions`.
+/// Text after the options of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   ws1-token completions bash > ~/.local/share/bash-completion/completions/ws1-token
@@ -207,8 +206,8 @@ Examples:
   ws1-token completions fish > ~/.config/fish/completions/ws1-token.fish
   ws1-token completions powershell >> $PROFILE
 
-install.sh puts those for bash, zsh and fish in their places. A script runs ws1-token at every TAB:
-that reads the names of profiles from the configuration file, and nothing else.";
+install.sh installs those for bash, zsh and fish. At every TAB the script runs ws1-token,
+which reads the names of the profiles from the configuration file and nothing else.";
 
 #[cfg(test)]
 mod tests {

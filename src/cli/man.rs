@@ -1,4 +1,4 @@
-//! The manual pages in `man/`, made from the definitions: what the help pages say, in a manual page's sections.
+//! Generates the manual pages in `man/` from the clap definitions.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +7,10 @@ use roff::{Inline, Roff, bold, italic, roman};
 
 use super::Cli;
 
-/// The command that writes the pages anew.
+/// The command that regenerates the pages.
 const REWRITE: &str = "WS1_TEST_MAN=write cargo test --lib man_pages";
 
-/// Other programs' pages that go with a page.
+/// Pages of other programs to list under SEE ALSO.
 const RELATED: [(&str, &[&str]); 6] = [
     ("ws1-token", &["curl(1)", "git(1)", "kubectl(1)"]),
     ("ws1-token-git", &["git-credential(1)", "gitcredentials(7)"]),
@@ -20,7 +20,7 @@ const RELATED: [(&str, &[&str]); 6] = [
     ("ws1-token-setup", &["git-config(1)", "kubectl-config(1)"]),
 ];
 
-/// A part of the end of a help page.
+/// A part of the text after the options.
 enum Block<'a> {
     /// Indented lines under a heading.
     Section(&'a str, Vec<&'a str>),
@@ -28,7 +28,7 @@ enum Block<'a> {
     Paragraph(&'a str),
 }
 
-/// The parts of the end of a help page.
+/// The parts of the text after the options.
 fn blocks(text: &str) -> Vec<Block<'_>> {
     let block = |text| match str::split_once(text, '\n') {
         Some((heading, lines)) if heading.ends_with(':') && lines.lines().all(|line| line.starts_with("  ")) => {
@@ -40,7 +40,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     text.split("\n\n").map(block).collect()
 }
 
-/// Terms and what they mean: two spaces end a term, and a line that begins with spaces goes on.
+/// Terms and their meanings: two spaces end a term, and a line that begins with spaces continues the meaning.
 fn table<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
     let mut rows: Vec<(&str, String)> = Vec::new();
     for line in lines {
@@ -55,7 +55,7 @@ fn table<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
     rows
 }
 
-/// All pages: the name of the file, and its text.
+/// All pages: file name and text.
 fn pages() -> Vec<(String, String)> {
     let mut definitions = Cli::command().disable_help_subcommand(true);
     definitions.build();
@@ -102,11 +102,11 @@ fn page(command: &Command, name: &str) -> String {
     finished(name, &roff.render())
 }
 
-/// The page with its title, and with bold type in place of backquotes.
+/// The page with its title, and bold type for text in backticks.
 fn finished(name: &str, page: &str) -> String {
     let (preamble, body) = page.split_at(page.find(".SH").unwrap());
     let version = env!("CARGO_PKG_VERSION");
-    // roff leaves empty arguments out, and the date is one: the pages are to change with the definitions alone.
+    // The crate drops empty arguments, and the date is empty: pages change only with the definitions.
     let mut text = format!("{preamble}.TH {name} 1 \"\" \"ws1-token {version}\" \"ws1-token manual\"\n");
     for (at, part) in body.split('`').enumerate() {
         text.push_str(["", "\\fB", "\\fR"][if at == 0 { 0 } else { 2 - at % 2 }]);
@@ -115,7 +115,7 @@ fn finished(name: &str, page: &str) -> String {
     text
 }
 
-/// The usage as the help page has it.
+/// The usage line of the help page.
 fn synopsis(command: &Command, roff: &mut Roff) {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
@@ -124,7 +124,7 @@ fn synopsis(command: &Command, roff: &mut Roff) {
     roff.control("SH", ["SYNOPSIS"]).text([bold(name), roman(rest)]);
 }
 
-/// What the help page begins with, then its running text.
+/// The description of the help page, then the paragraphs after the options.
 fn description(command: &Command, blocks: &[Block<'_>], roff: &mut Roff) {
     let about = command.get_long_about().map_or_else(|| format!("{}.", about(command)), ToString::to_string);
     roff.control("SH", ["DESCRIPTION"]);
@@ -140,18 +140,18 @@ fn description(command: &Command, blocks: &[Block<'_>], roff: &mut Roff) {
     }
 }
 
-/// What a command does, in a line.
+/// The one-line description of a command.
 fn about(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
 }
 
-/// A sentence as it goes on after a dash.
+/// A sentence for after a dash: its first letter in lower case.
 fn uncapitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// Arguments and options with what they can be.
+/// Arguments and options with their possible values.
 fn arguments(heading: &str, arguments: &[&Arg], roff: &mut Roff) {
     if arguments.is_empty() {
         return;
@@ -173,7 +173,7 @@ fn arguments(heading: &str, arguments: &[&Arg], roff: &mut Roff) {
 
 /// The help of an argument, with its default.
 fn help(argument: &Arg) -> String {
-    // What clap says of its own option speaks of the other form of the help page.
+    // clap's own text refers to the other form of the help page.
     if argument.get_id() == "help" {
         return "Print help; in short with -h".to_owned();
     }
@@ -186,12 +186,12 @@ fn help(argument: &Arg) -> String {
     }
 }
 
-/// Whether there is a value: on the line alone, or behind the option.
+/// Whether it is a positional argument or an option with a value.
 fn takes_value(argument: &Arg) -> bool {
     argument.get_num_args().is_some_and(|number| number.takes_values())
 }
 
-/// How an argument is written.
+/// The names and the value of an argument.
 fn header(argument: &Arg) -> Vec<Inline> {
     let mut header = Vec::new();
     if let Some(short) = argument.get_short() {
@@ -212,7 +212,7 @@ fn header(argument: &Arg) -> Vec<Inline> {
     header
 }
 
-/// The commands, each with its page.
+/// The commands with their pages.
 fn commands(command: &Command, roff: &mut Roff) {
     for subcommand in command.get_subcommands() {
         let page = subcommand.get_display_name().unwrap_or_default();
@@ -220,7 +220,7 @@ fn commands(command: &Command, roff: &mut Roff) {
     }
 }
 
-/// Lines as they stand.
+/// Unformatted lines.
 fn verbatim(lines: &[&str], roff: &mut Roff) {
     roff.control("nf", []);
     for line in lines {
@@ -229,14 +229,14 @@ fn verbatim(lines: &[&str], roff: &mut Roff) {
     roff.control("fi", []);
 }
 
-/// Terms and what they mean.
+/// Terms and their meanings.
 fn terms(lines: &[&str], roff: &mut Roff) {
     for (term, meaning) in table(lines) {
         roff.control("TP", []).text([bold(term)]).text([roman(meaning)]);
     }
 }
 
-/// The variables that options name, each as its option.
+/// The environment variables that options name, each with its option.
 fn variables(command: &Command, roff: &mut Roff) {
     for option in command.get_arguments() {
         let help = option.get_help().map(ToString::to_string).unwrap_or_default();
@@ -247,7 +247,7 @@ fn variables(command: &Command, roff: &mut Roff) {
     }
 }
 
-/// The pages that go with a page.
+/// The SEE ALSO section.
 fn see_also(name: &str, roff: &mut Roff) {
     roff.control("SH", ["SEE ALSO"]);
     let others = RELATED.iter().find(|(page, _)| *page == name).map_or(&[][..], |(_, others)| others);
@@ -265,7 +265,7 @@ fn directory() -> PathBuf {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test that writes what is committed, when it is told to")]
+#[expect(clippy::disallowed_methods, reason = "a test that regenerates committed files on request")]
 fn man_pages_are_what_the_definitions_say() {
     let pages = pages();
     if std::env::var("WS1_TEST_MAN").is_ok_and(|value| value == "write") {

@@ -1,20 +1,20 @@
-//! The command lines that callers run thousands of times, read without building clap's whole tree of commands: that
-//! alone costs more than the rest of a cached run.
+//! Reads the command lines that callers run thousands of times without clap, which takes longer to build its tree of
+//! commands than the rest of a cached run takes.
 //!
-//! Whatever is not plainly one of them (help, a typo, a rare command) is `None` and left to clap. The tests hold both
-//! readings against each other.
+//! Everything else (help, a typo, a rare command) is `None` and goes to clap. A test compares both parsers.
 
 use std::ffi::OsString;
 
 use clap::ValueEnum;
 
 use super::value::duration;
-use super::{Bazel, BazelOperation, Cli, Command, Format, Get, Git, Globals};
+use super::{Bazel, BazelOperation, Cli, Command, Format, Get, Git};
+use crate::config::Overrides;
 
 /// Reads `get`, `kubectl`, `git OPERATION` and `bazel get` with their options.
 pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
     let mut words = args.get(1..)?.iter().map(|arg| arg.to_str());
-    let mut globals = Globals::default();
+    let mut overrides = Overrides::default();
     let (mut format, mut min_ttl) = (None, None);
     let mut command = None;
     let mut operation_of_bazel = None;
@@ -29,13 +29,13 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
             None => words.next()?.filter(|value| !value.starts_with('-') && !value.is_empty()),
         };
         match (name, &mut command) {
-            ("--profile", _) => once(&mut globals.profile, value()?.to_owned())?,
-            ("--config", _) => once(&mut globals.config, value()?.into())?,
-            ("--cache-dir", _) => once(&mut globals.cache_dir, value()?.into())?,
-            ("--tenant", _) => once(&mut globals.tenant, value()?.to_owned())?,
-            ("--client-id", _) => once(&mut globals.client_id, value()?.to_owned())?,
-            ("--client-secret-file", _) => once(&mut globals.client_secret_file, value()?.into())?,
-            ("-v" | "--verbose", _) if inline.is_none() && !globals.verbose => globals.verbose = true,
+            ("--profile", _) => once(&mut overrides.profile, value()?.to_owned())?,
+            ("--config", _) => once(&mut overrides.config, value()?.into())?,
+            ("--cache-dir", _) => once(&mut overrides.cache_dir, value()?.into())?,
+            ("--tenant", _) => once(&mut overrides.tenant, value()?.to_owned())?,
+            ("--client-id", _) => once(&mut overrides.client_id, value()?.to_owned())?,
+            ("--client-secret-file", _) => once(&mut overrides.client_secret_file, value()?.into())?,
+            ("-v" | "--verbose", _) if inline.is_none() && !overrides.verbose => overrides.verbose = true,
             ("--format", Some(Command::Get(_))) => once(&mut format, Format::from_str(value()?, false).ok()?)?,
             ("--min-ttl", Some(Command::Get(_))) => once(&mut min_ttl, duration(value()?).ok()?)?,
             ("--force-refresh", Some(Command::Get(get))) if inline.is_none() && !get.force_refresh => {
@@ -59,9 +59,9 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
         Command::Bazel(_) if operation_of_bazel.is_none() => None,
         Command::Get(get) => {
             let get = Get { format, min_ttl: min_ttl.unwrap_or(0), ..get };
-            Some(Cli { globals, command: Command::Get(get) })
+            Some(Cli { overrides, command: Command::Get(get) })
         }
-        command => Some(Cli { globals, command }),
+        command => Some(Cli { overrides, command }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Values of options: a duration, the name of a variable.
+//! Parsers of option values.
 
 /// Seconds of `90`, `90s`, `15m`, `2h` or `1d`.
 pub(super) fn duration(text: &str) -> Result<i64, String> {
@@ -17,7 +17,7 @@ pub(super) fn duration(text: &str) -> Result<i64, String> {
         .ok_or_else(|| "expected seconds up to 400 days, or a number with s, m, h or d".to_owned())
 }
 
-/// A name that an environment variable can have everywhere.
+/// A portable name of an environment variable (POSIX: letters, digits, underscore).
 pub(super) fn variable(text: &str) -> Result<String, String> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if text.is_empty() || !text.bytes().all(word) || text.starts_with(|c: char| c.is_ascii_digit()) {

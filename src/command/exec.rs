@@ -1,4 +1,4 @@
-//! `exec -- CMD`: a command with the token in one environment variable, because the user asked for just that.
+//! `exec -- CMD`: runs a command with the token in one environment variable.
 
 use crate::broker::TokenRequest;
 use crate::child;
@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::outcome::Outcome;
 
-/// Becomes the command: its exit status and its signals are then the run's own.
+/// Replaces this process by the command, so that exit status and signals are the command's.
 pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
     let served = context.obtain(&profile, &TokenRequest::default())?;
@@ -15,7 +15,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> 
         .command
         .split_first()
         .ok_or(Error::usage(format!("profile `{}` has no command to run", profile.name)).hint("name it after `--`"))?;
-    let mut command = child::command(program, None);
+    let mut command = child::command(program, profile.secret_variable());
     command.args(rest).env(&args.var, served.access_token.expose());
     let status = crate::platform::replace_process(&mut command)
         .map_err(|error| Error::spawn(&program.to_string_lossy().into_owned(), error))?;

@@ -1,4 +1,5 @@
-//! `login`: a profile from answers, flags or an imported file, proved by a token before anything is stored.
+//! `login`: creates or updates a profile from answers, flags or an imported file. A token proves that it works before
+//! anything is stored.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -6,14 +7,14 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::cli::Login as Args;
-use crate::config::{Preset, Profile, Stored};
+use crate::config::{Preset, Stored};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::failure::{CertificateProblem, ErrorCode, FailureKind};
 use crate::outcome::Outcome;
 use crate::prompt::Person;
+use crate::secret::Secret;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
-use crate::secret::{self, Secret};
 
 mod ask;
 mod changes;
@@ -22,11 +23,11 @@ mod report;
 mod store;
 mod tenant;
 
-/// Requests that one login makes at most: a person may mistype twice.
+/// The most token requests of one login.
 const ATTEMPTS: usize = 3;
 
 /// A login in progress.
-struct Login<'a> {
+struct Wizard<'a> {
     /// The run.
     context: &'a Context<'a>,
     /// The command line.
@@ -37,42 +38,42 @@ struct Login<'a> {
     name: String,
     /// Its keys in the file; none for a new one.
     old: Map<String, Value>,
-    /// Whom to ask; nobody for a script.
+    /// The user at the terminal; `None` for a script.
     person: Option<Person<'a>>,
-    /// Where its secret is, once that was looked for: a key store may have to be unlocked.
+    /// Where its secret is, looked up once: a key store may have to be unlocked.
     present: OnceCell<Option<SecretSource>>,
 }
 
-/// What the profile is to say.
+/// The settings of the new profile.
 struct Draft {
-    /// Which service.
+    /// The service.
     preset: Preset,
     /// The tenant's URL.
     tenant: String,
-    /// The endpoint's URL, where the preset's is not it.
+    /// The token endpoint, if it differs from the preset's.
     token_url: Option<String>,
-    /// The client.
+    /// The client ID.
     client_id: String,
     /// Its secret.
-    secret: Choice,
-    /// Scopes to ask for.
+    secret: DraftSecret,
+    /// Scopes to request.
     scope: Option<String>,
-    /// Further trusted roots; without it those of the profile stay.
+    /// Additional trusted CAs; `None` keeps those of the profile.
     ca_file: Option<PathBuf>,
 }
 
-/// The client secret, and what becomes of it.
-enum Choice {
-    /// It is stored where `login` stores secrets.
+/// The client secret of a draft.
+enum DraftSecret {
+    /// `login` stores it.
     Store(Secret),
-    /// It stays where the profile says that it is.
-    Stay,
+    /// It stays where the profile has it.
+    Keep,
     /// It is in a file of the user's, which the profile will name.
     Refer(PathBuf),
 }
 
-/// What has to be asked again after a failure.
-#[derive(Clone, Copy)]
+/// What to ask again after a failure.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
     /// The client ID and its secret.
     Client,
@@ -80,7 +81,7 @@ enum Again {
     Tenant,
     /// The scopes.
     Scope,
-    /// A file of trusted roots.
+    /// A file of trusted CAs.
     CaFile,
 }
 
@@ -90,14 +91,14 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     let name = name(context, args, &stored)?;
     let old = stored.settings(&name).unwrap_or_default();
     let person = Person::at_the_terminal(context.log);
-    let login = Login { context, args, stored, name, old, person, present: OnceCell::new() };
-    let mut draft = login.draft()?;
-    let life = if args.no_verify { None } else { Some(login.prove(&mut draft)?) };
-    let done = login.store(&draft)?;
-    Ok(Outcome::answer(login.report(&done, life)))
+    let wizard = Wizard { context, args, stored, name, old, person, present: OnceCell::new() };
+    let mut draft = wizard.draft()?;
+    let life = if args.no_verify { None } else { Some(wizard.prove(&mut draft)?) };
+    let done = wizard.store(&draft)?;
+    Ok(Outcome::answer(wizard.report(&done, life)))
 }
 
-/// The profile that is meant: named, or the default, or the only one, or a first one named `default`.
+/// The name of the profile: as given, or the default, or the only one, or `default`.
 fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, Error> {
     let named = args.name.clone().or_else(|| context.sources.overrides.profile.clone());
     let name = named
@@ -109,33 +110,33 @@ fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, E
     }
     Err(Error::unusable(
         "the profile's name",
-        "it is empty or too long, starts with `.` or `-`, or holds more than letters, digits and `._-`",
+        "it is empty, longer than 64 characters, starts with `.` or `-`, or has characters other than letters, digits and `._-`",
         "choose a name like `prod`",
     ))
 }
 
-/// Whether a name is one that can be typed, and be a part of a file's name, everywhere.
+/// Whether a name can be typed and be part of a file name on every platform.
 fn is_plain(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     !name.is_empty() && name.len() <= 64 && !name.starts_with(['.', '-']) && name.bytes().all(allowed)
 }
 
-impl Login<'_> {
-    /// Gets a token for the draft; a person may mend what the tenant does not like. Gives the token's life in seconds.
+impl Wizard<'_> {
+    /// Gets a token for the draft and returns its lifetime in seconds; the user may correct what the tenant refuses.
     fn prove(&self, draft: &mut Draft) -> Result<i64, Error> {
-        let mut attempt = 1;
+        let mut left = ATTEMPTS;
         loop {
+            left -= 1;
             let error = match self.try_once(draft) {
                 Ok(life) => return Ok(life),
-                Err(error) => for_login(error),
+                Err(error) => error,
             };
-            let Some((person, again)) = self.person.as_ref().zip(self.again(&error, draft)) else { return Err(error) };
-            if attempt == ATTEMPTS {
-                return Err(error);
-            }
-            attempt += 1;
+            // A client secret from a flag, a variable or a file is not asked for again.
+            let again = again(&error).filter(|again| *again != Again::Client || !self.secret_is_given(draft));
+            let error = for_login(error, again);
+            let (Some(person), Some(again), 1..) = (&self.person, again, left) else { return Err(error) };
             person.show(&error);
-            person.say("Nothing is stored yet. Once more (Ctrl-C leaves everything as it was):");
+            person.say("Nothing is stored yet. Try again (Ctrl-C changes nothing):");
             if !self.ask_again(again, draft)? {
                 return Err(error);
             }
@@ -146,34 +147,15 @@ impl Login<'_> {
     fn try_once(&self, draft: &Draft) -> Result<i64, Error> {
         let edited = self.stored.with(&self.changes(draft, &self.stored))?;
         let profile = edited.profile(self.context.sources, &self.name, &[])?;
-        let secret = match &draft.secret {
-            Choice::Store(secret) => secret.clone(),
-            Choice::Stay | Choice::Refer(_) => read(&profile)?,
+        let secret = match (&draft.secret, &profile.client_secret) {
+            (DraftSecret::Store(secret), _) => secret.clone(),
+            (_, Some(source)) => source.read_for(&self.name, COMMAND_LIMIT)?,
+            (_, None) => return Err(ask::no_secret()),
         };
         self.context.with_broker(&profile, |broker| broker.prove(&secret))
     }
 
-    /// What a person can do about a failure right here. What came from a flag or a variable is not asked for again.
-    fn again(&self, error: &Error, draft: &Draft) -> Option<Again> {
-        match &error.kind {
-            ErrorKind::Secret if matches!(draft.secret, Choice::Stay) => Some(Again::Client),
-            ErrorKind::CaFile => Some(Again::CaFile),
-            ErrorKind::Request(kind) => match kind {
-                FailureKind::Denied(Some(ErrorCode::InvalidScope)) => Some(Again::Scope),
-                FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)) => None,
-                FailureKind::Denied(_) => (!self.secret_is_given(draft)).then_some(Again::Client),
-                FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::Unusable => {
-                    Some(Again::Tenant)
-                }
-                FailureKind::Certificate(CertificateProblem::WrongName(_)) => Some(Again::Tenant),
-                FailureKind::Certificate(problem) => takes_ca_file(problem).then_some(Again::CaFile),
-                FailureKind::ServerError | FailureKind::TooManyRequests => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Asks for one thing again; `false` if the answer is to give up.
+    /// Asks for one thing again; `false` if the user gives up.
     fn ask_again(&self, again: Again, draft: &mut Draft) -> Result<bool, Error> {
         match again {
             Again::Client => {
@@ -197,38 +179,38 @@ impl Login<'_> {
     }
 }
 
-/// The secret that a profile names.
-fn read(profile: &Profile) -> Result<Secret, Error> {
-    match &profile.client_secret {
-        Some(source) => source.read_for(&profile.name, COMMAND_LIMIT),
-        None => Err(ask::no_secret()),
+/// What to ask again after a failure; `None` if the user cannot correct it here.
+fn again(error: &Error) -> Option<Again> {
+    match &error.kind {
+        ErrorKind::Secret => Some(Again::Client),
+        ErrorKind::CaFile => Some(Again::CaFile),
+        ErrorKind::Request(kind) => match kind {
+            FailureKind::Denied(Some(ErrorCode::InvalidScope)) => Some(Again::Scope),
+            FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType))
+            | FailureKind::ServerError
+            | FailureKind::TooManyRequests
+            | FailureKind::Certificate(CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_)) => None,
+            FailureKind::Denied(_) => Some(Again::Client),
+            FailureKind::Unreachable
+            | FailureKind::Interrupted
+            | FailureKind::TimedOut
+            | FailureKind::Unusable
+            | FailureKind::Certificate(CertificateProblem::WrongName(_)) => Some(Again::Tenant),
+            FailureKind::Certificate(
+                CertificateProblem::UnknownIssuer | CertificateProblem::WrongSignature | CertificateProblem::Other(_),
+            ) => Some(Again::CaFile),
+        },
+        _ => None,
     }
 }
 
-/// Says what `login` itself can do about a failure: the option instead of the key that it becomes.
-fn for_login(error: Error) -> Error {
-    match &error.kind {
-        ErrorKind::Request(FailureKind::Certificate(problem)) if takes_ca_file(problem) => {
+/// A failure whose hint names the option of `login` instead of the key of the profile.
+fn for_login(error: Error, again: Option<Again>) -> Error {
+    match (&error.kind, again) {
+        (ErrorKind::Request(FailureKind::Certificate(_)), Some(Again::CaFile)) => {
             error.hint("pass --ca-file with your organisation's CA in PEM, or add it to the system's store")
         }
         _ => error,
-    }
-}
-
-/// Whether another trusted root can solve a certificate's problem.
-fn takes_ca_file(problem: &CertificateProblem) -> bool {
-    match problem {
-        CertificateProblem::UnknownIssuer | CertificateProblem::WrongSignature | CertificateProblem::Other(_) => true,
-        CertificateProblem::WrongName(_) | CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_) => false,
-    }
-}
-
-/// Whether a source is the place where `login` stores the secret of a profile of that configuration.
-pub(super) fn is_own_store(source: &SecretSource, stored: &Stored, name: &str) -> bool {
-    match source {
-        SecretSource::File { path, .. } => *path == stored.dir().join(secret::source::stored_as(name)),
-        SecretSource::Keychain { .. } => true,
-        SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => false,
     }
 }
 

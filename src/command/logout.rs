@@ -1,10 +1,9 @@
-//! `logout`: drops the cached token and the secret that `login` stored, and revokes at the tenant when asked.
+//! `logout`: drops the cached token and the secret that `login` stored, and with `--revoke` revokes the tokens.
 //!
-//! What is on this machine goes first: whatever the tenant says afterwards, nobody here has a token any more.
+//! Local data goes first: even if the revocation fails, no token is left on this machine.
 
 use std::time::Duration;
 
-use super::login;
 use crate::broker::failure::request_error;
 use crate::cli::Logout;
 use crate::clock::{Clock, Deadline, SystemClock};
@@ -15,14 +14,11 @@ use crate::entry::Entry;
 use crate::error::{Cause, Error, ErrorKind};
 use crate::failure::{FailureKind, RequestFailure};
 use crate::outcome::Outcome;
-use crate::secret::keychain;
+use crate::secret::Secret;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
-use crate::secret::{Secret, SecretError};
-use crate::text::line;
-use crate::text::shell_word;
-use crate::text::span;
+use crate::text::{line, shell_word, span};
 
-/// How long the tenant may take, all its doors together.
+/// Timeout of all requests to the tenant together.
 const NETWORK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Logs a profile out.
@@ -38,34 +34,19 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     let entry = context.forget(&profile)?;
     let removed = remove_secret(&sources, &profile);
     let revoked = secret.map(|secret| revoke(context, &profile, &entry, secret)).transpose();
-    let (removed, revoked) = (removed?, revoked?);
+    let ((secret, is_gone), revoked) = (removed?, revoked?);
     let cached = if entry == Entry::default() { "none was cached" } else { "dropped" };
     let mut lines =
         vec![format!("logged out of {} (profile `{}`)", profile.tenant, profile.name), format!("token     {cached}")];
     lines.extend(revoked.map(|revoked| format!("tenant    {revoked}")));
-    lines.push(format!("secret    {}", removed.told));
-    if removed.is_gone {
+    lines.push(format!("secret    {secret}"));
+    if is_gone {
         lines.push(format!("next      ws1-token login {}", shell_word(&profile.name)));
     }
     Ok(Outcome::answer(lines.iter().map(|text| line(text)).collect::<String>()))
 }
 
-/// What became of the client secret.
-struct Removed {
-    /// In words.
-    told: String,
-    /// Whether the profile has none now until the next login.
-    is_gone: bool,
-}
-
-impl Removed {
-    /// One that stays where it is.
-    fn kept(told: String) -> Self {
-        Self { told, is_gone: false }
-    }
-}
-
-/// The client secret, with which tokens are revoked.
+/// The client secret, which a revocation needs.
 fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     match &profile.client_secret {
         Some(source) => source.read_for(&profile.name, COMMAND_LIMIT),
@@ -73,44 +54,31 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     }
 }
 
-/// Removes the secret if `login` stored it, and tells what became of it.
-fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<Removed, Error> {
+/// Removes the secret if `login` stored it. Returns what was done, and whether the next step is another login.
+fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bool), Error> {
     // There is none where the environment is the profile and the user has no home.
     let stored = Stored::open(sources).ok();
     let in_file = stored.as_ref().and_then(|stored| stored.profile(sources, &profile.name, &[]).ok()?.client_secret);
     let Some(source) = in_file.or_else(|| profile.client_secret.clone()) else {
-        return Ok(Removed { told: "none is configured".to_owned(), is_gone: true });
+        return Ok(("none is configured".to_owned(), true));
     };
-    let Some(stored) = stored.filter(|stored| login::is_own_store(&source, stored, &profile.name)) else {
-        return Ok(Removed::kept(format!("left alone: {} was not stored by login", source.describe())));
+    let place = source.describe();
+    let Some(stored) = stored.filter(|stored| source.is_own_store(stored.dir(), &profile.name)) else {
+        return Ok((format!("kept: {place} was not stored by login"), false));
     };
-    let mut others = stored.users_of(sources, &source);
-    others.retain(|name| *name != profile.name);
-    if let Some(other) = others.first() {
-        return Ok(Removed::kept(format!("left alone: profile `{other}` uses {} too", source.describe())));
+    if let Some(other) = stored.users_of(sources, &source).iter().find(|name| **name != profile.name) {
+        return Ok((format!("kept: profile `{other}` uses {place} too"), false));
     }
-    let failed = |SecretError { cause, hint }| {
-        Error::usage(format!("cannot remove the client secret of profile `{}`", profile.name))
-            .because(cause)
-            .hint(hint.unwrap_or_else(|| "remove it with the key store's own program".to_owned()))
+    let was_there = source.remove(&profile.name)?;
+    let told = match (was_there, &source) {
+        (false, _) => "none was stored".to_owned(),
+        (true, SecretSource::File { path, .. }) => format!("deleted {}", path.display()),
+        (true, _) => "deleted from the key store".to_owned(),
     };
-    let was_there = match &source {
-        SecretSource::Keychain { account, .. } => keychain::remove(account).map_err(failed)?,
-        SecretSource::File { path, .. } => match std::fs::remove_file(path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-            Err(error) => {
-                let cause = format!("`{}`: {error}", path.display()).into();
-                return Err(failed(SecretError { cause, hint: Some("remove the file by hand".to_owned()) }));
-            }
-        },
-        SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => false,
-    };
-    let told = if was_there { format!("removed from {}", source.describe()) } else { "none was stored".to_owned() };
-    Ok(Removed { told, is_gone: true })
+    Ok((told, true))
 }
 
-/// Takes the dropped tokens back at the tenant, and tells what became of that.
+/// Revokes the dropped tokens at the tenant (RFC 7009); returns what was done.
 fn revoke(
     context: &Context<'_>,
     profile: &Profile,
@@ -127,11 +95,11 @@ fn revoke(
     let left = || deadline.left(&clock).max(Duration::from_millis(500));
     let endpoint = HttpEndpoint { profile, env: context.env };
     let _waiting = context.log.waiting_for(&profile.token_url.origin);
-    context.log.step(|| format!("asking {} where it revokes tokens", profile.token_url.origin));
+    context.log.step(|| format!("looking up the revocation endpoint of {}", profile.token_url.origin));
     let documents = endpoint.discover(left()).map_err(|error| failure(profile, error))?;
     let Some(url) = documents.iter().find_map(|document| endpoint.revocation_url(document)) else {
         let named = documents.iter().any(|document| document.revocation_endpoint.is_some());
-        let why = if named { "names another host for that" } else { "does not offer it" };
+        let why = if named { "has its revocation endpoint on another host" } else { "has no revocation endpoint" };
         let life = entry.token.as_ref().map_or(0, |token| token.remaining(clock.now(), &|| clock.boot_id()));
         let rest = if life > 0 { format!("; the token stays valid for {}", span(life)) } else { String::new() };
         let tenant = profile.tenant.authority();
@@ -146,8 +114,8 @@ fn revoke(
     Ok(format!("revoked {}", kinds.join(" and ")))
 }
 
-/// What can be revoked: the refresh token first, for it could get another access token. One that may have been consumed
-/// is spent or known to be stolen, and is not sent again.
+/// The tokens to revoke: the refresh token first, since it could get another access token. One that may have been consumed
+/// is never sent again.
 fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
     let refresh = entry.refresh_token.as_ref().filter(|_| !entry.refresh_in_flight);
     let access = entry.token.as_ref().map(|token| &token.access_token);
@@ -158,14 +126,14 @@ fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
         .collect()
 }
 
-/// The error of a secret without which the tenant cannot be asked.
+/// The error of a client secret that cannot be read.
 fn unread(profile: &Profile, error: &Error) -> Error {
     let why = error.chain().last().unwrap_or_default();
     not_revoked(profile, error.kind.clone())
-        .because(Cause::new("it was not asked, for the client secret cannot be read").because(why))
+        .because(Cause::new("no request was sent: the client secret cannot be read").because(why))
 }
 
-/// The error of a tenant that did not revoke.
+/// The error of a failed revocation.
 fn failure(profile: &Profile, error: RequestError) -> Error {
     match error {
         RequestError::Failed(RequestFailure { kind: FailureKind::Certificate(_), .. }) | RequestError::Local { .. } => {

@@ -1,5 +1,5 @@
-//! `setup CALLER`: the exact configuration for a caller, to paste, or applied with `--write` through the caller's own
-//! tool. No file of another program is ever edited here.
+//! `setup CALLER`: prints the configuration of a caller, or applies it with `--write` through the caller's own tool. It
+//! never edits a file of another program itself.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use crate::text::shell_word;
 pub(super) mod git;
 mod kubectl;
 
-/// How long a caller's own tool may take.
+/// Timeout of a caller's own tool.
 const TOOL_TIME: Duration = Duration::from_secs(10);
 
-/// Bytes of its output that are read at most.
+/// The most bytes of its output to read.
 const TOOL_OUTPUT: usize = 1024 * 1024;
 
-/// What every caller's text is made of.
-struct Words<'a> {
-    /// The program, absolute, quoted for a shell where that is needed.
+/// The parts of every caller's configuration.
+struct Recipe<'a> {
+    /// The program's absolute path.
     program: String,
-    /// ` --profile NAME` if one was named, else nothing: the default applies.
-    profile_option: String,
+    /// `--profile NAME`, if that was given.
+    profile_args: Vec<String>,
     /// The profile.
     profile: &'a Profile,
 }
@@ -35,42 +35,53 @@ struct Words<'a> {
 pub(crate) fn run(context: &Context<'_>, args: &Setup) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
     let named = context.sources.overrides.profile.is_some();
-    let words = Words {
-        program: shell_word(&context.program()),
-        profile_option: if named { format!(" --profile {}", shell_word(&profile.name)) } else { String::new() },
+    let recipe = Recipe {
+        program: context.program(),
+        profile_args: if named { vec!["--profile".to_owned(), profile.name.clone()] } else { Vec::new() },
         profile: &profile,
     };
-    match (args.caller, args.write) {
-        (Caller::Kubectl, write) => kubectl::run(&words, args.host.as_deref().unwrap_or("ws1"), write),
-        (Caller::Git, write) => git::run(&words, args.host.as_deref(), write),
-        (_, true) => Err(Error::unusable(
-            "--write",
-            "this caller has no tool that edits its configuration",
-            "leave out --write and paste the text",
-        )),
-        (Caller::Curl, false) => Ok(Outcome::answer(words.curl())),
-        (Caller::Bazel, false) => Ok(Outcome::answer(words.bazel(args.host.as_deref()))),
-        (Caller::Cargo, false) => Ok(Outcome::answer(words.cargo())),
-        (Caller::Terraform, false) => Ok(Outcome::answer(words.terraform())),
-        (Caller::Rclone, false) => Ok(Outcome::answer(words.rclone())),
-        (Caller::Google, false) => Ok(Outcome::answer(words.google())),
-    }
+    let host = args.host.as_deref();
+    let text = match args.caller {
+        Caller::Kubectl => return kubectl::run(&recipe, host.unwrap_or("ws1"), args.write),
+        Caller::Git => return git::run(&recipe, host, args.write),
+        _ if args.write => {
+            return Err(Error::unusable(
+                "--write",
+                "this caller has no tool that edits its configuration",
+                "leave out --write and paste the text",
+            ));
+        }
+        Caller::Curl => recipe.curl(),
+        Caller::Bazel => recipe.bazel(host.unwrap_or(&profile.tenant.host)),
+        Caller::Cargo => recipe.cargo(),
+        Caller::Terraform => recipe.terraform(),
+        Caller::Rclone => recipe.rclone(),
+        Caller::Google => recipe.google(),
+    };
+    Ok(Outcome::answer(text))
 }
 
-impl Words<'_> {
-    /// The program with its profile, as a shell line starts.
-    fn call(&self) -> String {
-        format!("{}{}", self.program, self.profile_option)
+/// Words as the items of a list in JSON, TOML or YAML.
+fn items<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| serde_json::json!(word).to_string()).collect();
+    quoted.join(", ")
+}
+
+/// Words as a command of a shell.
+fn shell_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(shell_word).collect::<Vec<_>>().join(" ")
+}
+
+impl Recipe<'_> {
+    /// The program with its profile and a command.
+    fn words<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
+        let ours = std::iter::once(&self.program).chain(&self.profile_args).map(String::as_str);
+        ours.chain(command.iter().copied()).collect()
     }
 
-    /// The program with its profile and a command, as items of a JSON or TOML list.
-    fn list(&self, command: &[&str]) -> String {
-        let mut items = vec![self.program.trim_matches('\'').to_owned()];
-        if !self.profile_option.is_empty() {
-            items.extend(["--profile".to_owned(), self.profile.name.clone()]);
-        }
-        items.extend(command.iter().map(|word| (*word).to_owned()));
-        serde_json::to_string(&items).unwrap_or_default().replace(',', ", ")
+    /// The program with its profile, as a shell command.
+    fn call(&self) -> String {
+        shell_line(self.words(&[]))
     }
 
     /// curl, by itself.
@@ -83,9 +94,8 @@ impl Words<'_> {
         )
     }
 
-    /// Bazel, whose option takes a path without arguments: a two-line script, which can name the profile.
-    fn bazel(&self, host: Option<&str>) -> String {
-        let host = host.map_or_else(|| self.profile.tenant.host.clone(), str::to_owned);
+    /// Bazel. Its option takes a path without arguments, so a script names the profile.
+    fn bazel(&self, host: &str) -> String {
         format!(
             "# tools/ws1-credential-helper, executable:\n#!/bin/sh\nexec {} bazel \"$@\"\n\n\
              # .bazelrc:\ncommon --credential_helper={host}=%workspace%/tools/ws1-credential-helper\n",
@@ -93,37 +103,30 @@ impl Words<'_> {
         )
     }
 
-    /// cargo, whose token-from-stdout provider takes the whole header value.
+    /// cargo. Its token-from-stdout provider expects the whole header value.
     fn cargo(&self) -> String {
-        let list = self.list(&["get", "--format", "header-value"]);
         format!(
             "# ~/.cargo/config.toml, for the registry NAME:\n[registries.NAME]\n\
-             credential-provider = [\"cargo:token-from-stdout\", {}\n",
-            list.trim_start_matches('[')
+             credential-provider = [\"cargo:token-from-stdout\", {}]\n",
+            items(self.words(&["get", "--format", "header-value"]))
         )
     }
 
-    /// Terraform, which finds its helper by name.
+    /// Terraform. It finds its helper by name.
     fn terraform(&self) -> String {
-        let args = if self.profile_option.is_empty() {
-            String::new()
-        } else {
-            format!(" args = [\"--profile\", \"{}\"] ", self.profile.name)
-        };
+        let args = items(self.profile_args.iter().map(String::as_str));
+        let args = if args.is_empty() { args } else { format!(" args = [{args}] ") };
         format!(
             "mkdir -p ~/.terraform.d/plugins\nln -sf {} ~/.terraform.d/plugins/terraform-credentials-ws1\n\n\
              # ~/.terraformrc:\ncredentials_helper \"ws1\" {{{args}}}\n",
-            self.program
+            shell_word(&self.program)
         )
     }
 
-    /// rclone, which asks again after a 401. It splits at spaces and knows no quotes.
+    /// rclone. It splits the command at spaces, without quotes.
     fn rclone(&self) -> String {
-        format!(
-            "# the remote's section of rclone.conf:\nbearer_token_command = {}{} get\n",
-            self.program.trim_matches('\''),
-            self.profile_option
-        )
+        let command = self.words(&["get"]).join(" ");
+        format!("# the remote's section of rclone.conf:\nbearer_token_command = {command}\n")
     }
 
     /// Google's client libraries; the audience is the workload identity provider's.
@@ -137,24 +140,24 @@ impl Words<'_> {
         });
         format!("{}\n", serde_json::to_string_pretty(&credentials).unwrap_or_default())
     }
-}
 
-/// Runs a tool and gives what it printed; its failure is an error with its last words.
-fn tool(program: &str, args: &[&str]) -> Result<String, Error> {
-    let failed = |source: Cause| Error::spawn(&program, source);
-    let mut command = child::command(program, None);
-    let deadline = Deadline::after(&SystemClock, TOOL_TIME);
-    let finished = child::run(command.args(args), Stderr::Read, Wanted::all(TOOL_OUTPUT), deadline);
-    match finished.map_err(|error| failed(error.into()))? {
-        None => Err(failed(format!("it did not finish within {} s", TOOL_TIME.as_secs()).into())),
-        Some(Finished { status: None, .. }) => Err(failed("it printed more than 1 MiB".into())),
-        Some(Finished { stdout, status: Some(status), .. }) if status.success() => {
-            Ok(String::from_utf8_lossy(&stdout).into_owned())
-        }
-        Some(Finished { stderr, status: Some(status), .. }) => {
-            let words = String::from_utf8_lossy(&stderr);
-            let last = words.trim().lines().next_back().unwrap_or_default();
-            Err(failed(format!("it failed ({status}): {last}").into()))
+    /// Runs a caller's tool and returns its standard output; an error has the last line of its standard error.
+    fn tool(&self, program: &str, args: &[&str]) -> Result<String, Error> {
+        let failed = |source: Cause| Error::spawn(&program, source);
+        let mut command = child::command(program, self.profile.secret_variable());
+        let deadline = Deadline::after(&SystemClock, TOOL_TIME);
+        let finished = child::run(command.args(args), Stderr::Read, Wanted::all(TOOL_OUTPUT), deadline);
+        match finished.map_err(|error| failed(error.into()))? {
+            None => Err(failed(format!("it did not finish within {} s", TOOL_TIME.as_secs()).into())),
+            Some(Finished { status: None, .. }) => Err(failed("it printed more than 1 MiB".into())),
+            Some(Finished { stdout, status: Some(status), .. }) if status.success() => {
+                Ok(String::from_utf8_lossy(&stdout).into_owned())
+            }
+            Some(Finished { stderr, status: Some(status), .. }) => {
+                let words = String::from_utf8_lossy(&stderr);
+                let last = words.trim().lines().next_back().unwrap_or_default();
+                Err(failed(format!("it failed ({status}): {last}").into()))
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Help, version and mistakes on the command line, in the same form as every other report.
+//! Help, version and usage errors, in the form of every other report.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -6,7 +6,7 @@ use crate::cli::Mistake;
 use crate::error::EXIT_CONFIG;
 use crate::outcome::Outcome;
 
-/// Help or version as the answer, anything else as a usage error.
+/// Help and version are answers; everything else is a usage error.
 pub(crate) fn outcome(mistake: &Mistake) -> Outcome {
     match mistake.error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::answer(mistake.error.to_string()),
@@ -14,7 +14,7 @@ pub(crate) fn outcome(mistake: &Mistake) -> Outcome {
     }
 }
 
-/// clap's first paragraph, then one hint: its suggestion, or the command's help page.
+/// clap's first paragraph, then its suggestion or the help page as the hint.
 fn report(mistake: &Mistake) -> String {
     let Mistake { error, command } = mistake;
     let text = error.to_string();

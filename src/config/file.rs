@@ -1,4 +1,4 @@
-//! The configuration file as it stands.
+//! The configuration file as written, before any check of values.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::platform;
 /// Bytes of a configuration file that are read at most.
 const CONFIG_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The configuration file: only the chosen profile is parsed, the others stay text.
+/// The configuration file. Profiles stay text until one is chosen.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig<'a> {
@@ -26,92 +26,100 @@ pub(super) struct RawConfig<'a> {
     pub(super) default_profile: Option<String>,
     /// The profiles.
     #[serde(borrow, default)]
-    pub(super) profiles: RawProfiles<'a>,
+    pub(super) profiles: Members<'a>,
 }
 
-/// Names and texts of the profiles as they stand in the file. No map: a run needs one of them, and sorting a thousand
-/// takes longer than reading them.
+/// The members of an object in the order of the text, their values as text. Not a map: a run needs one profile, and
+/// sorting a thousand takes longer than reading them.
 #[derive(Default)]
-pub(super) struct RawProfiles<'a>(Vec<(Name<'a>, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Name<'a>, &'a RawValue)>);
 
-/// A profile's name, as a part of the file's text where it holds no escapes.
+/// A member's name, borrowed from the text where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> RawProfiles<'a> {
-    /// A profile's text; of two profiles with one name the last counts, as everywhere in JSON.
+impl std::ops::Deref for Name<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The text of a member's value; of several with one name the last, which is the one that counts.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().rfind(|(each, _)| each.0 == name).map(|(_, text)| *text)
+        self.0.iter().rfind(|(each, _)| **each == *name).map(|(_, text)| *text)
     }
 
     /// The names, sorted.
     pub(super) fn names(&self) -> Vec<String> {
-        self.0.iter().map(|(name, _)| name.0.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+        self.0.iter().map(|(name, _)| name.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for RawProfiles<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Takes the entries in their order.
-        struct Entries;
+        /// Collects the members.
+        struct Collector;
 
-        impl<'de> Visitor<'de> for Entries {
-            type Value = RawProfiles<'de>;
+        impl<'de> Visitor<'de> for Collector {
+            type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map")
+                f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut profiles = Vec::new();
-                while let Some(profile) = map.next_entry()? {
-                    profiles.push(profile);
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
                 }
-                Ok(RawProfiles(profiles))
+                Ok(Members(members))
             }
         }
 
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_map(Collector)
     }
 }
 
-/// A profile as it stands in the file.
+/// A profile as written in the file.
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfile {
-    /// See [`super::Profile::tenant`].
+    /// Host or URL of the tenant.
     pub(super) tenant: Option<String>,
-    /// See [`super::Profile::client_id`].
+    /// OAuth client ID.
     pub(super) client_id: Option<String>,
-    /// See [`super::Profile::client_secret`].
+    /// Source of the client secret.
     pub(super) client_secret: Option<RawSecret>,
-    /// See [`super::Profile::scope`].
+    /// Scopes to request.
     pub(super) scope: Option<String>,
-    /// See [`super::Profile::preset`].
+    /// The service.
     #[serde(default)]
     pub(super) preset: Preset,
-    /// See [`super::Profile::token_url`].
+    /// URL of the token endpoint.
     pub(super) token_url: Option<String>,
-    /// See [`super::Profile::auth_style`].
+    /// How the client authenticates.
     #[serde(default)]
     pub(super) auth_style: AuthStyle,
-    /// See [`super::Profile::use_refresh_token`].
+    /// Whether to renew with a refresh token.
     pub(super) use_refresh_token: Option<bool>,
-    /// See [`super::Profile::hosts`].
+    /// Hosts that may receive the token besides the tenant.
     #[serde(default)]
     pub(super) hosts: Vec<String>,
-    /// See [`super::Profile::ca_file`].
+    /// PEM file of additional trusted CAs.
     pub(super) ca_file: Option<String>,
-    /// See [`super::Profile::ca_only`].
+    /// Whether to trust `ca_file` alone.
     #[serde(default)]
     pub(super) ca_only: bool,
-    /// See [`super::Profile::proxy`].
+    /// Proxy of token requests.
     pub(super) proxy: Option<String>,
-    /// See [`super::Profile::git_username`].
+    /// User name for callers that need one beside the token.
     pub(super) git_username: Option<String>,
 }
 
-/// A secret source as it stands in the file: exactly one of the four, `allow_shared_file` only with `file`.
+/// A secret source as written in the file: exactly one of the four, and `allow_shared_file` only with `file`.
 #[derive(serde::Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSecret {

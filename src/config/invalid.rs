@@ -1,18 +1,19 @@
-//! What is wrong with a configuration file, in our own words: serde's would quote values, which may be secrets.
+//! Explains mistakes in a configuration file without serde's messages, which quote values, and these may be secrets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::error::Category;
+use serde_json::{Value, json};
 
 use super::file::RawProfile;
 use crate::error::Error;
 use crate::text::nearest;
 
-/// The keys of the file, of a profile and of a secret source; the JSON Schema lists the same.
+/// The keys of the file. The JSON Schema lists the same keys.
 pub(crate) const FILE_KEYS: &[&str] = &["$schema", "default_profile", "profiles"];
-/// See [`FILE_KEYS`].
+/// The keys of a profile.
 pub(crate) const PROFILE_KEYS: &[&str] = &[
     "tenant",
     "client_id",
@@ -28,10 +29,10 @@ pub(crate) const PROFILE_KEYS: &[&str] = &[
     "proxy",
     "git_username",
 ];
-/// See [`FILE_KEYS`].
+/// The keys of a secret source.
 pub(crate) const SECRET_KEYS: &[&str] = &["file", "allow_shared_file", "env", "command", "keychain"];
 
-/// The whole file, every profile parsed: only to find mistakes and their place.
+/// The whole file with every profile parsed, to find mistakes and their positions.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WholeFile {
@@ -46,83 +47,75 @@ struct WholeFile {
     _profiles: BTreeMap<String, RawProfile>,
 }
 
-/// Checks every profile of the file for keys and types, not only the one that is used.
+/// Checks the keys and types of every profile in the file.
 pub(crate) fn check(file: &Path, text: &str) -> Result<(), Error> {
     serde_json::from_str::<WholeFile>(text).map(|_| ()).map_err(|error| explain(file, text, &error))
 }
 
-/// The error for a file that could not be parsed.
+/// A cause and a hint.
+type Mistake = (String, String);
+
+/// Makes a mistake from its two texts.
+fn mistake(cause: impl Into<String>, hint: impl Into<String>) -> Mistake {
+    (cause.into(), hint.into())
+}
+
+/// The error of a file that cannot be parsed.
 pub(crate) fn explain(file: &Path, text: &str, error: &serde_json::Error) -> Error {
-    // The first error may have been found inside one profile's text; this one counts from the top of the file.
+    // The position in `error` may be relative to one profile's text; this one is relative to the file.
     let whole = serde_json::from_str::<WholeFile>(text).err();
     let place = whole.as_ref().unwrap_or(error);
     let (cause, hint) = match place.classify() {
-        serde_json::error::Category::Eof => {
-            ("the file ends in the middle of a value".to_owned(), "complete the JSON".to_owned())
-        }
-        serde_json::error::Category::Data => mistake(text),
-        _ => (
-            "this is not JSON".to_owned(),
-            "look for a missing comma, quote or bracket just before that place".to_owned(),
-        ),
+        Category::Eof => mistake("the file ends in the middle of a value", "complete the JSON"),
+        Category::Data => in_file(text).unwrap_or_else(|| {
+            mistake("a key stands twice, or a value has the wrong type", "compare the file with the JSON Schema")
+        }),
+        _ => mistake("this is not JSON", "look for a missing comma, quote or bracket just before that place"),
     };
     Error::usage(format!("`{}` is not valid: line {}, column {}", file.display(), place.line(), place.column()))
         .because(cause)
         .hint(hint)
 }
 
-/// The first unknown key or wrongly typed value, and what to do about it.
-fn mistake(text: &str) -> (String, String) {
-    let fallback = || {
-        (
-            "a key stands twice, or a value has the wrong type".to_owned(),
-            "compare the file with the JSON Schema".to_owned(),
-        )
-    };
+/// The first unknown key or wrongly typed value in the file.
+fn in_file(text: &str) -> Option<Mistake> {
     let Ok(Value::Object(file)) = serde_json::from_str(text) else {
-        return ("the file is not a JSON object".to_owned(), "start it with `{ \"profiles\": {`".to_owned());
+        return Some(mistake("the file is not a JSON object", "start it with `{ \"profiles\": {`"));
     };
-    if let Some(found) = unknown(file.keys(), FILE_KEYS, "the file") {
-        return found;
-    }
-    let Some(Value::Object(profiles)) = file.get("profiles") else {
-        return fallback();
-    };
-    for (name, profile) in profiles {
-        let Value::Object(profile) = profile else {
-            return (format!("profile `{name}` is not an object"), "write its settings between `{` and `}`".to_owned());
-        };
-        let place = format!("profile `{name}`");
-        if let Some(found) = unknown(profile.keys(), PROFILE_KEYS, &place) {
-            return found;
-        }
-        if let Some(Value::Object(secret)) = profile.get("client_secret")
-            && let Some(found) = unknown(secret.keys(), SECRET_KEYS, &format!("`client_secret` of {place}"))
-        {
-            return found;
-        }
-        for (key, value) in profile {
-            let one = serde_json::json!({ key: value });
-            if serde_json::from_value::<RawProfile>(one).is_err() {
-                let cause = format!("`{key}` of {place} has the wrong type or value");
-                return (cause, format!("write {}", expected(key)));
-            }
-        }
-    }
-    fallback()
+    unknown(file.keys(), FILE_KEYS, "the file")
+        .or_else(|| file.get("profiles")?.as_object()?.iter().find_map(|(name, profile)| in_profile(name, profile)))
 }
 
-/// The first key that is not known, and the one that was probably meant.
-fn unknown<'a>(keys: impl IntoIterator<Item = &'a String>, known: &[&str], place: &str) -> Option<(String, String)> {
+/// The first unknown key or wrongly typed value in a profile.
+fn in_profile(name: &str, profile: &Value) -> Option<Mistake> {
+    let place = format!("profile `{name}`");
+    let Value::Object(profile) = profile else {
+        return Some(mistake(format!("{place} is not an object"), "write its settings between `{` and `}`"));
+    };
+    let in_secret = || {
+        let keys = profile.get("client_secret")?.as_object()?.keys();
+        unknown(keys, SECRET_KEYS, &format!("`client_secret` of {place}"))
+    };
+    let wrongly_typed = || {
+        let is_wrong = |key: &&String| RawProfile::deserialize(json!({ key.as_str(): profile[*key] })).is_err();
+        let key = profile.keys().find(is_wrong)?;
+        let cause = format!("`{key}` of {place} has the wrong type or value");
+        Some(mistake(cause, format!("write {}", expected(key))))
+    };
+    unknown(profile.keys(), PROFILE_KEYS, &place).or_else(in_secret).or_else(wrongly_typed)
+}
+
+/// The first unknown key, with a similar known one as the hint.
+fn unknown<'a>(keys: impl IntoIterator<Item = &'a String>, known: &[&str], place: &str) -> Option<Mistake> {
     let key = keys.into_iter().find(|key| !known.contains(&key.as_str()))?;
     let hint = match nearest(key, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("use one of {}", known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")),
     };
-    Some((format!("unknown key `{key}` in {place}"), hint))
+    Some(mistake(format!("unknown key `{key}` in {place}"), hint))
 }
 
-/// What a key wants, in words.
+/// The expected value of a key.
 fn expected(key: &str) -> &'static str {
     match key {
         "client_secret" => "one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}",

@@ -1,4 +1,4 @@
-//! Environment and flags laid over a profile of the file, each setting checked on its own.
+//! Applies environment and flags to a profile of the file, and checks each setting.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::origin::{Origin, Target};
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
 
-/// Makes the profile of a run of what the file says; `config_dir` is what its paths are relative to.
+/// Builds the profile of a run; paths in the file are relative to `config_dir`.
 pub(super) fn build(
     sources: &Sources<'_>,
     name: &str,
@@ -38,12 +38,12 @@ pub(super) fn build(
     })
 }
 
-/// Under which account a client's secret is in the key store.
+/// The key store account of a client: `CLIENT@TENANT`.
 pub(crate) fn keychain_account(client_id: &str, tenant: &Origin) -> String {
     format!("{client_id}@{}", tenant.authority())
 }
 
-/// A proxy is an http or https URL; it may hold credentials, so it is never repeated.
+/// Checks that a proxy is an http or https URL. Its error never repeats the URL, which may hold credentials.
 pub(crate) fn check_proxy(proxy: &str) -> Result<(), String> {
     let rest = match proxy.split_once("://") {
         None => proxy,
@@ -54,7 +54,7 @@ pub(crate) fn check_proxy(proxy: &str) -> Result<(), String> {
     Origin::parse(authority.trim_end_matches('/'), false).map(|_| ())
 }
 
-/// A client's ID is anything that Basic authentication can carry before its colon (RFC 7617 §2).
+/// Checks that HTTP Basic authentication can carry a client ID: no colon (RFC 7617 §2), no control characters.
 pub(crate) fn check_client_id(client_id: &str, setting: String) -> Result<(), Error> {
     let cause = if client_id.is_empty() {
         "it is empty"
@@ -68,7 +68,7 @@ pub(crate) fn check_client_id(client_id: &str, setting: String) -> Result<(), Er
     Err(wrong(setting, cause, "copy the client ID from the tenant's OAuth client settings"))
 }
 
-/// Scopes are printable ASCII.
+/// Checks that scopes are printable ASCII (RFC 6749 §3.3).
 pub(crate) fn check_scope(scope: &str, setting: String) -> Result<(), Error> {
     if scope.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(());
@@ -77,7 +77,7 @@ pub(crate) fn check_scope(scope: &str, setting: String) -> Result<(), Error> {
     Err(wrong(setting, cause, "write scopes separated by single spaces"))
 }
 
-/// One of `hosts`: `host` means port 443, `host:port` that port.
+/// Parses an entry of `hosts`: `host` means port 443.
 fn read_host(host: &str) -> Result<Origin, String> {
     if host.contains("://") {
         return Err("an entry is a URL".to_owned());
@@ -91,7 +91,7 @@ struct Layers<'a> {
     sources: &'a Sources<'a>,
     /// The profile's name.
     name: &'a str,
-    /// What paths of the file are relative to.
+    /// The base of relative paths in the file.
     config_dir: Option<&'a Path>,
 }
 
@@ -99,32 +99,29 @@ impl Layers<'_> {
     /// The tenant and its token URL.
     fn tenant(&self, raw: &RawProfile) -> Result<(Origin, Target), Error> {
         let flag = ("--tenant", self.sources.overrides.tenant.as_ref());
-        let (tenant, setting) = self.first(flag, "WS1_TOKEN_TENANT", raw.tenant.clone(), "tenant");
-        let tenant = tenant
-            .ok_or_else(|| self.missing("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant"))?;
+        let missing = ("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant");
+        let (tenant, setting) = self.required(flag, "WS1_TOKEN_TENANT", raw.tenant.clone(), "tenant", missing)?;
         preset::token_url(raw.preset, &tenant, raw.token_url.as_deref()).map_err(|wrong| {
             let setting = if wrong.in_token_url { self.key("token_url") } else { setting };
             Error::unusable(setting, wrong.cause, wrong.hint)
         })
     }
 
-    /// The client's ID.
+    /// The client ID.
     fn client_id(&self, raw: Option<String>) -> Result<String, Error> {
         let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
-        let (client_id, setting) = self.first(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id");
-        let client_id = client_id.ok_or_else(|| {
-            self.missing("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id")
-        })?;
+        let missing = ("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id");
+        let (client_id, setting) = self.required(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id", missing)?;
         check_client_id(&client_id, setting)?;
         Ok(client_id)
     }
 
-    /// The secret's source: flag, environment (file before value), file.
+    /// The source of the client secret: flag, environment (file before value), configuration file.
     fn secret(&self, raw: Option<RawSecret>, account: &dyn Fn() -> String) -> Result<Option<SecretSource>, Error> {
         let Sources { overrides, env, .. } = self.sources;
-        let file = overrides.client_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-        if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE")) {
-            return Ok(Some(SecretSource::File { path: self.sources.absolute(&path), shared: false }));
+        let file = overrides.client_secret_file.clone();
+        if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
+            return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared: false }));
         }
         if let Some(value) = env("WS1_TOKEN_CLIENT_SECRET") {
             return Ok(Some(SecretSource::Given(Secret::new(value))));
@@ -132,7 +129,7 @@ impl Layers<'_> {
         raw.map(|raw| self.secret_of_file(raw, account)).transpose()
     }
 
-    /// The secret's source as the file names it: exactly one.
+    /// The source that the configuration file names.
     fn secret_of_file(&self, raw: RawSecret, account: &dyn Fn() -> String) -> Result<SecretSource, Error> {
         let refused = |cause| {
             let hint = "write one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}";
@@ -159,7 +156,7 @@ impl Layers<'_> {
         }
     }
 
-    /// A secret command: `~/…` and `./…` are paths like every other in the file, a bare name is looked up in PATH.
+    /// A secret command: `~/…` and `./…` are paths like all others in the file, a bare name is looked up in PATH.
     fn program(&self, mut argv: Vec<String>) -> Vec<String> {
         if let Some(first) = argv.first_mut()
             && (first.starts_with("~/") || first.starts_with("./") || first.starts_with("../"))
@@ -169,7 +166,7 @@ impl Layers<'_> {
         argv
     }
 
-    /// The scopes to ask for; none and blank are the same.
+    /// The scopes to request; blank means none.
     fn scope(&self, raw: Option<String>) -> Result<Option<String>, Error> {
         let scope = (self.sources.env)("WS1_TOKEN_SCOPE").or(raw).filter(|scope| !scope.trim().is_empty());
         if let Some(scope) = &scope {
@@ -178,7 +175,7 @@ impl Layers<'_> {
         Ok(scope)
     }
 
-    /// Who else may have the token.
+    /// Hosts that may receive the token besides the tenant.
     fn hosts(&self, raw: &[String]) -> Result<Vec<Origin>, Error> {
         let read = |host: &String| {
             read_host(host).map_err(|cause| wrong(self.key("hosts"), &cause, "write `host` or `host:port`"))
@@ -186,10 +183,10 @@ impl Layers<'_> {
         raw.iter().map(read).collect()
     }
 
-    /// Further trusted roots.
+    /// Additional trusted CAs.
     fn ca_file(&self, raw: &RawProfile) -> Result<Option<PathBuf>, Error> {
         let file = match (self.sources.env)("WS1_TOKEN_CA_FILE") {
-            Some(path) => Some(self.sources.absolute(&path)),
+            Some(path) => Some(self.sources.absolute(path)),
             None => raw.ca_file.as_deref().map(|path| self.path(path)),
         };
         if raw.ca_only && file.is_none() {
@@ -207,7 +204,7 @@ impl Layers<'_> {
         Ok(raw.map(Secret::new))
     }
 
-    /// The user name for git before 2.46.
+    /// The user name for git before 2.46, which needs one.
     fn git_username(&self, raw: Option<String>) -> Result<String, Error> {
         let name = raw.unwrap_or_else(|| "oauth2".to_owned());
         if name.is_empty() || name.chars().any(char::is_control) {
@@ -217,38 +214,36 @@ impl Layers<'_> {
         Ok(name)
     }
 
-    /// Flag, environment, file: the first that is set, and what to call it in a message.
-    fn first(
+    /// The first value that is set of flag, environment and file, and its name for messages. `missing` is the setting in
+    /// words, and the hint, if none is set.
+    fn required(
         &self,
         (flag, given): (&str, Option<&String>),
         variable: &str,
         file: Option<String>,
         key: &str,
-    ) -> (Option<String>, String) {
-        match (given, (self.sources.env)(variable)) {
-            (Some(value), _) => (Some(value.clone()), flag.to_owned()),
-            (None, Some(value)) => (Some(value), variable.to_owned()),
-            (None, None) => (file, self.key(key)),
+        (what, hint): (&'static str, &'static str),
+    ) -> Result<(String, String), Error> {
+        match (given, (self.sources.env)(variable), file) {
+            (Some(value), ..) => Ok((value.clone(), flag.to_owned())),
+            (None, Some(value), _) => Ok((value, variable.to_owned())),
+            (None, None, Some(value)) => Ok((value, self.key(key))),
+            (None, None, None) => Err(Error::usage(format!("profile `{}` has no {what}", self.name)).hint(hint)),
         }
     }
 
-    /// A path of the file.
+    /// A path from the file.
     fn path(&self, path: &str) -> PathBuf {
         resolve(path, self.config_dir, self.sources.home)
     }
 
-    /// What a key of the profile is called in a message.
+    /// The name of a key for messages.
     fn key(&self, key: &str) -> String {
         format!("`{key}` of profile `{}`", self.name)
     }
-
-    /// The error of a setting that is not there.
-    fn missing(&self, what: &'static str, hint: &'static str) -> Error {
-        Error::usage(format!("profile `{}` has no {what}", self.name)).hint(hint)
-    }
 }
 
-/// The error of a setting that cannot be used.
+/// The error of an invalid setting.
 fn wrong(setting: String, cause: &str, hint: &str) -> Error {
     Error::unusable(setting, cause, hint.to_owned())
 }

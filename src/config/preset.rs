@@ -1,18 +1,18 @@
-//! The sibling services: the same exchange, with another URL and another place for the grant.
+//! Presets: services that differ in the path of the token endpoint and in where the grant's parameters go.
 
 use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::origin::{Origin, Target};
 
-/// Which service a profile talks to.
+/// The service that a profile is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Preset {
     /// Workspace ONE Access / Omnissa Access.
     #[default]
     Access,
-    /// The newer `/acs` door of the same service (Omnissa Identity Service).
+    /// The newer `/acs` endpoints of the same service (Omnissa Identity Service).
     Acs,
     /// The identity broker of vCenter and VCF.
     Vidb,
@@ -24,29 +24,29 @@ pub(crate) enum Preset {
     Connect,
 }
 
-/// Why a tenant or token URL gives no endpoint.
+/// A tenant or token URL that leads to no endpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WrongUrl {
-    /// A clause about the URL that does not repeat it.
+    /// The cause, without the URL.
     pub(crate) cause: String,
-    /// What to write instead.
+    /// The hint.
     pub(crate) hint: String,
-    /// It is `token_url` that is wrong, not `tenant`.
+    /// Whether `token_url` is wrong, not `tenant`.
     pub(crate) in_token_url: bool,
 }
 
 impl Preset {
-    /// Whether the parameters go into the query, with an empty body (Intelligence reads them only there).
+    /// Whether the parameters go into the query, with an empty body: Intelligence reads them only there.
     pub(crate) fn grant_in_query(self) -> bool {
         self == Self::Intelligence
     }
 
-    /// Whether refresh tokens make sense: they never go into a query.
+    /// Whether refresh tokens are used: not where they would go into a query.
     pub(crate) fn issues_refresh_tokens(self) -> bool {
         !self.grant_in_query()
     }
 
-    /// Path of the token endpoint below a tenant's own path; `None` where that path belongs to something else.
+    /// The path of the token endpoint for a path of the tenant's URL; `None` if the service has none there.
     fn path(self, tenant: &str) -> Option<String> {
         let below =
             |prefix: &str| tenant.strip_prefix(prefix).is_some_and(|name| !name.is_empty() && !name.contains('/'));
@@ -65,35 +65,24 @@ impl Preset {
     }
 }
 
-/// The tenant's origin and its token URL. A bare host means https.
+/// The tenant's origin and its token endpoint. A bare host means https.
 pub(crate) fn token_url(preset: Preset, tenant: &str, token_url: Option<&str>) -> Result<(Origin, Target), WrongUrl> {
-    let wrong = |cause: String, in_token_url: bool| WrongUrl {
-        cause,
-        hint: if in_token_url {
-            "write the whole https URL of the token endpoint".to_owned()
-        } else {
-            "write the tenant's host, like `acme.example.com`".to_owned()
-        },
-        in_token_url,
-    };
     let url = if tenant.contains("://") { tenant.to_owned() } else { format!("https://{tenant}") };
-    let read = |url: &str, in_token_url: bool| {
-        Target::parse(url)
-            .and_then(Target::secured)
-            .and_then(|target| match target.rest.as_str() {
-                "" => Ok(target),
-                rest if rest.starts_with('?') => Err("it holds a query".to_owned()),
-                _ => Err("it holds a fragment".to_owned()),
-            })
-            .map_err(|cause| wrong(cause, in_token_url))
+    let read = |url: &str, in_token_url: bool, hint: &str| {
+        let target = Target::parse(url).and_then(Target::secured).and_then(|target| match target.rest.as_str() {
+            "" => Ok(target),
+            rest if rest.starts_with('?') => Err("it holds a query".to_owned()),
+            _ => Err("it holds a fragment".to_owned()),
+        });
+        target.map_err(|cause| WrongUrl { cause, hint: hint.to_owned(), in_token_url })
     };
-    let target = read(&url, false)?;
+    let target = read(&url, false, "write the tenant's host, like `acme.example.com`")?;
     let origin = target.origin.clone();
     if let Some(url) = token_url {
-        return Ok((origin, read(url, true)?));
+        return Ok((origin, read(url, true, "write the whole https URL of the token endpoint")?));
     }
     let path = preset.path(target.path.trim_end_matches('/')).ok_or_else(|| WrongUrl {
-        cause: "its path is not one that this service has its token endpoint under".to_owned(),
+        cause: "this service has no token endpoint under its path".to_owned(),
         hint: format!("write `{origin}` alone, or the endpoint's URL as `token_url`"),
         in_token_url: false,
     })?;
@@ -135,19 +124,13 @@ mod tests {
     fn wrong_tenants_are_refused_and_not_repeated() {
         for (tenant, cause) in [
             ("", "its host is not a host name or an address"),
-            ("http://acme.example.com", "it is http:// to another machine, which would send secrets in clear"),
+            ("http://acme.example.com", "it is http:// to another machine, which would send secrets in clear text"),
             ("https://user:hunter2@acme.example.com", "it holds credentials"),
             ("https://acme.example.com/?secret=hunter2", "it holds a query"),
             ("https://acme.example.com/#hunter2", "it holds a fragment"),
-            (
-                "https://acme.example.com/SAAS/apps",
-                "its path is not one that this service has its token endpoint under",
-            ),
-            ("https://acme.example.com/SAAS/t/", "its path is not one that this service has its token endpoint under"),
-            (
-                "https://acme.example.com/SAAS/t/a/b",
-                "its path is not one that this service has its token endpoint under",
-            ),
+            ("https://acme.example.com/SAAS/apps", "this service has no token endpoint under its path"),
+            ("https://acme.example.com/SAAS/t/", "this service has no token endpoint under its path"),
+            ("https://acme.example.com/SAAS/t/a/b", "this service has no token endpoint under its path"),
             ("ftp://acme.example.com", "its scheme is neither https nor http"),
         ] {
             assert_eq!(url(Preset::Access, tenant), Err(cause.to_owned()), "{tenant}");

@@ -1,4 +1,4 @@
-//! A profile, checked: everything that a run needs to know about a tenant and a client.
+//! A checked profile.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::secret::source::SecretSource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AuthStyle {
-    /// HTTP Basic with base64 of `id:secret` as they stand: the vendor's form.
+    /// HTTP Basic with base64 of `id:secret`, not encoded first: the vendor's form.
     #[default]
     Basic,
     /// HTTP Basic with both halves form-encoded first (RFC 6749 §2.3.1).
@@ -22,43 +22,43 @@ pub(crate) enum AuthStyle {
     Post,
 }
 
-/// Whose token, from where, and who may have it: everything a run needs to know.
+/// A tenant, a client, and who may receive its token.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
-    /// Its name, for messages.
+    /// The name.
     pub(crate) name: String,
-    /// The tenant itself.
+    /// The tenant's origin.
     pub(crate) tenant: Origin,
-    /// Where tokens are asked for.
+    /// The token endpoint.
     pub(crate) token_url: Target,
-    /// What differs between the sibling services.
+    /// The service.
     pub(crate) preset: Preset,
-    /// The OAuth client.
+    /// The OAuth client ID.
     pub(crate) client_id: String,
-    /// Where its secret is; needed only for a request.
+    /// The source of the client secret; only requests need it.
     pub(crate) client_secret: Option<SecretSource>,
-    /// Scopes to ask for, separated by spaces.
+    /// Scopes to request, separated by spaces.
     pub(crate) scope: Option<String>,
     /// How the client authenticates.
     pub(crate) auth_style: AuthStyle,
-    /// Renew with the refresh token where there is one.
+    /// Whether to renew with a refresh token.
     pub(crate) use_refresh_token: bool,
-    /// Who, besides the tenant, may receive the token.
+    /// Hosts that may receive the token besides the tenant.
     pub(crate) hosts: Vec<Origin>,
-    /// Further trusted roots, PEM.
+    /// PEM file of additional trusted CAs.
     pub(crate) ca_file: Option<PathBuf>,
-    /// Trust `ca_file` alone.
+    /// Whether to trust `ca_file` alone.
     pub(crate) ca_only: bool,
-    /// Proxy for the token request; wins over the environment's. Its URL may hold a password.
+    /// Proxy of token requests; overrides the environment. Its URL may hold a password.
     pub(crate) proxy: Option<Secret>,
-    /// User name for callers that must have one with a token.
+    /// User name for callers that need one beside the token.
     pub(crate) git_username: String,
 }
 
 impl Profile {
-    /// Whether a target may have the token: the tenant itself, or one of `hosts`; port-exact, case-insensitive.
+    /// Whether an origin may receive the token: the tenant, or one of `hosts` with the same port.
     ///
-    /// Plain http is for loopback, and there only for the tenant itself or a listed `host:port`.
+    /// Plain http only on loopback.
     pub(crate) fn allows(&self, target: &Origin) -> bool {
         if !target.https && !target.is_loopback() {
             return false;
@@ -66,7 +66,12 @@ impl Profile {
         *target == self.tenant || self.hosts.iter().any(|host| target.host == host.host && target.port == host.port)
     }
 
-    /// What the token depends on, hashed: the name of its cache entry. Length prefixes keep the fields apart.
+    /// The environment variable that holds the client secret, which no child may inherit.
+    pub(crate) fn secret_variable(&self) -> Option<&str> {
+        self.client_secret.as_ref().and_then(SecretSource::variable)
+    }
+
+    /// The cache key of its tokens: a SHA-256 of what they depend on, each field with its length in front.
     pub(crate) fn identity(&self) -> String {
         let style = match self.auth_style {
             AuthStyle::Basic => "basic",

@@ -1,12 +1,11 @@
-//! The configuration file for those who change it or what it refers to: every profile as the file alone has it, without
-//! the layers of environment and flags, and the text edited and written back.
+//! The configuration file for `login` and `logout`: profiles without environment and flags, and edits of the text.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::edit::{self, Change};
+use super::edit::{self, Changes};
 use super::file::{self, RawConfig};
 use super::{Overrides, Profile, Sources, invalid, layers, missing};
 use crate::clock::{Clock, Deadline, SystemClock};
@@ -15,7 +14,7 @@ use crate::lock;
 use crate::platform;
 use crate::secret::source::SecretSource;
 
-/// The variables that are laid over a profile of the file.
+/// The environment variables that override settings of a profile.
 pub(crate) const LAYERS: [&str; 6] = [
     "WS1_TOKEN_TENANT",
     "WS1_TOKEN_CLIENT_ID",
@@ -25,46 +24,46 @@ pub(crate) const LAYERS: [&str; 6] = [
     "WS1_TOKEN_CA_FILE",
 ];
 
-/// How long another process that writes the file is waited for.
+/// How long to wait for the lock of the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Links that are followed at most on the way to the file.
+/// The most symbolic links to follow.
 const LINKS: usize = 40;
 
-/// A configuration file that is valid, or none yet.
+/// A configuration file that may not exist yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
-    /// Where it is, or will be.
+    /// Its path.
     pub(crate) file: PathBuf,
-    /// Its text; that of an empty object if there is none.
+    /// Its text; an empty object if there is no file.
     text: String,
-    /// Whether there is a file with that text.
+    /// Whether the file exists.
     exists: bool,
 }
 
 impl Stored {
-    /// Reads and checks the whole file: all that is in it must be known before any of it is changed.
+    /// Reads the file and checks every profile in it, as a change requires.
     pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Error> {
         Self::open(sources)?.checked()
     }
 
-    /// Reads the file for somebody who changes nothing of it: other profiles may be wrong.
+    /// Reads the file without a check of other profiles, for a use that does not change it.
     pub(crate) fn open(sources: &Sources<'_>) -> Result<Self, Error> {
         Self::open_file(sources.file().ok_or(missing::no_home())?)
     }
 
-    /// Refuses a file that holds anything unknown or wrong.
+    /// Fails if any profile has an unknown key or a value of the wrong type.
     fn checked(self) -> Result<Self, Error> {
         invalid::check(&self.file, &self.text).map(|()| self)
     }
 
-    /// Reads a file; that it is not there, or empty, is fine.
+    /// Reads a file; a missing or blank one is an empty object.
     fn open_file(file: PathBuf) -> Result<Self, Error> {
         let text = file::read(&file)?.filter(|text| !text.trim().is_empty());
         Ok(Self { file, exists: text.is_some(), text: text.unwrap_or_else(|| "{}\n".to_owned()) })
     }
 
-    /// The directory that paths in the file are relative to.
+    /// The directory of the file, the base of relative paths in it.
     pub(crate) fn dir(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new("."))
     }
@@ -74,24 +73,24 @@ impl Stored {
         self.raw().map(|config| config.profiles.names()).unwrap_or_default()
     }
 
-    /// The profile that is used when none is named: the one that the file names, or the only one.
+    /// The default profile: `default_profile`, or the only one.
     pub(crate) fn default_profile(&self) -> Option<String> {
         let mut all = self.names();
         let named = self.raw().and_then(|config| config.default_profile);
         named.or_else(|| if all.len() == 1 { all.pop() } else { None })
     }
 
-    /// Whether the file names a default.
+    /// Whether the file has a `default_profile`.
     pub(crate) fn names_a_default(&self) -> bool {
         self.raw().is_some_and(|config| config.default_profile.is_some())
     }
 
-    /// The keys of a profile as they stand in the file; none if there is no such profile.
+    /// The keys of a profile as written in the file; `None` if there is no such profile.
     pub(crate) fn settings(&self, name: &str) -> Option<Map<String, Value>> {
         serde_json::from_str(self.raw()?.profiles.get(name)?.get()).ok()
     }
 
-    /// A profile as the file has it; `shown` are variables that are laid over it nevertheless.
+    /// A profile as the file has it; of the environment only the variables in `shown` override it.
     pub(crate) fn profile(&self, sources: &Sources<'_>, name: &str, shown: &[&str]) -> Result<Profile, Error> {
         let env = |variable: &str| {
             let hidden = LAYERS.contains(&variable) && !shown.contains(&variable);
@@ -102,7 +101,7 @@ impl Stored {
         layers::build(&sources, &name, raw, self.file.parent())
     }
 
-    /// The profiles that have their secret from there. One that is not usable has none.
+    /// The usable profiles that read their secret from this source.
     pub(crate) fn users_of(&self, sources: &Sources<'_>, source: &SecretSource) -> Vec<String> {
         let uses = |name: &String| {
             self.profile(sources, name, &[])
@@ -111,17 +110,17 @@ impl Stored {
         self.names().into_iter().filter(uses).collect()
     }
 
-    /// The same file with changes.
-    pub(crate) fn with(&self, changes: &[Change]) -> Result<Self, Error> {
-        let text = edit::apply(&self.text, changes).map_err(|_| {
+    /// The file with changes made, not written yet.
+    pub(crate) fn with(&self, changes: &Changes<'_>) -> Result<Self, Error> {
+        let text = edit::apply(&self.text, changes).ok_or_else(|| {
             Error::system("cannot edit the configuration file")
                 .because(format!("`{}` would not say what it should", self.file.display()))
         })?;
         Self { text, ..self.clone() }.checked()
     }
 
-    /// Changes the file while no other process does: `change` gets it as it is now, does what belongs to the change and
-    /// gives the file as it shall be, and a way back if that cannot be written.
+    /// Changes the file under its lock. `change` gets the present file and returns the new one, and an undo that is called
+    /// if that cannot be written.
     pub(crate) fn update<B: FnOnce()>(
         &self,
         change: impl FnOnce(&Self) -> Result<(Self, B), Error>,
@@ -130,7 +129,7 @@ impl Stored {
         platform::create_private_dir(self.dir()).map_err(failed)?;
         let _lock = self.lock()?;
         let present = Self::open_file(self.file.clone())?.checked()?;
-        let (edited, back) = change(&present)?;
+        let (edited, undo) = change(&present)?;
         if present.exists && edited.text == present.text {
             return Ok(edited);
         }
@@ -139,13 +138,13 @@ impl Stored {
             platform::rewrite(&target, edited.text.as_bytes())
         });
         written.map_err(|error| {
-            back();
+            undo();
             failed(error)
         })?;
         Ok(Self { exists: true, ..edited })
     }
 
-    /// The lock of the file, a file beside it that stays. Where there are no locks it is gone on without.
+    /// Locks the file through a lock file in the same directory; `None` where the file system has no locks.
     fn lock(&self) -> Result<Option<std::fs::File>, Error> {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
         let path = self.file.with_file_name(format!(".{name}.lock"));
@@ -167,13 +166,13 @@ impl Stored {
         }
     }
 
-    /// The file, parsed. It was checked when it was read.
+    /// The parsed file.
     fn raw(&self) -> Option<RawConfig<'_>> {
         serde_json::from_str(&self.text).ok()
     }
 }
 
-/// Where a file really is: a configuration that is kept elsewhere and linked here is changed there.
+/// Resolves symbolic links, so that the file itself is changed and a link to it stays.
 fn follow(file: &Path) -> std::io::Result<PathBuf> {
     let mut path = file.to_owned();
     for _ in 0..LINKS {

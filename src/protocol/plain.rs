@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Get) -> Outcome {
             // Readers of token files (Prometheus, `tokenFile`) take every byte for the token.
             text.pop();
         }
-        let file = context.sources.absolute(&path.to_string_lossy());
+        let file = context.sources.absolute(path);
         platform::write_private(&file, text.as_bytes()).map_err(|error| Error::output(&file, error))?;
         Ok(Outcome::answer(""))
     });

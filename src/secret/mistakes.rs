@@ -1,20 +1,21 @@
-//! What people store in place of a client secret. Pure; nothing of the secret is told, not even its length.
+//! Recognises what users store by mistake instead of a client secret. Pure; reveals nothing of the secret, not even its
+//! length.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Secret;
 
-/// What to do about most of them.
+/// The hint of most mistakes.
 const AGAIN: &str = "store the client secret alone, as the tenant shows it";
 
 impl Secret {
-    /// What is wrong with this secret of a client, by the looks of it, and what to do. It may be right all the same.
+    /// A likely mistake and a hint. The secret may still be right.
     pub(crate) fn mistake(&self, client_id: &str) -> Option<(&'static str, &'static str)> {
         let secret = self.0.as_str();
         let quoted = |mark: char| secret.len() > 1 && secret.starts_with(mark) && secret.ends_with(mark);
         let pair = format!("{client_id}:");
-        // The vendor's own page has people encode the pair by hand; three characters of it become four.
+        // The vendor's documentation tells users to encode the pair by hand; three bytes become four characters.
         let encoded = STANDARD.encode(&pair.as_bytes()[..pair.len() / 3 * 3]);
         if secret.starts_with(' ') || secret.ends_with(' ') {
             Some(("begins or ends with a space", "store it without the space, unless the tenant shows it so"))

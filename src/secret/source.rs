@@ -1,30 +1,31 @@
-//! The places a client secret is read from.
+//! Where a client secret is read from.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{SECRET_LIMIT, Secret, SecretError, check, keychain};
+use super::keychain::{self, Purpose};
+use super::{SECRET_LIMIT, Secret, SecretError};
 use crate::child::{self, Finished, Stderr, Wanted};
 use crate::clock::{Deadline, SystemClock};
 use crate::error::{Cause, Error, ErrorKind};
 use crate::platform;
 
-/// How long a secret command may run unless the run's own deadline is nearer.
+/// Timeout of a secret command and the key store, unless the deadline of the run is nearer.
 pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where a profile's client secret is kept.
+/// The source of a client secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SecretSource {
-    /// The value itself, taken from `WS1_TOKEN_CLIENT_SECRET`.
+    /// The value of `WS1_TOKEN_CLIENT_SECRET`.
     Given(Secret),
-    /// A file that only its owner can read, unless `shared` accepts others (mounted container secrets).
+    /// A file.
     File {
         /// Absolute path.
         path: PathBuf,
-        /// Accept a file that others can read or own.
+        /// Whether others may read or own it, as with mounted container secrets.
         shared: bool,
     },
-    /// An environment variable, already looked up: its name, and its value if it is set.
+    /// An environment variable, already looked up.
     Env {
         /// Name of the variable.
         name: String,
@@ -35,17 +36,17 @@ pub(crate) enum SecretSource {
     Command(Vec<String>),
     /// The platform's key store.
     Keychain {
-        /// Under which account, see [`crate::secret::keychain`].
+        /// The account: `CLIENT@TENANT`.
         account: String,
-        /// The profile whose `login` stores it there.
+        /// The profile, for messages.
         profile: String,
     },
 }
 
 impl SecretSource {
-    /// Reads the secret, strips one trailing newline, and refuses an empty or multi-line one.
+    /// Reads the secret: one line, without its trailing newline.
     ///
-    /// A `command` or the key store may take `limit` at most; the command's standard error goes through to ours.
+    /// `limit` is the timeout of a command and of the key store. A command inherits standard error.
     pub(crate) fn read(&self, limit: Duration) -> Result<Secret, SecretError> {
         let (bytes, origin) = match self {
             Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
@@ -58,10 +59,10 @@ impl SecretSource {
                 (read_keychain(account, profile, limit)?, format!("the key store's secret for `{account}`"))
             }
         };
-        check(bytes, &origin)
+        Secret::from_line(bytes, &origin)
     }
 
-    /// The same for a profile, whose failure names it; `login` is the cure where the file that it stored is gone.
+    /// Reads the secret of a profile; the error names the profile, and the hint is `login` if that stored the missing file.
     pub(crate) fn read_for(&self, profile: &str, limit: Duration) -> Result<Secret, Error> {
         self.read(limit).map_err(|SecretError { cause, hint }| {
             let Some(hint) = hint else { return Error::system("cannot read the client secret").because(cause) };
@@ -72,14 +73,7 @@ impl SecretSource {
         })
     }
 
-    /// Whether it is the file that `login` stores the secret of a profile in, and `logout` removed it.
-    pub(crate) fn is_gone(&self, profile: &str) -> bool {
-        let Self::File { path, .. } = self else { return false };
-        let own = path.file_name().is_some_and(|name| name.to_string_lossy() == stored_as(profile));
-        own && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-    }
-
-    /// Whether both name one file, or one account of the key store.
+    /// Whether both are the same file or the same account of the key store.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::File { path, .. }, Self::File { path: other, .. }) => path == other,
@@ -88,7 +82,7 @@ impl SecretSource {
         }
     }
 
-    /// A number that changes when the secret changes; `None` for sources that are not cheap to read.
+    /// A number that changes with the secret; `None` for sources that are slow to read.
     pub(crate) fn fingerprint(&self, salt: &str) -> Option<u32> {
         match self {
             Self::Command(_) | Self::Keychain { .. } => None,
@@ -96,7 +90,15 @@ impl SecretSource {
         }
     }
 
-    /// Where the secret comes from, for people.
+    /// The environment variable that holds the secret, which no child may inherit.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Env { name, .. } => Some(name),
+            Self::Given(_) | Self::File { .. } | Self::Command(_) | Self::Keychain { .. } => None,
+        }
+    }
+
+    /// The source in words.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Given(_) => "environment WS1_TOKEN_CLIENT_SECRET".to_owned(),
@@ -108,12 +110,7 @@ impl SecretSource {
     }
 }
 
-/// Name of the file, beside the configuration, that `login` stores the secret of a profile in.
-pub(crate) fn stored_as(profile: &str) -> String {
-    format!("{profile}.secret")
-}
-
-/// Reads a secret file after checking that nobody else can.
+/// Reads a secret file, after a check of its owner and mode unless `shared`.
 fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
     platform::read_secret_file(path, shared, SECRET_LIMIT).map_err(|error| {
         let hint = match &error {
@@ -133,7 +130,7 @@ fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
     })
 }
 
-/// The value of a secret's environment variable.
+/// The value of an environment variable that was looked up.
 fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> {
     value.map(|secret| secret.expose().as_bytes().to_vec()).ok_or_else(|| SecretError {
         cause: Cause::new(format!("the environment variable `{name}` is not set")),
@@ -143,19 +140,19 @@ fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> 
 
 /// Reads the secret of an account from the key store.
 fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8>, SecretError> {
-    let secret = keychain::read(account, limit)?.ok_or_else(|| SecretError {
+    let secret = keychain::read(account, limit, Purpose::Read)?.ok_or_else(|| SecretError {
         cause: Cause::new(format!("the key store holds no secret for `{account}`")),
-        hint: Some(keychain::hint_for_missing(profile)),
+        hint: Some(Purpose::Read.hint(&format!("run `ws1-token login {profile}`"))),
     })?;
     Ok(secret.0.into_bytes())
 }
 
-/// Runs a secret command: nothing on its standard input, its standard error is ours, its standard output is the secret.
+/// Runs a secret command; its standard output is the secret. It has no standard input and inherits standard error.
 fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
     let name = argv.first().cloned().unwrap_or_default();
     let failed = |what: String| SecretError {
         cause: Cause::new(format!("the command `{name}` {what}")),
-        // Its arguments may hold a password, so they are not repeated.
+        // The arguments are not shown: they may hold a password.
         hint: Some("run the command of `client_secret` by hand and see that it prints the client secret".to_owned()),
     };
     let mut command = child::command(&name, None);

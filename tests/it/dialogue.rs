@@ -91,7 +91,7 @@ fn a_wrong_secret_is_told_and_asked_for_again() {
     let mut terminal = login(&sandbox, &["prod"]);
     up_to_the_secret(&mut terminal, &emulator.url());
     terminal.type_line("wrong-secret").expect("Scopes").expect(": ").type_line("");
-    terminal.expect("rejected client `ci-bot`").expect("Once more").expect("Client ID [ci-bot]: ");
+    terminal.expect("rejected client `ci-bot`").expect("Try again").expect("Client ID [ci-bot]: ");
     assert_eq!(kept(&sandbox), Vec::<String>::new(), "nothing half-written");
     terminal.type_line("").expect("Client secret (not shown): ").type_line(SECRET);
     let output = finish(terminal, &sandbox);
@@ -252,7 +252,7 @@ fn what_cannot_be_a_secret_is_not_sent() {
     up_to_the_secret(&mut terminal, &emulator.url());
     terminal.type_text("wrong-secret\rwrong-secret, its second line\r").expect("try again");
     terminal.expect("Client secret (not shown): ").type_text("wrong-\u{1b}[Asecret\r").expect("try again");
-    terminal.expect("Client secret (not shown): ").type_line("").expect("once more");
+    terminal.expect("Client secret (not shown): ").type_line("").expect("a value is required");
     terminal.expect("Client secret (not shown): ").type_line(SECRET);
     let output = finish(terminal, &sandbox);
     assert_eq!((output.status, emulator.counters().token_requests), (0, 1), "{output}");

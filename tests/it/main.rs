@@ -8,6 +8,8 @@
 mod bazel;
 #[cfg(unix)]
 mod cache;
+#[cfg(unix)]
+mod children;
 mod colours;
 mod commands;
 mod completions;

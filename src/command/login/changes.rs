@@ -1,4 +1,4 @@
-//! What of the file has to change so that the profile says what it should: the keys that differ, and no other.
+//! The keys of the profile that a login changes in the file: those whose values differ.
 
 use std::path::Path;
 
@@ -6,21 +6,20 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::ask::is_tenant_of;
-use super::{Choice, Draft, Login};
+use super::{Draft, DraftSecret, Wizard};
 use crate::cli::SecretStore;
-use crate::config::edit::Change;
+use crate::config::edit::Changes;
 use crate::config::{Preset, Stored, resolve};
-use crate::secret::source::stored_as;
+use crate::secret::store::file_name;
 
-impl Login<'_> {
-    /// The changes that make `present` say what the draft does.
-    pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Vec<Change> {
+impl Wizard<'_> {
+    /// The changes that turn the profile of `present` into the draft.
+    pub(super) fn changes(&self, draft: &Draft, present: &Stored) -> Changes<'_> {
         let old = present.settings(&self.name).unwrap_or_default();
-        let mut changes = default_profile(&self.name, present);
-        let mut set = |key: &str, value: Option<Value>| {
+        let mut keys = Vec::new();
+        let mut set = |key: &'static str, value: Option<Value>| {
             if old.get(key) != value.as_ref() {
-                let path = ["profiles", &self.name, key].map(str::to_owned).to_vec();
-                changes.push(Change { path, value });
+                keys.push((key, value));
             }
         };
         if !is_tenant_of(&old, draft.preset, &draft.tenant) {
@@ -40,40 +39,38 @@ impl Login<'_> {
         {
             set("ca_file", Some(json!(file.to_string_lossy())));
         }
-        changes
+        Changes { default_profile: new_default(&self.name, present), profile: &self.name, keys }
     }
 
-    /// The source of the client secret as the file names it; `None` if what it names stays right.
-    fn source(&self, secret: &Choice, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
+    /// The new `client_secret`; `None` if the present one stays.
+    fn source(&self, secret: &DraftSecret, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
         let named = old.get("client_secret").and_then(|source| source.get("file"));
         let file = match (secret, self.store_kind()) {
-            (Choice::Stay, _) => return None,
-            (Choice::Refer(path), _) => path.clone(),
-            (Choice::Store(_), SecretStore::File) => present.dir().join(stored_as(&self.name)),
-            (Choice::Store(_), SecretStore::Keychain) => return Some(json!({ "keychain": true })),
+            (DraftSecret::Keep, _) => return None,
+            (DraftSecret::Refer(path), _) => path.clone(),
+            (DraftSecret::Store(_), SecretStore::File) => present.dir().join(file_name(&self.name)),
+            (DraftSecret::Store(_), SecretStore::Keychain) => return Some(json!({ "keychain": true })),
         };
         if self.is_same(named, &file, present) {
             return None;
         }
-        let inside = file.strip_prefix(present.dir()).ok().filter(|_| matches!(secret, Choice::Store(_)));
+        let inside = file.strip_prefix(present.dir()).ok().filter(|_| matches!(secret, DraftSecret::Store(_)));
         Some(json!({ "file": inside.unwrap_or(&file).to_string_lossy() }))
     }
 
-    /// Whether a path of the file is that one.
+    /// Whether a path in the file means this file.
     fn is_same(&self, named: Option<&Value>, file: &Path, present: &Stored) -> bool {
         let named = named.and_then(Value::as_str);
         named.is_some_and(|named| resolve(named, Some(present.dir()), self.context.sources.home) == file)
     }
 }
 
-/// What calls that name no profile go by: a first profile becomes the default, and an only one stays it.
-fn default_profile(name: &str, present: &Stored) -> Vec<Change> {
-    let names = present.names();
-    let default = match names.as_slice() {
-        _ if present.names_a_default() => return Vec::new(),
-        [] => name,
-        [only] if only != name => only,
-        _ => return Vec::new(),
-    };
-    vec![Change { path: vec!["default_profile".to_owned()], value: Some(json!(default)) }]
+/// A new `default_profile`: the first profile, or the only one when a second is added.
+fn new_default(name: &str, present: &Stored) -> Option<String> {
+    match present.names().as_slice() {
+        _ if present.names_a_default() => None,
+        [] => Some(name.to_owned()),
+        [only] if only != name => Some(only.clone()),
+        _ => None,
+    }
 }

@@ -1,5 +1,4 @@
-//! The JSON file that the Intelligence console downloads: `tokenEndpoint`, `clientId` and `clientSecret`. Pure, but for
-//! the reading of the file.
+//! The JSON file that the Intelligence console downloads: `tokenEndpoint`, `clientId` and `clientSecret`.
 
 use std::path::Path;
 
@@ -10,20 +9,20 @@ use crate::error::{Cause, Error};
 use crate::origin::Target;
 use crate::secret::Secret;
 
-/// Bytes of the file that are read at most.
+/// The largest file to read, in bytes.
 const LIMIT: u64 = 64 * 1024;
 
-/// The keys that are known.
+/// The known keys.
 const KEYS: [&str; 3] = ["tokenEndpoint", "clientId", "clientSecret"];
 
-/// What such a file says.
+/// The content of such a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Imported {
-    /// The host that issues tokens, as a profile has it.
+    /// The tenant's URL for the profile.
     pub(super) tenant: String,
-    /// The whole URL of the endpoint, where the preset's is not it.
+    /// The token endpoint, if it differs from the preset's.
     pub(super) token_url: Option<String>,
-    /// The client.
+    /// The client ID.
     pub(super) client_id: String,
     /// Its secret.
     pub(super) secret: Secret,
@@ -46,8 +45,8 @@ pub(super) fn read(file: &Path) -> Result<Imported, Error> {
     parse(&text).map_err(failed)
 }
 
-/// Reads the text; a refusal repeats no value, which may be the secret. A key that is not known may be one that the client
-/// does not work without: it is not dropped in silence.
+/// Parses the text. Errors never repeat a value, which may be the secret. An unknown key is an error, since the client may
+/// not work without it.
 fn parse(text: &[u8]) -> Result<Imported, Cause> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let Ok(Value::Object(file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
@@ -60,12 +59,12 @@ fn parse(text: &[u8]) -> Result<Imported, Cause> {
     let (tenant, token_url) = split(&endpoint).map_err(|cause| Cause::new(format!("`tokenEndpoint`: {cause}")))?;
     let secret = Secret::from_line(secret.into_bytes(), "`clientSecret`").map_err(|error| error.cause)?;
     match file.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        Some(key) => Err(Cause::new(format!("its key `{key}` is not known, and would be left out"))),
+        Some(key) => Err(Cause::new(format!("unknown key `{key}`, which the profile could not keep"))),
         None => Ok(Imported { tenant, token_url, client_id, secret }),
     }
 }
 
-/// What is said of a key that is not there.
+/// The error of a missing key.
 fn missing(key: &str, file: &Map<String, Value>) -> Cause {
     match crate::text::nearest(key, file.keys().map(String::as_str)) {
         Some(near) => Cause::new(format!("there is no `{key}`, only `{near}`")),
@@ -73,8 +72,7 @@ fn missing(key: &str, file: &Map<String, Value>) -> Cause {
     }
 }
 
-/// The endpoint as tenant and, where the preset does not find it by itself, token URL. Its query is the grant's, which the
-/// preset adds again.
+/// Tenant and, if the preset does not lead to it, token URL of an endpoint. The query is dropped: the preset adds it.
 fn split(endpoint: &str) -> Result<(String, Option<String>), String> {
     let target = Target::parse(endpoint).and_then(Target::secured)?;
     if !matches!(target.rest.as_str(), "" | "?grant_type=client_credentials") {
@@ -115,7 +113,7 @@ mod tests {
     fn keys_that_are_not_known_are_named() {
         let endpoint = "https://auth.na1.data.workspaceone.com/oauth/token";
         let refused = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes());
-        assert_eq!(refused.unwrap_err().to_string(), "its key `note` is not known, and would be left out");
+        assert_eq!(refused.unwrap_err().to_string(), "unknown key `note`, which the profile could not keep");
         assert!(parse(format!("\u{feff}{}", text(endpoint, "")).as_bytes()).is_ok(), "as Windows programs write it");
     }
 
@@ -137,7 +135,7 @@ mod tests {
             ),
             (
                 text("http://h.example.com/x", ""),
-                "`tokenEndpoint`: it is http:// to another machine, which would send secrets in clear",
+                "`tokenEndpoint`: it is http:// to another machine, which would send secrets in clear text",
             ),
             (text("https://a:hunter2@h/x", ""), "`tokenEndpoint`: it holds credentials"),
         ] {

@@ -1,22 +1,20 @@
-//! What a login tells at its end: what is proved, where everything is, and what to run next.
+//! The answer of `login`: what was verified, where everything is stored, and what to run next.
 
-use super::Login;
+use super::Wizard;
 use super::store::Done;
 use crate::config::{LAYERS, Preset, Profile};
 use crate::secret::source::SecretSource;
-use crate::text::line;
-use crate::text::shell_word;
-use crate::text::span;
+use crate::text::{line, shell_word, span};
 
-impl Login<'_> {
-    /// The answer on standard output; `life` is that of the token that was issued, in seconds.
+impl Wizard<'_> {
+    /// The answer on standard output; `life` is the lifetime of the issued token in seconds.
     pub(super) fn report(&self, done: &Done, life: Option<i64>) -> String {
         self.warn_of_overrides(done);
         let Done { profile, stored, removed, .. } = done;
         let who = format!("{} as {}", profile.tenant, profile.client_id);
         let first = match life {
-            Some(life) => format!("logged in to {who}: the token lives {}", span(life)),
-            None => format!("stored without asking the tenant: {who}"),
+            Some(life) => format!("logged in to {who}: the token is valid for {}", span(life)),
+            None => format!("stored without verification: {who}"),
         };
         let is_default = stored.default_profile().as_ref() == Some(&self.name);
         let default = if is_default { ", the default" } else { "" };
@@ -26,9 +24,10 @@ impl Login<'_> {
             format!("secret    {}", place(profile)),
         ];
         lines.extend(removed.as_ref().map(|removed| format!("removed   the secret of {}", removed.describe())));
-        lines.extend(self.new_default(done).map(|name| format!("default   `{name}`, as before; now the file says so")));
+        lines
+            .extend(self.new_default(done).map(|name| format!("default   `{name}`, as before; now the file names it")));
         lines.extend(
-            self.args.import.as_ref().map(|file| format!("delete    {}: it holds the secret too", file.display())),
+            self.args.import.as_ref().map(|file| format!("delete    {}: it contains the secret too", file.display())),
         );
         lines.push("next".to_owned());
         let call = self.call(done);
@@ -36,7 +35,7 @@ impl Login<'_> {
         lines.iter().map(|text| line(text)).collect()
     }
 
-    /// The program as a shell line names it, with the options that lead to this profile.
+    /// The program as a shell command, with the options that select this profile.
     fn call(&self, done: &Done) -> String {
         let mut words = vec!["ws1-token".to_owned()];
         if self.context.sources.overrides.config.is_some() {
@@ -49,24 +48,24 @@ impl Login<'_> {
         words.join(" ")
     }
 
-    /// Another profile that became the default by name, because it is no longer the only one.
+    /// Another profile that `default_profile` now names because it is no longer the only one.
     fn new_default(&self, done: &Done) -> Option<String> {
         let was_silent = !self.stored.names_a_default();
         done.stored.default_profile().filter(|default| was_silent && *default != self.name)
     }
 
-    /// Warns of variables that the next call goes by instead of the profile.
+    /// Warns of environment variables that override the profile in the next call.
     fn warn_of_overrides(&self, done: &Done) {
         for variable in LAYERS.into_iter().filter(|variable| (self.context.env)(variable).is_some()) {
             let overridden = done.stored.profile(self.context.sources, &self.name, &[variable]);
             if !overridden.is_ok_and(|profile| is_same(&profile, done)) {
-                self.context.log.warn(&format!("{variable} is set and wins over the profile: unset it"));
+                self.context.log.warn(&format!("{variable} is set and overrides the profile: unset it"));
             }
         }
     }
 }
 
-/// Whether a profile asks as the stored one does.
+/// Whether a profile makes the same requests as the stored one.
 fn is_same(profile: &Profile, done: &Done) -> bool {
     let same_secret = match (&profile.client_secret, &done.secret) {
         (Some(SecretSource::Given(given)), Some(secret)) => given.expose().trim_end() == secret.expose(),
@@ -75,7 +74,7 @@ fn is_same(profile: &Profile, done: &Done) -> bool {
     same_secret && profile.identity() == done.profile.identity() && profile.ca_file == done.profile.ca_file
 }
 
-/// Where the secret is, in words.
+/// The place of the secret in words.
 fn place(profile: &Profile) -> String {
     match &profile.client_secret {
         Some(SecretSource::File { path, .. }) => format!("in {}", path.display()),
@@ -85,7 +84,7 @@ fn place(profile: &Profile) -> String {
     }
 }
 
-/// What a person probably wants next.
+/// Commands that users of a preset probably run next.
 fn commands(preset: Preset) -> [&'static str; 3] {
     match preset {
         Preset::Access | Preset::Acs => ["get", "curl /SAAS/jersey/manager/api/scim/Users", "setup kubectl --write"],

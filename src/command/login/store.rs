@@ -1,102 +1,50 @@
-//! Storing what was proved: the secret first, then the profile. Either both are there at the end, or neither changed.
+//! Stores the verified draft: the secret first, then the profile. Either both are stored or neither changes.
 
-use std::path::PathBuf;
-
-use super::{Choice, Draft, Login, is_own_store};
+use super::{Draft, DraftSecret, Wizard};
 use crate::config::{Profile, Stored};
 use crate::error::Error;
-use crate::platform;
 use crate::secret::Secret;
-use crate::secret::keychain;
-use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::source::SecretSource;
+use crate::secret::store::Undo;
 
-/// What was stored.
+/// The result of storing.
 pub(super) struct Done {
-    /// The file as it is now.
+    /// The new file.
     pub(super) stored: Stored,
-    /// The profile as the file has it.
+    /// The profile in it.
     pub(super) profile: Profile,
-    /// The secret, where it was stored by us.
+    /// The secret, if `login` stored it.
     pub(super) secret: Option<Secret>,
-    /// Where it was before and is no longer needed.
+    /// The old place of the secret, where it was removed.
     pub(super) removed: Option<SecretSource>,
 }
 
-/// How a place for secrets was before.
-enum Before {
-    /// Nothing was changed.
-    Untouched,
-    /// A file and its content, if it was there.
-    File(PathBuf, Option<Vec<u8>>),
-    /// An account of the key store and its secret, if it had one.
-    Keychain(String, Option<Secret>),
-}
-
-impl Login<'_> {
-    /// Stores the draft while no other login does: what others stored meanwhile stays.
+impl Wizard<'_> {
+    /// Stores the draft under the lock of the file; changes that others made since it was read stay.
     pub(super) fn store(&self, draft: &Draft) -> Result<Done, Error> {
         let sources = self.context.sources;
+        let secret = match &draft.secret {
+            DraftSecret::Store(secret) => Some(secret),
+            DraftSecret::Keep | DraftSecret::Refer(_) => None,
+        };
         let stored = self.stored.update(|present| {
             let edited = present.with(&self.changes(draft, present))?;
             let profile = edited.profile(sources, &self.name, &[])?;
-            let before = match (&draft.secret, &profile.client_secret) {
-                (Choice::Store(secret), Some(source)) => self.put(source, secret)?,
-                _ => Before::Untouched,
-            };
-            Ok((edited, || before.restore()))
+            let put = secret.zip(profile.client_secret.as_ref()).map(|(secret, source)| source.put(secret));
+            let undo: Option<Undo> = put.transpose()?;
+            Ok((edited, || undo.into_iter().for_each(|undo| undo())))
         })?;
         let profile = stored.profile(sources, &self.name, &[])?;
         let removed = self.remove_old_secret(&stored, &profile);
-        let secret = match &draft.secret {
-            Choice::Store(secret) => Some(secret.clone()),
-            Choice::Stay | Choice::Refer(_) => None,
-        };
-        Ok(Done { stored, profile, secret, removed })
+        Ok(Done { stored, profile, secret: secret.cloned(), removed })
     }
 
-    /// Puts the secret where the profile will look for it.
-    fn put(&self, source: &SecretSource, secret: &Secret) -> Result<Before, Error> {
-        match source {
-            SecretSource::File { path, .. } => {
-                let before = Before::File(path.clone(), std::fs::read(path).ok());
-                platform::write_private(path, format!("{}\n", secret.expose()).as_bytes())
-                    .map_err(|error| Error::output(&path, error))?;
-                Ok(before)
-            }
-            SecretSource::Keychain { account, .. } => {
-                let before =
-                    keychain::read_before_storing(account, COMMAND_LIMIT).map_err(|error| self.store_error(error))?;
-                keychain::store(account, secret).map_err(|error| self.store_error(error))?;
-                Ok(Before::Keychain(account.clone(), before))
-            }
-            SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => Ok(Before::Untouched),
-        }
-    }
-
-    /// Removes the secret that `login` stored in another place before, unless another profile has it from there.
+    /// Removes a secret that `login` stored elsewhere before, unless another profile uses it.
     fn remove_old_secret(&self, stored: &Stored, profile: &Profile) -> Option<SecretSource> {
         let old = self.stored.profile(self.context.sources, &self.name, &[]).ok()?.client_secret?;
-        let obsolete = profile.client_secret.as_ref() != Some(&old)
-            && is_own_store(&old, &self.stored, &self.name)
+        let is_obsolete = profile.client_secret.as_ref() != Some(&old)
+            && old.is_own_store(self.stored.dir(), &self.name)
             && stored.users_of(self.context.sources, &old).is_empty();
-        let removed = match &old {
-            SecretSource::File { path, .. } if obsolete => std::fs::remove_file(path).is_ok(),
-            SecretSource::Keychain { account, .. } if obsolete => keychain::remove(account).unwrap_or(false),
-            _ => false,
-        };
-        removed.then_some(old)
-    }
-}
-
-impl Before {
-    /// Makes it so again, as far as that is possible.
-    fn restore(self) {
-        match self {
-            Self::Untouched => {}
-            Self::File(path, Some(content)) => drop(platform::write_private(&path, &content)),
-            Self::File(path, None) => drop(std::fs::remove_file(path)),
-            Self::Keychain(account, Some(secret)) => drop(keychain::store(&account, &secret)),
-            Self::Keychain(account, None) => drop(keychain::remove(&account)),
-        }
+        (is_obsolete && old.remove(&self.name).unwrap_or(false)).then_some(old)
     }
 }

@@ -1,19 +1,17 @@
-//! What a person gives for a tenant: a bare host, or whatever stood in the browser's address bar. Pure.
+//! Reads a tenant from user input: a host, or a URL from the browser's address bar. Pure.
 //!
-//! The configuration file is read strictly (see `config/preset.rs`); here everything behind the tenant itself is cut off,
-//! and the caller says what was made of it.
+//! The configuration file is read strictly (see `config/preset.rs`); here everything after the tenant is cut off, and the
+//! caller shows the result.
 
 use crate::config::{self, Preset};
 use crate::error::Error;
 use crate::origin::Target;
 
-/// The tenant's URL as a profile has it, made of what was given; `setting` is what a refusal calls it.
-///
-/// A refusal never repeats the text: credentials may be in it.
+/// The tenant's URL for the profile; `setting` names the input in an error, which never repeats it: it may hold credentials.
 pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String, Error> {
     let refused = |cause: String, hint: &str| Error::unusable(setting.to_owned(), cause, hint.to_owned());
     let host_hint = "give the tenant's host, like `acme.example.com`, or a URL of it from the browser";
-    // Behind the path may stand anything, also what no URL may hold.
+    // After the path there may be anything, even characters that are not allowed in a URL.
     let given = given.split(['?', '#']).next().unwrap_or_default();
     let given = given.trim_start_matches(is_around).trim_end_matches(is_behind);
     let url = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
@@ -26,24 +24,24 @@ pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String,
     Ok(tenant)
 }
 
-/// The part of a path that names a tenant of a shared host; empty if none does.
+/// The part of a path that names a tenant of a shared host, or an empty text.
 fn tenant_path(preset: Preset, path: &str) -> String {
-    let door = match preset {
+    let prefix = match preset {
         Preset::Access => "/SAAS/t/",
         Preset::Acs | Preset::Vidb => "/acs/t/",
         Preset::Uem | Preset::Intelligence | Preset::Connect => return String::new(),
     };
-    let name = path.strip_prefix(door).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let name = path.strip_prefix(prefix).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let name = name.trim_end_matches(is_behind);
-    if name.is_empty() { String::new() } else { format!("{door}{name}") }
+    if name.is_empty() { String::new() } else { format!("{prefix}{name}") }
 }
 
-/// What stands around a URL in a text that it is copied out of.
+/// Characters around a URL that was copied from a text.
 fn is_around(c: char) -> bool {
     c.is_whitespace() || "<>\"'`".contains(c)
 }
 
-/// What may stand behind it too.
+/// Characters after it.
 fn is_behind(c: char) -> bool {
     is_around(c) || ".,;".contains(c)
 }
@@ -105,7 +103,7 @@ mod tests {
             ("https://", "its host is not a host name or an address"),
             ("/SAAS/apps", "its host is not a host name or an address"),
             ("https:///hunter2", "its host is not a host name or an address"),
-            ("http://acme.example.com", "it is http:// to another machine, which would send secrets in clear"),
+            ("http://acme.example.com", "it is http:// to another machine, which would send secrets in clear text"),
             ("ana:hunter2@acme.example.com", "it holds credentials"),
             ("https://ana:hunter2@acme.example.com/SAAS/apps", "it holds credentials"),
             ("https://hunter2@acme.example.com?x", "it holds credentials"),

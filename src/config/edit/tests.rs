@@ -5,30 +5,24 @@ use serde_json::json;
 
 use super::*;
 
-/// A change.
-fn change(path: &[&str], value: Option<Value>) -> Change {
-    Change { path: path.iter().map(|name| (*name).to_owned()).collect(), value }
-}
-
-/// The text with members set.
-fn edited(text: &str, changes: &[(&[&str], Option<Value>)]) -> String {
-    let changes: Vec<Change> = changes.iter().map(|(path, value)| change(path, value.clone())).collect();
-    apply(text, &changes).unwrap()
+/// The text with keys of a profile set or removed.
+fn edited(text: &str, profile: &str, keys: &[(&'static str, Option<Value>)]) -> Option<String> {
+    apply(text, &Changes { default_profile: None, profile, keys: keys.to_vec() })
 }
 
 /// What a login sets for a new profile.
-fn profile<'a>(name: &'a str, paths: &'a mut Vec<Vec<&'a str>>) -> Vec<(&'a [&'a str], Option<Value>)> {
-    paths.extend(["tenant", "client_id", "client_secret"].map(|key| vec!["profiles", name, key]));
-    let values = [json!("https://b.example.com"), json!("b"), json!({ "file": "b.secret" })];
-    paths.iter().map(Vec::as_slice).zip(values.map(Some)).collect()
+fn new_profile() -> Vec<(&'static str, Option<Value>)> {
+    vec![
+        ("tenant", Some(json!("https://b.example.com"))),
+        ("client_id", Some(json!("b"))),
+        ("client_secret", Some(json!({ "file": "b.secret" }))),
+    ]
 }
 
 #[test]
 fn a_new_file_is_pretty() {
-    let mut paths = Vec::new();
-    let mut changes: Vec<(&[&str], Option<Value>)> = vec![(&["default_profile"], Some(json!("b")))];
-    changes.extend(profile("b", &mut paths));
-    insta::assert_snapshot!(edited("{}\n", &changes), @r#"
+    let changes = Changes { default_profile: Some("b".to_owned()), profile: "b", keys: new_profile() };
+    insta::assert_snapshot!(apply("{}\n", &changes).unwrap(), @r#"
     {
       "default_profile": "b",
       "profiles": {
@@ -71,87 +65,90 @@ fn a_new_profile_looks_like_its_siblings() {
              \"client_secret\": { \"file\": \"b.secret\" } } } }",
         ),
     ] {
-        let mut paths = Vec::new();
-        assert_eq!(edited(text, &profile("b", &mut paths)), expected);
+        assert_eq!(edited(text, "b", &new_profile()).as_deref(), Some(expected));
     }
 }
 
 #[test]
 fn a_value_is_replaced_and_nothing_else() {
     let text = "{\n  \"profiles\" : {\n    \"a\":{\"tenant\" :\n \"x\" , \"hosts\":[ \"h\" ],\"client_id\":\"c\"},\n\n    \"ü\\u0062\": {}\n  } }";
-    for (path, value, expected) in [
-        (&["profiles", "a", "tenant"][..], json!("y"), text.replace("\"x\"", "\"y\"")),
-        (&["profiles", "a", "client_id"], json!("d"), text.replace("\"c\"", "\"d\"")),
-        (&["profiles", "a", "scope"], json!("s"), text.replace("\"c\"", "\"c\",\"scope\":\"s\"")),
-        (&["profiles", "a", "hosts"], json!("z"), text.replace("[ \"h\" ]", "\"z\"")),
-        (&["profiles", "üb", "tenant"], json!("t"), text.replace("{}", "{\n      \"tenant\": \"t\"\n    }")),
+    for (profile, key, value, expected) in [
+        ("a", "tenant", json!("y"), text.replace("\"x\"", "\"y\"")),
+        ("a", "client_id", json!("d"), text.replace("\"c\"", "\"d\"")),
+        ("a", "scope", json!("s"), text.replace("\"c\"", "\"c\",\"scope\":\"s\"")),
+        ("a", "hosts", json!("z"), text.replace("[ \"h\" ]", "\"z\"")),
+        ("üb", "tenant", json!("t"), text.replace("{}", "{\n      \"tenant\": \"t\"\n    }")),
     ] {
-        assert_eq!(edited(text, &[(path, Some(value))]), expected, "{path:?}");
+        assert_eq!(edited(text, profile, &[(key, Some(value))]), Some(expected), "{key} of {profile}");
     }
 }
 
 #[test]
 fn a_member_is_removed_with_its_comma() {
-    let text = "{ \"a\": 1,\n  \"b\": [2] , \"c\": {\"d\": 3} }";
-    for (path, expected) in [
-        (&["a"][..], "{ \"b\": [2] , \"c\": {\"d\": 3} }"),
-        (&["b"], "{ \"a\": 1 , \"c\": {\"d\": 3} }"),
-        (&["c"], "{ \"a\": 1,\n  \"b\": [2] }"),
-        (&["c", "d"], "{ \"a\": 1,\n  \"b\": [2] , \"c\": {} }"),
-        (&["c", "x"], text),
-        (&["x", "y"], text),
+    let inside = "{ \"a\": 1,\n  \"b\": [2] , \"c\": {\"d\": 3} }";
+    for (key, expected) in [
+        ("a", "{ \"b\": [2] , \"c\": {\"d\": 3} }"),
+        ("b", "{ \"a\": 1 , \"c\": {\"d\": 3} }"),
+        ("c", "{ \"a\": 1,\n  \"b\": [2] }"),
+        ("x", inside),
     ] {
-        // An object on the way that is not there means no member, and none is made.
-        let result = remove(text, &change(path, None).path).unwrap();
-        assert_eq!(result, expected, "{path:?}");
+        let file = |profile: &str| format!(" {{\"profiles\":{{ \"p\" :{profile}}}}}\n");
+        assert_eq!(edited(&file(inside), "p", &[(key, None)]), Some(file(expected)), "{key}");
     }
+    assert_eq!(
+        edited("{\"profiles\": {\"p\": {\"a\": 1 }}}", "p", &[("a", None)]).unwrap(),
+        "{\"profiles\": {\"p\": { }}}"
+    );
 }
 
 #[test]
 fn of_a_name_given_twice_the_last_counts() {
     let text = r#"{ "profiles": { "a": { "tenant": "x" }, "a": { "tenant": "y" } } }"#;
-    let result = edited(text, &[(&["profiles", "a", "tenant"], Some(json!("z")))]);
-    assert_eq!(result, text.replace("\"y\"", "\"z\""));
+    let result = edited(text, "a", &[("tenant", Some(json!("z")))]);
+    assert_eq!(result, Some(text.replace("\"y\"", "\"z\"")));
 }
 
 #[test]
 fn what_is_no_object_is_not_edited() {
-    for text in ["", "[]", "1", "{", "{ \"profiles\": 5 }", "\"{}\""] {
-        let changes = [change(&["profiles", "a"], Some(json!(1)))];
-        assert_eq!(apply(text, &changes), Err(NotAnObject), "{text}");
+    for text in ["", "[]", "1", "{", "{ \"profiles\": 5 }", "{ \"profiles\": { \"a\": 5 } }", "\"{}\""] {
+        assert_eq!(edited(text, "a", &[("tenant", Some(json!("t")))]), None, "{text}");
     }
 }
 
-/// A JSON value written with random white space.
+/// A JSON object written with random white space; no name stands in it twice.
 fn any_text() -> impl Strategy<Value = String> {
     let space = || prop::sample::select(vec!["", " ", "\n", "\n  ", "\r\n\t", "  "]);
-    let name = || prop::sample::select(vec!["\"a\"", "\"b\"", "\"c d\"", "\"\\u0061x\"", "\"q\\\"q\"", "\"é,:{}\""]);
+    let names = ["\"profiles\"", "\"a\"", "\"c d\"", "\"\\u0061x\"", "\"q\\\"q\"", "\"é,:{}\""];
     let leaf = prop::sample::select(vec!["1", "null", "\"x\"", "\"{,}\"", "[1, {\"a\": 2}]", "{}", "{ }"]);
-    let value = leaf.prop_map(str::to_owned).prop_recursive(3, 20, 4, move |inner| {
-        let member = (space(), name(), space(), space(), inner, space())
-            .prop_map(|(a, name, b, c, value, d)| format!("{a}{name}{b}:{c}{value}{d}"));
-        prop::collection::vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(",")))
+    let value = leaf.prop_map(str::to_owned).prop_recursive(3, 24, 5, move |inner| {
+        let member = (space(), space(), space(), inner, space());
+        let members = prop::collection::vec(member, names.len());
+        let chosen = prop::sample::subsequence(names.to_vec(), 0..=names.len());
+        (chosen.prop_shuffle(), members).prop_map(|(names, members)| {
+            let members = names.iter().zip(members);
+            let members = members.map(|(name, (a, b, c, value, d))| format!("{a}{name}{b}:{c}{value}{d}"));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        })
     });
     (space(), value, space())
         .prop_filter("an object", |(_, value, _)| value.starts_with('{'))
         .prop_map(|(before, value, after)| format!("{before}{value}{after}"))
 }
 
-/// A path of one to three names.
-fn any_path() -> impl Strategy<Value = Vec<String>> {
-    let name = prop::sample::select(vec!["a", "b", "c d", "ax", "q\"q", "é,:{}", "new"]);
-    prop::collection::vec(name.prop_map(str::to_owned), 1..4)
+/// A profile's name, and a key of it.
+fn any_place() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let name = || prop::sample::select(vec!["a", "c d", "ax", "q\"q", "é,:{}", "new"]);
+    (name(), name())
 }
 
-/// Every member as it stands in the text, in order, but for those on the way to the edited one and for that itself.
-fn untouched(text: &str, edited: Option<&[String]>, into: &mut Vec<(String, String)>) {
-    let Ok(Names(members)) = serde_json::from_str(text) else { return };
+/// Every member as it stands in the text, in order, but for those on the path to the edited one and for that itself.
+fn untouched(text: &str, edited: &[&str], into: &mut Vec<(String, String)>) {
+    let Ok(Members(members)) = serde_json::from_str(text) else { return };
     for (name, value) in members {
-        let way = edited.filter(|path| path.first() == Some(&name)).map(|path| &path[1..]);
-        match way {
-            None => into.push((name, value.get().to_owned())),
-            Some(below) if !below.is_empty() => untouched(value.get(), Some(below), into),
-            Some(_) => {}
+        match edited {
+            [first, below @ ..] if *name == **first => untouched(value.get(), below, into),
+            [] => {}
+            _ => into.push((name.to_string(), value.get().to_owned())),
         }
     }
 }
@@ -160,39 +157,32 @@ proptest! {
     #[test]
     fn an_edit_leaves_every_other_member_as_it_stands(
         text in any_text(),
-        path in any_path(),
+        (profile, key) in any_place(),
         value in prop::option::of("[a-z\"é]{0,3}"),
     ) {
-        let value = value.map(Value::from);
-        let before: Value = serde_json::from_str(&text).unwrap();
-        let mut at = Some(&before);
-        let blocked = path[..path.len() - 1].iter().any(|name| {
-            at = at.and_then(|at| at.get(name));
-            at.is_some_and(|at| !at.is_object())
-        });
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let object = |value: Option<&Value>| value.is_none_or(Value::is_object);
+        let sound = object(file.get("profiles")) && object(file.get("profiles").and_then(|all| all.get(profile)));
         // That the result means what it should, `apply` checks itself.
-        match apply(&text, &[Change { path: path.clone(), value }]) {
-            Err(NotAnObject) => prop_assert!(blocked, "{}", text),
-            Ok(edited) => {
-                let (mut old, mut new) = (Vec::new(), Vec::new());
-                untouched(&text, Some(&path), &mut old);
-                untouched(&edited, Some(&path), &mut new);
-                prop_assert_eq!(old, new, "{}\n{}", text, edited);
-                let outside = |text: &str| (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
-                prop_assert_eq!(outside(&text), outside(&edited));
-                prop_assert!(!blocked);
-            }
+        let result = edited(&text, profile, &[(key, value.map(Value::from))]);
+        prop_assert_eq!(result.is_some(), sound, "{}", text);
+        if let Some(edited) = result {
+            let (mut old, mut new) = (Vec::new(), Vec::new());
+            untouched(&text, &["profiles", profile, key], &mut old);
+            untouched(&edited, &["profiles", profile, key], &mut new);
+            prop_assert_eq!(old, new, "{}\n{}", text, edited);
+            let outside = |text: &str| (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
+            prop_assert_eq!(outside(&text), outside(&edited));
         }
     }
 
     #[test]
-    fn setting_what_is_there_changes_nothing(text in any_text(), path in any_path()) {
-        let parsed: Value = serde_json::from_str(&text).unwrap();
-        let value = path.iter().try_fold(&parsed, |at, name| at.get(name)).filter(|value| value.is_string());
-        if let Some(value) = value {
-            let once = apply(&text, &[Change { path: path.clone(), value: Some(value.clone()) }]).unwrap();
-            let twice = apply(&once, &[Change { path, value: Some(value.clone()) }]).unwrap();
-            prop_assert_eq!(once, twice);
+    fn setting_what_is_there_changes_nothing(text in any_text(), (profile, key) in any_place()) {
+        let file: Value = serde_json::from_str(&text).unwrap();
+        if let Some(value) = file.pointer("/profiles").and_then(|all| all.get(profile)?.get(key)).filter(|value| value.is_string()) {
+            let changes = [(key, Some(value.clone()))];
+            let once = edited(&text, profile, &changes).unwrap();
+            prop_assert_eq!(edited(&once, profile, &changes), Some(once));
         }
     }
 }

@@ -1,30 +1,30 @@
-//! The key store of a build that has none: every use of it is an error that says how to come by one.
+//! The key store of a build without it: every use is an error that says how to get one.
 
 use std::time::Duration;
 
-use super::WayOut;
+use super::Purpose;
 use crate::error::Cause;
 use crate::secret::{Secret, SecretError};
 
-/// See [`super::read`].
-pub(super) fn read(_account: &str, _limit: Duration, way_out: WayOut) -> Result<Option<Secret>, SecretError> {
-    Err(unsupported(way_out))
+/// Reads a secret.
+pub(crate) fn read(_account: &str, _limit: Duration, purpose: Purpose) -> Result<Option<Secret>, SecretError> {
+    Err(unsupported(purpose))
 }
 
-/// See [`super::store`].
-pub(super) fn store(_account: &str, _secret: &Secret, _limit: Duration) -> Result<(), SecretError> {
-    Err(unsupported(WayOut::Storing))
+/// Stores a secret.
+pub(crate) fn store(_account: &str, _secret: &Secret) -> Result<(), SecretError> {
+    Err(unsupported(Purpose::Store))
 }
 
-/// See [`super::remove`].
-pub(super) fn remove(_account: &str, _limit: Duration) -> Result<bool, SecretError> {
-    Err(unsupported(WayOut::Removing))
+/// Removes a secret.
+pub(crate) fn remove(_account: &str) -> Result<bool, SecretError> {
+    Err(unsupported(Purpose::Remove))
 }
 
-/// The one answer.
-fn unsupported(way_out: WayOut) -> SecretError {
+/// The error of every use.
+fn unsupported(purpose: Purpose) -> SecretError {
     SecretError {
         cause: Cause::new("this build of ws1-token has no keychain support"),
-        hint: Some(way_out.hint("install one that has it with `./install.sh --keychain`")),
+        hint: Some(purpose.hint("install one that has it with `./install.sh --keychain`")),
     }
 }

@@ -1,6 +1,6 @@
 //! The key store through the keyring crates.
 //!
-//! On Linux their library finds the D-Bus session by itself: it reads `DBUS_SESSION_BUS_ADDRESS` and `XDG_RUNTIME_DIR`
+//! On Linux the library finds the D-Bus session itself: it reads `DBUS_SESSION_BUS_ADDRESS` and `XDG_RUNTIME_DIR`
 //! from the process's environment, as every D-Bus client does.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,32 +9,32 @@ use std::time::Duration;
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{Entry, Error};
 
-use super::WayOut;
+use super::{Purpose, UNLOCK_LIMIT};
 use crate::error::Cause;
 use crate::platform::KeyStore;
 use crate::secret::{Secret, SecretError};
 
-/// Under which service every secret is filed.
+/// The service name of every secret.
 const SERVICE: &str = "ws1-token";
 
-/// See [`super::read`].
-pub(super) fn read(account: &str, limit: Duration, way_out: WayOut) -> Result<Option<Secret>, SecretError> {
-    ask(account, limit, way_out, |entry| if_there(entry.get_password().map(Secret::new)))
+/// Reads the secret of an account, `None` if there is none; `limit` is the timeout.
+pub(crate) fn read(account: &str, limit: Duration, purpose: Purpose) -> Result<Option<Secret>, SecretError> {
+    ask(account, limit, purpose, |entry| if_there(entry.get_password().map(Secret::new)))
 }
 
-/// See [`super::store`].
-pub(super) fn store(account: &str, secret: &Secret, limit: Duration) -> Result<(), SecretError> {
+/// Stores the secret of an account in place of the present one.
+pub(crate) fn store(account: &str, secret: &Secret) -> Result<(), SecretError> {
     let secret = secret.clone();
-    ask(account, limit, WayOut::Storing, move |entry| entry.set_password(secret.expose()))
+    ask(account, UNLOCK_LIMIT, Purpose::Store, move |entry| entry.set_password(secret.expose()))
 }
 
-/// See [`super::remove`].
-pub(super) fn remove(account: &str, limit: Duration) -> Result<bool, SecretError> {
-    let removed = ask(account, limit, WayOut::Removing, |entry| if_there(entry.delete_credential()))?;
+/// Removes the secret of an account; `false` if there is none.
+pub(crate) fn remove(account: &str) -> Result<bool, SecretError> {
+    let removed = ask(account, UNLOCK_LIMIT, Purpose::Remove, |entry| if_there(entry.delete_credential()))?;
     Ok(removed.is_some())
 }
 
-/// `None` for a secret that the key store does not hold.
+/// Turns a missing secret into `None`.
 fn if_there<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Err(Error::NoEntry) => Ok(None),
@@ -42,80 +42,81 @@ fn if_there<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Why the key store gave no answer.
-enum Failure {
-    /// There is none, or it cannot be talked to.
+/// A failed use of the key store.
+enum KeyStoreFailure {
+    /// There is no key store, or no connection to it.
     Unreachable(Error),
-    /// It refused.
+    /// It returned an error.
     Refused(Error),
-    /// It may be waiting for somebody to unlock it, or hangs.
+    /// Timeout: it hangs, or waits to be unlocked.
     Late(Duration),
-    /// The system granted no thread, or the library panicked for want of something like that.
+    /// No thread could be started, or the library panicked.
     Broken(String),
 }
 
-/// Asks the key store about an account, for so long at most.
+/// Uses the entry of an account, with a timeout.
 fn ask<T: Send + 'static>(
     account: &str,
     limit: Duration,
-    way_out: WayOut,
+    purpose: Purpose,
     question: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, SecretError> {
     let name = account.to_owned();
     let answer = within(limit, move || {
-        let store = KeyStore::new().map_err(Failure::Unreachable)?;
-        store.build(SERVICE, &name, None).and_then(|entry| question(&entry)).map_err(Failure::Refused)
+        let store = KeyStore::new().map_err(KeyStoreFailure::Unreachable)?;
+        store.build(SERVICE, &name, None).and_then(|entry| question(&entry)).map_err(KeyStoreFailure::Refused)
     });
-    answer.map_err(|failure| explain(&failure, account, way_out))
+    answer.map_err(|failure| explain(&failure, account, purpose))
 }
 
-/// Does something in a thread of its own, for so long at most. A late one is left to the end of the process, which also
-/// ends its talk with the key store and so takes back a prompt.
+/// Does work in a thread, with a timeout. A late thread ends with the process, which also closes the connection and with it
+/// a prompt of the key store.
 fn within<T: Send + 'static>(
     limit: Duration,
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
+    work: impl FnOnce() -> Result<T, KeyStoreFailure> + Send + 'static,
+) -> Result<T, KeyStoreFailure> {
     let (sender, answers) = mpsc::channel();
     let worker = std::thread::Builder::new().spawn(move || sender.send(work()));
-    worker.map_err(|error| Failure::Broken(format!("the system starts no thread: {error}")))?;
+    worker.map_err(|error| KeyStoreFailure::Broken(format!("the system starts no thread: {error}")))?;
     answers.recv_timeout(limit).unwrap_or_else(|error| {
         Err(match error {
-            RecvTimeoutError::Timeout => Failure::Late(limit),
-            RecvTimeoutError::Disconnected => Failure::Broken("the key store's library stopped on a bug".to_owned()),
+            RecvTimeoutError::Timeout => KeyStoreFailure::Late(limit),
+            RecvTimeoutError::Disconnected => {
+                KeyStoreFailure::Broken("the key store's library stopped on a bug".to_owned())
+            }
         })
     })
 }
 
-/// What went wrong and what to do about it. A library's error may carry the secret, so only those words of it are
-/// repeated that cannot.
-fn explain(failure: &Failure, account: &str, way_out: WayOut) -> SecretError {
-    let (cause, instead_of) = match failure {
-        Failure::Broken(what) => return SecretError { cause: Cause::new(what.clone()), hint: None },
-        Failure::Unreachable(error) => (
+/// Cause and hint. An error of the library may contain the secret, so only known parts of it are shown.
+fn explain(failure: &KeyStoreFailure, account: &str, purpose: Purpose) -> SecretError {
+    let (cause, action) = match failure {
+        KeyStoreFailure::Broken(what) => return SecretError { cause: Cause::new(what.clone()), hint: None },
+        KeyStoreFailure::Unreachable(error) => (
             Cause::new("the key store cannot be reached").because(words(error)),
             "run a Secret Service, such as gnome-keyring, in a D-Bus session",
         ),
-        Failure::Late(limit) => (
+        KeyStoreFailure::Late(limit) => (
             Cause::new(format!("the key store did not answer within {} s", limit.as_secs())),
             "unlock the key store if it asks for that",
         ),
-        Failure::Refused(error @ Error::NoStorageAccess(_)) => (
+        KeyStoreFailure::Refused(error @ Error::NoStorageAccess(_)) => (
             Cause::new("the key store is locked, or has no default keyring").because(words(error)),
             "unlock the key store",
         ),
-        Failure::Refused(Error::Ambiguous(found)) => (
+        KeyStoreFailure::Refused(Error::Ambiguous(found)) => (
             Cause::new(format!("the key store holds {} secrets for `{account}`", found.len())),
             "remove all but one with the key store's own program",
         ),
-        Failure::Refused(error) => (
+        KeyStoreFailure::Refused(error) => (
             Cause::new(format!("the key store failed for `{account}`")).because(words(error)),
             "look at it with the key store's own program",
         ),
     };
-    SecretError { cause, hint: Some(way_out.hint(instead_of)) }
+    SecretError { cause, hint: Some(purpose.hint(action)) }
 }
 
-/// A library's error in words.
+/// The parts of a library's error that cannot contain the secret.
 fn words(error: &Error) -> String {
     match error {
         Error::PlatformFailure(source) | Error::NoStorageAccess(source) => source.to_string(),
@@ -133,8 +134,8 @@ mod tests {
     use super::*;
 
     /// A failure as a user reads it.
-    fn told(failure: &Failure) -> String {
-        let SecretError { cause, hint } = explain(failure, "ci-bot@acme.example.com", WayOut::Storing);
+    fn told(failure: &KeyStoreFailure) -> String {
+        let SecretError { cause, hint } = explain(failure, "ci-bot@acme.example.com", Purpose::Store);
         let behind = std::error::Error::source(&cause).map_or_else(String::new, |source| format!(" < {source}"));
         format!("{cause}{behind} | {}", hint.unwrap_or_default())
     }
@@ -153,7 +154,7 @@ mod tests {
             (Error::PlatformFailure("code 5".into()), "code 5"),
             (Error::NoDefaultStore, "it gives no reason"),
         ] {
-            assert_eq!(told(&Failure::Refused(error)), format!("{failed} < {why} | {look}"));
+            assert_eq!(told(&KeyStoreFailure::Refused(error)), format!("{failed} < {why} | {look}"));
         }
     }
 
@@ -167,15 +168,16 @@ mod tests {
     #[test]
     fn a_key_store_that_hangs_or_panics_is_given_up() {
         let (end, ended) = mpsc::channel::<()>();
-        let late = within(Duration::from_millis(10), move || ended.recv().map_err(|_| Failure::Late(Duration::ZERO)));
-        assert!(matches!(late, Err(Failure::Late(limit)) if limit == Duration::from_millis(10)));
+        let late =
+            within(Duration::from_millis(10), move || ended.recv().map_err(|_| KeyStoreFailure::Late(Duration::ZERO)));
+        assert!(matches!(late, Err(KeyStoreFailure::Late(limit)) if limit == Duration::from_millis(10)));
         drop(end);
 
         // Unlike `panic!`, this prints nothing.
         let broken = within::<()>(Duration::from_secs(60), || std::panic::resume_unwind(Box::new(())));
-        let Err(broken @ Failure::Broken(_)) = broken else { panic!("a panic is no answer") };
+        let Err(broken @ KeyStoreFailure::Broken(_)) = broken else { panic!("a panic is no answer") };
         assert_eq!(told(&broken), "the key store's library stopped on a bug | ");
-        assert!(explain(&broken, "a@b", WayOut::Reading).hint.is_none(), "which is no setting's fault");
+        assert!(explain(&broken, "a@b", Purpose::Read).hint.is_none(), "which is no setting's fault");
         assert!(matches!(within(Duration::from_secs(60), || Ok(1)), Ok(1)));
     }
 
@@ -184,17 +186,17 @@ mod tests {
     fn a_secret_is_stored_replaced_and_removed() {
         let account = "ws1-token-test@example.com";
         let limit = Duration::from_secs(10);
-        let read = |account| read(account, limit, WayOut::Reading).unwrap();
+        let read = |account| read(account, limit, Purpose::Read).unwrap();
         assert_eq!(read(account), None);
-        assert!(!remove(account, limit).unwrap());
+        assert!(!remove(account).unwrap());
         for text in ["a+b%c d", "p:é"] {
             let secret = Secret::new(text.to_owned());
-            store(account, &secret, limit).unwrap();
+            store(account, &secret).unwrap();
             assert_eq!(read(account), Some(secret));
             assert_eq!(read("other@example.com"), None);
         }
-        assert!(remove(account, limit).unwrap());
-        assert!(!remove(account, limit).unwrap());
+        assert!(remove(account).unwrap());
+        assert!(!remove(account).unwrap());
         assert_eq!(read(account), None);
     }
 }

@@ -1,0 +1,143 @@
+//! Where `login` stores a client secret and `logout` removes it: a file beside the configuration, or the platform's key
+//! store.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::keychain::{self, Purpose, UNLOCK_LIMIT};
+use super::source::{COMMAND_LIMIT, SecretSource};
+use super::{Secret, SecretError};
+use crate::error::Error;
+use crate::platform;
+
+/// Puts back what a store held before.
+pub(crate) type Undo = Box<dyn FnOnce()>;
+
+/// Name of the file, in the configuration's directory, that `login` stores the secret of a profile in.
+pub(crate) fn file_name(profile: &str) -> String {
+    format!("{profile}.secret")
+}
+
+/// Fails if `login` cannot store the secret of an account in the key store.
+pub(crate) fn check_key_store(account: &str, profile: &str) -> Result<(), Error> {
+    keychain::read(account, UNLOCK_LIMIT, Purpose::Store).map(|_| ()).map_err(failed(Purpose::Store, profile))
+}
+
+impl SecretSource {
+    /// Whether `login` stores the secret of a profile there; `dir` is the configuration's directory.
+    pub(crate) fn is_own_store(&self, dir: &Path, profile: &str) -> bool {
+        match self {
+            Self::File { path, .. } => *path == dir.join(file_name(profile)),
+            Self::Keychain { .. } => true,
+            Self::Given(_) | Self::Env { .. } | Self::Command(_) => false,
+        }
+    }
+
+    /// Whether it is a file that `login` stored the secret of a profile in and that no longer exists.
+    pub(crate) fn is_gone(&self, profile: &str) -> bool {
+        let Self::File { path, .. } = self else { return false };
+        path.file_name().is_some_and(|name| name.to_string_lossy() == file_name(profile))
+            && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    /// Whether the secret of a profile is still there after a logout; the user may have to unlock the key store.
+    pub(crate) fn is_present(&self, profile: &str) -> bool {
+        match self {
+            Self::Keychain { account, .. } => !matches!(keychain::read(account, UNLOCK_LIMIT, Purpose::Read), Ok(None)),
+            _ => !self.is_gone(profile),
+        }
+    }
+
+    /// Stores a secret in place of the present one, which the returned [`Undo`] restores.
+    pub(crate) fn put(&self, secret: &Secret) -> Result<Undo, Error> {
+        match self {
+            Self::File { path, .. } => {
+                let (path, before) = (path.clone(), std::fs::read(path).ok());
+                platform::write_private(&path, format!("{}\n", secret.expose()).as_bytes())
+                    .map_err(|error| Error::output(&path, error))?;
+                Ok(Box::new(move || match before {
+                    Some(content) => drop(platform::write_private(&path, &content)),
+                    None => drop(std::fs::remove_file(&path)),
+                }))
+            }
+            Self::Keychain { account, profile } => {
+                let account = account.clone();
+                let before = keychain::read(&account, COMMAND_LIMIT, Purpose::Store)
+                    .and_then(|before| keychain::store(&account, secret).map(|()| before))
+                    .map_err(failed(Purpose::Store, profile))?;
+                Ok(Box::new(move || match before {
+                    Some(secret) => drop(keychain::store(&account, &secret)),
+                    None => drop(keychain::remove(&account)),
+                }))
+            }
+            Self::Given(_) | Self::Env { .. } | Self::Command(_) => Ok(Box::new(|| {})),
+        }
+    }
+
+    /// Removes the secret of a profile; `false` if there is none.
+    pub(crate) fn remove(&self, profile: &str) -> Result<bool, Error> {
+        let failed = failed(Purpose::Remove, profile);
+        match self {
+            Self::File { path, .. } => match std::fs::remove_file(path) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(failed(SecretError {
+                    cause: format!("`{}`: {error}", path.display()).into(),
+                    hint: Some("remove the file by hand".to_owned()),
+                })),
+            },
+            Self::Keychain { account, .. } => keychain::remove(account).map_err(failed),
+            Self::Given(_) | Self::Env { .. } | Self::Command(_) => Ok(false),
+        }
+    }
+}
+
+/// The error of a store for a profile.
+fn failed(purpose: Purpose, profile: &str) -> impl Fn(SecretError) -> Error {
+    move |SecretError { cause, hint }| {
+        Error::usage(format!("cannot {} the client secret of profile `{profile}`", purpose.verb()))
+            .because(cause)
+            .hint(hint.unwrap_or_else(|| purpose.alternative().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The source that a file is.
+    fn file(path: &Path) -> SecretSource {
+        SecretSource::File { path: path.to_owned(), shared: false }
+    }
+
+    #[test]
+    fn a_file_is_stored_restored_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prod.secret");
+        let (source, content) = (file(&path), || std::fs::read_to_string(&path).ok());
+        let undo = source.put(&Secret::new("a".to_owned())).unwrap();
+        assert_eq!(content().as_deref(), Some("a\n"));
+        undo();
+        assert_eq!(content(), None);
+        drop(source.put(&Secret::new("a".to_owned())).unwrap());
+        source.put(&Secret::new("b".to_owned())).unwrap()();
+        assert_eq!(content().as_deref(), Some("a\n"));
+        assert!(source.is_present("prod") && source.remove("prod").unwrap());
+        assert!(source.is_gone("prod") && !source.is_gone("other"));
+        assert!(!source.remove("prod").unwrap());
+    }
+
+    #[test]
+    fn only_what_login_stored_is_its_own() {
+        let dir = Path::new("/config");
+        assert!(file(&dir.join("prod.secret")).is_own_store(dir, "prod"));
+        assert!(!file(&dir.join("prod.secret")).is_own_store(dir, "other"));
+        assert!(!file(Path::new("/elsewhere/prod.secret")).is_own_store(dir, "prod"));
+        let key_store = SecretSource::Keychain { account: "a@b".to_owned(), profile: "prod".to_owned() };
+        assert!(key_store.is_own_store(dir, "prod"));
+        for source in [SecretSource::Command(vec!["pass".to_owned()]), SecretSource::Given(Secret::new("a".to_owned()))]
+        {
+            assert!(!source.is_own_store(dir, "prod") && !source.remove("prod").unwrap());
+        }
+    }
+}
