@@ -47,17 +47,17 @@ impl Finding {
 
     /// Something that deserves a look.
     pub(super) fn warning(name: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Warning, fix: Some(fix.into()), ..Self::ok(name, text) }
+        Self { name, level: Level::Warning, text: text.into(), fix: Some(fix.into()), status: 0 }
     }
 
     /// Something that has to be fixed.
     pub(super) fn failed(name: &'static str, text: impl Into<String>, fix: impl Into<String>, status: u8) -> Self {
-        Self { level: Level::Failed, status, ..Self::warning(name, text, fix) }
+        Self { name, level: Level::Failed, text: text.into(), fix: Some(fix.into()), status }
     }
 
     /// Something that was not checked.
     pub(super) fn skipped(name: &'static str, why: impl Into<String>) -> Self {
-        Self { level: Level::Skipped, ..Self::ok(name, why) }
+        Self { name, level: Level::Skipped, text: why.into(), fix: None, status: 0 }
     }
 
     /// The error that any other command would end with.
