@@ -102,14 +102,14 @@ impl Sources<'_> {
             Some(name) => name,
             None if self.is_self_contained() => return Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())),
             None if known().len() == 1 => known().remove(0),
-            None => return Err(missing::no_profile(&file, &known())),
+            None => return Err(missing::no_profile(file, &known())),
         };
         match config.profiles.get(&name) {
             Some(raw) => match serde_json::from_str(raw.get()) {
                 Ok(profile) => Ok((name, profile)),
                 Err(error) => Err(invalid::explain(file, text, &error)),
             },
-            None => Err(missing::unknown_profile(&name, &file, &known())),
+            None => Err(missing::unknown_profile(&name, file, &known())),
         }
     }
 

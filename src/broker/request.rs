@@ -39,6 +39,7 @@ impl TokenRequest {
 }
 
 /// An access token for a caller.
+#[expect(clippy::struct_field_names, reason = "`access_token` is its name in RFC 6749")]
 #[derive(Debug, Clone)]
 pub(crate) struct AccessToken {
     /// The token.

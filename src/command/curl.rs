@@ -120,7 +120,7 @@ fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> 
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let refused = |why: &str, hint: &'static str| {
-            Err(Error::usage(format!("curl argument `{}` is refused", word)).because(why).hint(hint))
+            Err(Error::usage(format!("curl argument `{word}` is refused")).because(why).hint(hint))
         };
         if matches!(word, "--next" | "-:") {
             // The token is in curl's first set of options only.

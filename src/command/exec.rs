@@ -18,6 +18,6 @@ pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> 
     let mut command = child::command(program, profile.secret_variable());
     command.args(rest).env(&args.var, served.access_token.expose());
     let status = crate::platform::replace_process(&mut command)
-        .map_err(|error| Error::spawn(&program.to_string_lossy().into_owned(), error))?;
+        .map_err(|error| Error::spawn(&program.to_string_lossy(), error))?;
     Ok(Outcome::status(u8::try_from(status).unwrap_or(1)))
 }

@@ -143,7 +143,7 @@ impl Recipe<'_> {
 
     /// Runs a caller's tool and returns its standard output; an error has the last line of its standard error.
     fn tool(&self, program: &str, args: &[&str]) -> Result<String, Error> {
-        let failed = |source: Cause| Error::spawn(&program, source);
+        let failed = |source: Cause| Error::spawn(program, source);
         let mut command = child::command(program, self.profile.secret_variable());
         let deadline = Deadline::after(&SystemClock, TOOL_TIME);
         let finished = child::run(command.args(args), Stderr::Read, Wanted::all(TOOL_OUTPUT), deadline);

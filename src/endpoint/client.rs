@@ -250,9 +250,10 @@ fn broken(cause: impl Into<String>, is_sent: bool) -> RequestError {
 
 /// A time limit that was reached.
 fn timed_out(is_sent: bool) -> RequestError {
-    let (kind, cause) = match is_sent {
-        true => (FailureKind::TimedOut, "no answer in time"),
-        false => (FailureKind::Unreachable, "connecting took too long"),
+    let (kind, cause) = if is_sent {
+        (FailureKind::TimedOut, "no answer in time")
+    } else {
+        (FailureKind::Unreachable, "connecting took too long")
     };
     RequestFailure::new(kind, cause).into()
 }

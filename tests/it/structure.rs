@@ -86,8 +86,8 @@ fn check(directory: &str, order: &[&str]) {
     let mut imports = 0;
     for file in sources(&root) {
         let path = file.strip_prefix(&root).unwrap();
-        let room = path.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
-        let own = rank(room).unwrap_or_else(|| panic!("{}: where is the room `{room}`?", file.display()));
+        let name = path.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        let own = rank(name).unwrap_or_else(|| panic!("{}: where is the room `{name}`?", file.display()));
         let text = std::fs::read_to_string(&file).unwrap();
         for other in imported(&text) {
             // `crate::Name` is an item of `lib.rs` that a lower room gives.
@@ -95,7 +95,7 @@ fn check(directory: &str, order: &[&str]) {
                 assert!(other.starts_with(char::is_uppercase), "{}: `{other}` is no room", file.display());
                 continue;
             };
-            assert!(below >= own, "{}: `{room}` imports `{other}`, which is above it", file.display());
+            assert!(below >= own, "{}: `{name}` imports `{other}`, which is above it", file.display());
             imports += usize::from(below > own);
         }
     }
