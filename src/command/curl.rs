@@ -94,12 +94,9 @@ fn exit_status(status: ExitStatus) -> u8 {
 
 /// The URL for curl: a path is the tenant's, a URL must be allowed by the profile. It is rebuilt from its parsed parts, so
 /// that curl cannot parse it differently.
-fn target(text: &str, profile: &Profile) -> Result<String, Error> {
-    let url = if text.starts_with('/') && !text.starts_with("//") {
-        format!("{}{text}", profile.tenant)
-    } else {
-        text.to_owned()
-    };
+fn target(given: &str, profile: &Profile) -> Result<String, Error> {
+    let is_path = given.starts_with('/') && !given.starts_with("//");
+    let url = if is_path { format!("{}{given}", profile.tenant) } else { given.to_owned() };
     let target = Target::parse(&url).and_then(Target::secured).map_err(|cause| {
         Error::unusable("the target of curl", cause, "write a path that starts with `/`, or an https URL")
     })?;

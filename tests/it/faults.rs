@@ -108,7 +108,7 @@ fn a_test_that_is_not_there_is_missed() {
     assert!(exists("lib::token::tests::windows_are_a_share_of_the_life"), "in a module inside a file");
     assert!(exists("lib::cache::tests::an_entry_survives_the_disk"), "in a file of its own");
     assert!(exists("lib::token::properties::windows_scale_with_the_life"), "of many cases");
-    assert!(exists("lib::tests::a_bug_is_told_as_a_failure_and_without_its_words"), "in the crate's root");
+    assert!(exists("lib::tests::a_bug_is_reported_by_its_place"), "in the crate's root");
     assert!(!exists("it::faults::no_such_test"));
     assert!(!exists("it::faults::exists"), "a function that is no test");
     assert!(!exists("it::network::refusing"), "nor is one with a comment");
