@@ -20,14 +20,22 @@ fn without_locks_another_process_may_be_quicker() {
 }
 
 #[test]
-fn without_locks_a_valid_token_is_not_renewed() {
-    for age in [EXPIRING, DUE] {
-        for lock in [Lock::Unsupported, Lock::Unusable] {
-            let run = World::aged(age).without_secret().locks([lock]).get();
-            assert_eq!(run.answer, format!("t1, {} s left, cached", LIFE - age));
-            assert_eq!(run.warnings, "");
-        }
+fn without_locks_an_expiring_token_is_not_renewed() {
+    for lock in [Lock::Unsupported, Lock::Unusable] {
+        let run = World::aged(EXPIRING).without_secret().locks([lock]).get();
+        assert_eq!((&*run.answer, &*run.warnings), ("t1, 400 s left, cached", ""));
     }
+}
+
+#[test]
+fn without_locks_a_token_that_has_hardly_any_time_left_is_renewed() {
+    let world = World::aged(LIFE - 30).without_secret().locks([Lock::Unsupported]);
+    assert_eq!(world.get().answer, "t1, 30 s left, cached");
+    let world = World::aged(LIFE - 29).locks([Lock::Unsupported]).replies([issued("t2", LIFE)]);
+    let effects = "load, no lock, sleep 1000, load, ask credentials 10000, save t2 -";
+    loud(&world.get(), "t2, 10800 s left, new", effects, NO_LOCKS);
+    let world = World::aged(LIFE - 9).locks([Lock::Unusable]).replies([unreachable().after(1)]);
+    assert_eq!(world.get().answer, "t1, 8 s left, cached");
 }
 
 #[test]
@@ -35,13 +43,13 @@ fn without_locks_no_refresh_token_is_sent() {
     let world = World::refreshable(EXPIRED).locks([Lock::Unsupported]).replies([issued("t2", LIFE)]);
     assert_eq!(world.get().effects, "load, no lock, sleep 1000, load, ask credentials 10000, save t2 -");
     let world = World::refreshable(EXPIRED).locks([Lock::Unusable]).replies([issued("t2", LIFE)]);
-    assert_eq!(world.get().effects, "load, no cache, sleep 1000, load, ask credentials 10000");
+    assert_eq!(world.get().effects, "load, no cache, load, ask credentials 10000");
 }
 
 #[test]
 fn without_a_cache_a_token_is_fetched_for_this_run_only() {
     let world = World::empty().locks([Lock::Unusable]).replies([issued("t2", LIFE).with("r2")]);
-    let effects = "load, no cache, sleep 1000, load, ask credentials 10000";
+    let effects = "load, no cache, load, ask credentials 10000";
     loud(&world.get(), "t2, 10800 s left, new", effects, "going on without the cache (read-only)");
     assert_eq!(world.disk(), "- -");
 }
@@ -50,7 +58,7 @@ fn without_a_cache_a_token_is_fetched_for_this_run_only() {
 fn without_a_cache_a_failure_is_told_as_it_is() {
     let world = World::empty().locks([Lock::Unusable]).replies([unreachable()]);
     let answer = "exit 3: cannot get a token from tenant `acme.example.com` < connection refused";
-    let effects = "load, no cache, sleep 1000, load, ask credentials 10000";
+    let effects = "load, no cache, load, ask credentials 10000";
     loud(&world.get(), answer, effects, "going on without the cache (read-only)");
 }
 
