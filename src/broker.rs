@@ -97,8 +97,11 @@ impl<S: Store> Broker<'_, S> {
             LockAttempt::Held(guard) => self.renew(&WriteAccess::Locked(guard), &need, deadline),
             LockAttempt::Busy if freshness != Freshness::Expiring => self.old_token_or(&entry, &need, timed_out()),
             attempt if freshness == Freshness::Expired => {
+                // Only where processes can read what one of them writes does it help that they start apart.
+                if matches!(attempt, LockAttempt::Unsupported(..)) {
+                    self.clock.sleep(self.clock.jitter(UNCOORDINATED_SPREAD));
+                }
                 let access = self.uncoordinated(attempt);
-                self.clock.sleep(self.clock.jitter(UNCOORDINATED_SPREAD));
                 self.renew(&access, &need, deadline)
             }
             _ => self.old_token(&entry, &need).ok_or_else(timed_out),
@@ -141,9 +144,6 @@ impl<S: Store> Broker<'_, S> {
 
     /// Renews with the write access there is.
     fn renew(&self, access: &WriteAccess<S::Guard>, need: &Need, deadline: Deadline) -> Result<AccessToken, Error> {
-        if let Some(warning) = access.guard().and_then(|guard| self.store.warning(guard)) {
-            self.log.warn(warning);
-        }
         let mut entry = self.load();
         let freshness = match self.judge(&entry, need) {
             ControlFlow::Continue(freshness) => freshness,

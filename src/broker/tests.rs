@@ -37,6 +37,7 @@ enum Lock {
     Busy,
     Unsupported,
     Unusable,
+    Declined,
     /// Held, but somebody replaced the entry just before.
     HeldAfter(Entry),
     /// Held, but this process was stopped for so many seconds before.
@@ -59,7 +60,6 @@ struct World {
     /// Numbers of the writes that fail, from 1.
     full_at: Vec<usize>,
     writes: Cell<usize>,
-    warning: Option<&'static str>,
     replies: RefCell<VecDeque<Reply>>,
     /// Milliseconds since the beginning, by which all clocks go.
     elapsed: Cell<i64>,
@@ -91,7 +91,6 @@ impl World {
             locks: RefCell::new([Lock::Held].into()),
             full_at: Vec::new(),
             writes: Cell::new(0),
-            warning: None,
             replies: RefCell::default(),
             elapsed: Cell::new(0),
             wall: Cell::new(ISSUED + age),
@@ -300,6 +299,10 @@ impl Store for World {
                 self.note("no cache");
                 return LockAttempt::Unusable("read-only".to_owned());
             }
+            Lock::Declined => {
+                self.note("no cache wanted");
+                return LockAttempt::Declined("switched off".to_owned());
+            }
         }
         LockAttempt::Held(())
     }
@@ -313,10 +316,6 @@ impl Store for World {
         self.note(format!("save {}", self.tell(entry)));
         self.disk.replace(entry.clone());
         Ok(())
-    }
-
-    fn warning<'g>(&self, _guard: &'g ()) -> Option<&'g str> {
-        self.warning
     }
 
     fn holder(&self) -> Option<u32> {

@@ -17,6 +17,9 @@ pub(crate) struct Overrides {
     /// Cache tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Neither read nor write the cache [env: WS1_TOKEN_NO_CACHE]
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
     /// Use this tenant: a host, host:port or URL [env: WS1_TOKEN_TENANT]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) tenant: Option<String>,

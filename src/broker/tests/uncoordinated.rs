@@ -35,14 +35,21 @@ fn without_locks_no_refresh_token_is_sent() {
     let world = World::refreshable(EXPIRED).locks([Lock::Unsupported]).replies([issued("t2", LIFE)]);
     assert_eq!(world.get().effects, "load, no lock, sleep 1000, load, ask credentials 10000, save t2 -");
     let world = World::refreshable(EXPIRED).locks([Lock::Unusable]).replies([issued("t2", LIFE)]);
-    assert_eq!(world.get().effects, "load, no cache, sleep 1000, load, ask credentials 10000");
+    assert_eq!(world.get().effects, "load, no cache, load, ask credentials 10000");
 }
 
 #[test]
 fn without_a_cache_a_token_is_fetched_for_this_run_only() {
     let world = World::empty().locks([Lock::Unusable]).replies([issued("t2", LIFE).with("r2")]);
-    let effects = "load, no cache, sleep 1000, load, ask credentials 10000";
+    let effects = "load, no cache, load, ask credentials 10000";
     loud(&world.get(), "t2, 10800 s left, new", effects, "going on without the cache (read-only)");
+    assert_eq!(world.disk(), "- -");
+}
+
+#[test]
+fn without_a_wish_for_a_cache_nothing_is_said_and_nobody_waits() {
+    let world = World::empty().locks([Lock::Declined]).replies([issued("t2", LIFE).with("r2")]);
+    quiet(&world.get(), "t2, 10800 s left, new", "load, no cache wanted, load, ask credentials 10000");
     assert_eq!(world.disk(), "- -");
 }
 
@@ -50,7 +57,7 @@ fn without_a_cache_a_token_is_fetched_for_this_run_only() {
 fn without_a_cache_a_failure_is_told_as_it_is() {
     let world = World::empty().locks([Lock::Unusable]).replies([unreachable()]);
     let answer = "exit 3: cannot get a token from tenant `acme.example.com` < connection refused";
-    let effects = "load, no cache, sleep 1000, load, ask credentials 10000";
+    let effects = "load, no cache, load, ask credentials 10000";
     loud(&world.get(), answer, effects, "going on without the cache (read-only)");
 }
 

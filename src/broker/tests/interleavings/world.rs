@@ -569,10 +569,6 @@ impl<'w> Store for Process<'w> {
         Ok(())
     }
 
-    fn warning<'g>(&self, _guard: &'g Held<'w>) -> Option<&'g str> {
-        None
-    }
-
     fn holder(&self) -> Option<u32> {
         None
     }
