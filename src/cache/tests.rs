@@ -188,7 +188,7 @@ fn without_a_home_or_a_wish_for_a_cache_nothing_is_cached() {
         assert_eq!((loaded(&cache), cache.holder(), cache.why_missed()), (None, None, None));
         match cache.try_lock() {
             LockAttempt::Unusable(why) => {
-                assert_eq!((place, why.as_str()), (Place::NoHome, "this user has no home directory"))
+                assert_eq!((place, why.as_str()), (Place::NoHome, "this user has no home directory"));
             }
             LockAttempt::Declined(why) => assert_eq!((place, why.as_str()), (Place::Off, OFF)),
             other => panic!("{other:?}"),
