@@ -53,7 +53,6 @@ pub(crate) enum HiddenInput {
 
 /// Whose a file is, and for whom.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
 pub(crate) struct FileOwner {
     /// Its owner.
     pub(crate) user: u32,
