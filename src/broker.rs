@@ -120,9 +120,6 @@ impl<S: Store> Broker<'_, S> {
 
     /// Renews with the write access there is.
     fn renew(&self, access: &WriteAccess<S::Guard>, need: &Need) -> Result<AccessToken, Error> {
-        if let Some(warning) = access.guard().and_then(|guard| self.store.warning(guard)) {
-            self.log.warn(warning);
-        }
         let mut entry = self.load_with_note();
         let freshness = match self.judge(&entry, need) {
             ControlFlow::Continue(freshness) => freshness,

@@ -2,8 +2,8 @@
 //!
 //! The file is one line of JSON, `{"checksum":"<CRC-32 of the content's bytes, hex>","content":{"version":…,"identity":…,
 //! "entry":{…}}}`. Anything unexpected in it (cut, damaged, of another version, another identity's) is a miss and never an
-//! error. The checksum guards
-//! against damage; against attackers there are the file's mode, its owner and the checked directory.
+//! error. The checksum guards against damage; against attackers there are the file's mode, its owner and the checked
+//! directory.
 
 use std::path::{Path, PathBuf};
 
@@ -72,9 +72,6 @@ pub(crate) trait Store {
     /// The failure that was noted, if any.
     fn noted_failure(&self) -> Option<Failure>;
 
-    /// Something about the cache that the user should know.
-    fn warning<'g>(&self, guard: &'g Self::Guard) -> Option<&'g str>;
-
     /// Who holds the lock, for a message.
     fn holder(&self) -> Option<u32>;
 
@@ -82,19 +79,33 @@ pub(crate) trait Store {
     fn lock_path(&self) -> String;
 }
 
+/// Where tokens are cached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this directory, or in a private one inside it.
+    Directory(PathBuf),
+    /// Nowhere: this user has no home.
+    NoHome,
+    /// Nowhere: the user wants no cache.
+    Off,
+}
+
+/// Why there is no cache where the user wants none.
+pub(crate) const OFF: &str = "switched off by --no-cache or WS1_TOKEN_NO_CACHE";
+
 /// The cache of one identity.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    /// The cache directory; `None` where the user has no home.
-    dir: Option<PathBuf>,
+    /// Where it is.
+    place: Place,
     /// The identity's hash, in hex.
     identity: String,
 }
 
 impl Cache {
-    /// The cache of an identity in a directory.
-    pub(crate) fn new(dir: Option<&Path>, identity: &str) -> Self {
-        Self { dir: dir.map(Path::to_owned), identity: identity.to_owned() }
+    /// The cache of an identity.
+    pub(crate) fn new(place: Place, identity: &str) -> Self {
+        Self { place, identity: identity.to_owned() }
     }
 
     /// The identity's hash, in hex.
@@ -112,18 +123,22 @@ impl Cache {
         format!("v{LAYOUT}-{}.lock", self.identity)
     }
 
-    /// Path of the entry file, for messages.
-    pub(crate) fn entry_path(&self) -> Option<PathBuf> {
-        self.dir.as_ref().map(|dir| dir.join(self.entry_name()))
+    /// The directory, if it exists and can be used.
+    fn open(&self) -> Result<Option<PrivateDir>, CacheRejected> {
+        match &self.place {
+            Place::Directory(path) => PrivateDir::open(path),
+            Place::NoHome | Place::Off => Ok(None),
+        }
     }
 
     /// What a person should know about an entry that is no entry to [`Store::load`]; `None` if there is none at all.
     pub(crate) fn why_missed(&self) -> Option<String> {
-        let path = self.dir.as_ref()?;
-        match PrivateDir::open(path).ok()? {
-            Some(dir) if dir.modified(&self.entry_name()).is_some() => Some("the cache entry is damaged".to_owned()),
-            None if path.is_dir() => Some(format!("`{}` is writable by others", path.display())),
-            _ => None,
+        match self.open() {
+            Ok(dir) => {
+                dir?.modified(&self.entry_name())?;
+                Some("the cache entry is damaged".to_owned())
+            }
+            Err(why) => Some(why.to_string()),
         }
     }
 
@@ -137,33 +152,31 @@ impl Store for Cache {
     type Guard = LockGuard;
 
     fn load(&self) -> Loaded {
-        let Some(path) = &self.dir else { return Loaded::Miss };
-        let read = PrivateDir::open(path).and_then(|dir| match dir {
-            Some(dir) => dir.read(&self.entry_name(), ENTRY_LIMIT),
-            None => Ok(None),
-        });
-        match read {
+        // A directory that cannot be used is a matter of `try_lock`: that says so once.
+        let Ok(Some(dir)) = self.open() else { return Loaded::Miss };
+        match dir.read(&self.entry_name(), ENTRY_LIMIT) {
             Ok(Some(bytes)) => decode(&bytes, &self.identity).map_or(Loaded::Miss, Loaded::Entry),
             Ok(None) => Loaded::Miss,
             Err(CacheRejected::Replaceable(why)) => Loaded::Untrusted(why),
-            Err(CacheRejected::Unusable(why)) => Loaded::Unusable(why),
+            Err(CacheRejected::Unusable(why) | CacheRejected::Declined(why)) => Loaded::Unusable(why),
         }
     }
 
     fn try_lock(&self) -> LockAttempt<LockGuard> {
-        match &self.dir {
-            Some(path) => lock::try_lock(PrivateDir::create(path, is_ours), &self.lock_name()),
-            None => LockAttempt::Unusable("this user has no home directory".to_owned()),
+        match &self.place {
+            Place::Directory(path) => lock::try_lock(PrivateDir::create(path, is_ours), &self.lock_name()),
+            Place::NoHome => LockAttempt::Unusable("this user has no home directory".to_owned()),
+            Place::Off => LockAttempt::Declined(OFF.to_owned()),
         }
     }
 
     fn save(&self, guard: &LockGuard, entry: &Entry) -> Result<(), String> {
         sweep(&guard.dir);
-        let path = || self.entry_path().unwrap_or_default();
+        let name = self.entry_name();
         guard
             .dir
-            .replace(&self.entry_name(), &encode(entry, &self.identity))
-            .map_err(|error| format!("`{}`: {error}", path().display()))
+            .replace(&name, &encode(entry, &self.identity))
+            .map_err(|error| format!("`{}`: {error}", guard.dir.path().join(name).display()))
     }
 
     fn note_failure(&self, guard: &LockGuard, failure: &Failure) {
@@ -171,20 +184,17 @@ impl Store for Cache {
     }
 
     fn noted_failure(&self) -> Option<Failure> {
-        let note = lock::noted(&PrivateDir::open(self.dir.as_ref()?).ok()??, &self.lock_name())?;
+        let note = lock::noted(&self.open().ok()??, &self.lock_name())?;
         serde_json::from_slice(&note).ok()
     }
 
-    fn warning<'g>(&self, guard: &'g LockGuard) -> Option<&'g str> {
-        guard.warning.as_deref()
-    }
-
     fn holder(&self) -> Option<u32> {
-        lock::holder(&PrivateDir::open(self.dir.as_ref()?).ok()??, &self.lock_name())
+        lock::holder(&self.open().ok()??, &self.lock_name())
     }
 
     fn lock_path(&self) -> String {
-        self.dir.as_ref().map_or_else(String::new, |dir| dir.join(self.lock_name()).display().to_string())
+        let Ok(Some(dir)) = self.open() else { return self.lock_name() };
+        dir.path().join(self.lock_name()).display().to_string()
     }
 }
 
@@ -204,12 +214,9 @@ pub(crate) fn identities(dir: &Path) -> Vec<String> {
     found
 }
 
-/// Makes a directory that can be used, or says why it cannot; the next write would do the same.
-pub(crate) fn prepare(dir: &Path) -> Result<(), String> {
-    match PrivateDir::create(dir, is_ours) {
-        Ok(_) => Ok(()),
-        Err(CacheRejected::Replaceable(why) | CacheRejected::Unusable(why)) => Err(why),
-    }
+/// Makes a directory that can be used, as the next write would, and gives its path: the given one, or one inside it.
+pub(crate) fn prepare(dir: &Path) -> Result<PathBuf, CacheRejected> {
+    PrivateDir::create(dir, is_ours).map(|dir| dir.path().to_owned())
 }
 
 /// Whether a file name in the cache directory is one that this program makes.

@@ -65,6 +65,11 @@ impl Sources<'_> {
         if path.is_absolute() { path } else { (self.working_dir)().map_or(path.clone(), |dir| dir.join(&path)) }
     }
 
+    /// Whether a variable of the environment switches something on: any value but `0`.
+    pub(crate) fn is_on(&self, variable: &str) -> bool {
+        (self.env)(variable).is_some_and(|value| value != "0")
+    }
+
     /// Whether flags and environment name a tenant and a client, so that no file is needed.
     fn is_self_contained(&self) -> bool {
         (self.overrides.tenant.is_some() || (self.env)("WS1_TOKEN_TENANT").is_some())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::broker::forget::forget;
 use crate::broker::{AccessToken, Broker, TokenRequest};
-use crate::cache::Cache;
+use crate::cache::{Cache, Place};
 use crate::clock::{Deadline, SystemClock};
 use crate::config::{Profile, Sources};
 use crate::endpoint::HttpEndpoint;
@@ -31,18 +31,21 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The cache directory: flag, environment, or the platform's place; `None` where the user has no home.
-    pub(crate) fn cache_dir(&self) -> Result<Option<PathBuf>, Error> {
+    /// Where tokens are cached: nowhere if the user says so, else flag, environment, or the platform's place.
+    pub(crate) fn cache_place(&self) -> Result<Place, Error> {
+        if self.sources.overrides.no_cache || self.sources.is_on("WS1_TOKEN_NO_CACHE") {
+            return Ok(Place::Off);
+        }
         if let Some(dir) = self.cache_dir_flag {
-            return Ok(Some(self.sources.absolute(dir)));
+            return Ok(Place::Directory(self.sources.absolute(dir)));
         }
         let (name, dir) = match ((self.env)("WS1_TOKEN_CACHE_DIR"), self.default_cache_dir) {
             (Some(dir), _) => ("WS1_TOKEN_CACHE_DIR", crate::config::resolve(dir, None, self.sources.home)),
             (None, Some(dir)) => ("HOME", dir.join("ws1-token")),
-            (None, None) => return Ok(None),
+            (None, None) => return Ok(Place::NoHome),
         };
         if dir.is_absolute() {
-            return Ok(Some(dir));
+            return Ok(Place::Directory(dir));
         }
         let what = format!("{name} is not an absolute path: `{}`", dir.display());
         Err(Error::usage(what).hint(format!("set {name} to an absolute path")))
@@ -50,7 +53,7 @@ impl Context<'_> {
 
     /// The cache of a profile.
     pub(crate) fn cache(&self, profile: &Profile) -> Result<Cache, Error> {
-        Ok(Cache::new(self.cache_dir()?.as_deref(), &profile.identity()))
+        Ok(Cache::new(self.cache_place()?, &profile.identity()))
     }
 
     /// The program's own path, or its name where that cannot be found out.
@@ -78,10 +81,10 @@ impl Context<'_> {
 
     /// Drops the cached token of a profile; gives what was cached.
     pub(crate) fn forget(&self, profile: &Profile) -> Result<Entry, Error> {
-        if self.cache_dir()?.is_none() {
-            return Ok(Entry::default());
+        match self.cache_place()? {
+            Place::NoHome | Place::Off => Ok(Entry::default()),
+            place @ Place::Directory(_) => forget(self.log, &Cache::new(place, &profile.identity()), &profile.name),
         }
-        forget(self.log, &self.cache(profile)?, &profile.name)
     }
 
     /// A token of a profile.

@@ -54,6 +54,13 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //!
+//! # Where the cache is
+//!
+//! In the directory that flag, variable or platform names, if it is ours alone, else in a private one inside it
+//! (`platform/unix/directory.rs`): the volume of a pod, `/tmp`. Neither is ever emptied. Root leaves another user's home
+//! alone, which `sudo` may leave in HOME: it reads the configuration and the secret there, works without a cache, and
+//! refuses to change anything; `sudo kubectl` works, and the user's other programs keep their `~/.cache`.
+//!
 //! Kept by absence: only `main.rs` touches process globals; only `prompt.rs` and `progress.rs` write to the user's terminal;
 //! only `endpoint/`, `probe/` and the key store's library open sockets; only `child.rs` starts programs; only `cache.rs` and
 //! `lock.rs` touch the cache directory; standard output is written once, last; `expose()` is called only for the request,

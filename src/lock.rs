@@ -20,6 +20,8 @@ pub(crate) enum LockAttempt<G> {
     Unsupported(G, String),
     /// The cache cannot be written at all; the text says why.
     Unusable(String),
+    /// There is no cache, and that is as it should be; the text says why.
+    Declined(String),
 }
 
 /// Leave to write: the directory, checked and held open, and the lock where there is one.
@@ -29,18 +31,14 @@ pub(crate) struct LockGuard {
     pub(crate) dir: PrivateDir,
     /// Held until it is dropped.
     lock: Option<File>,
-    /// Something about the directory that the user should know.
-    pub(crate) warning: Option<String>,
 }
 
 /// Tries to take the lock `name` in the directory, without waiting.
-pub(crate) fn try_lock(
-    opened: Result<(PrivateDir, Option<String>), CacheRejected>,
-    name: &str,
-) -> LockAttempt<LockGuard> {
-    let (dir, warning) = match opened {
-        Ok(opened) => opened,
-        Err(CacheRejected::Unusable(why) | CacheRejected::Replaceable(why)) => return LockAttempt::Unusable(why),
+pub(crate) fn try_lock(opened: Result<PrivateDir, CacheRejected>, name: &str) -> LockAttempt<LockGuard> {
+    let dir = match opened {
+        Ok(dir) => dir,
+        Err(CacheRejected::Declined(why)) => return LockAttempt::Declined(why),
+        Err(why) => return LockAttempt::Unusable(why.to_string()),
     };
     loop {
         let mut file = match dir.open_lock(name) {
@@ -52,12 +50,12 @@ pub(crate) fn try_lock(
             Flock::Held if !dir.is_current(name, &file) => {}
             Flock::Held => {
                 note_holder(&mut file);
-                return LockAttempt::Held(LockGuard { dir, lock: Some(file), warning });
+                return LockAttempt::Held(LockGuard { dir, lock: Some(file) });
             }
             Flock::Busy => return LockAttempt::Busy,
             Flock::Unsupported(error) => {
                 let why = format!("lock file `{name}`: {error}");
-                return LockAttempt::Unsupported(LockGuard { dir, lock: None, warning }, why);
+                return LockAttempt::Unsupported(LockGuard { dir, lock: None }, why);
             }
             Flock::Failed(error) => return LockAttempt::Unusable(format!("lock file `{name}`: {error}")),
         }
@@ -148,7 +146,7 @@ mod tests {
     fn a_lock_file_that_another_one_has_replaced_is_not_the_current_one() {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("c");
-        let (dir, _) = PrivateDir::create(&path, |_| true).unwrap();
+        let dir = PrivateDir::create(&path, |_| true).unwrap();
         let file = dir.open_lock("x.lock").unwrap();
         assert!(dir.is_current("x.lock", &file));
         std::fs::rename(path.join("x.lock"), path.join("y.lock")).unwrap();
@@ -165,7 +163,7 @@ mod tests {
     fn the_holder_is_told_if_the_file_holds_a_number() {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("c");
-        let (dir, _) = PrivateDir::create(&path, |_| true).unwrap();
+        let dir = PrivateDir::create(&path, |_| true).unwrap();
         assert_eq!(holder(&dir, "x.lock"), None, "no file");
         let mut file = dir.open_lock("x.lock").unwrap();
         file.write_all(b"1234567890123\n").unwrap();
@@ -184,6 +182,8 @@ mod tests {
         for why in [CacheRejected::Unusable("why".to_owned()), CacheRejected::Replaceable("why".to_owned())] {
             assert!(matches!(try_lock(Err(why), "x.lock"), LockAttempt::Unusable(why) if why == "why"));
         }
+        let why = CacheRejected::Declined("why".to_owned());
+        assert!(matches!(try_lock(Err(why), "x.lock"), LockAttempt::Declined(why) if why == "why"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl<S: Store> Broker<'_, S> {
         let (guard, is_locked) = match attempt {
             LockAttempt::Held(guard) => (guard, true),
             LockAttempt::Unsupported(guard, _) => (guard, false),
-            LockAttempt::Busy | LockAttempt::Unusable(_) => return,
+            LockAttempt::Busy | LockAttempt::Unusable(_) | LockAttempt::Declined(_) => return,
         };
         let mut entry = self.load();
         if is_refused(&entry) {
@@ -63,6 +63,7 @@ pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<Entr
             };
             cache.remove(&guard).map(|()| entry).map_err(failed)
         }
+        LockAttempt::Declined(why) => Err(failed(why).hint("rerun without sudo")),
         LockAttempt::Unusable(why) => Err(failed(why)),
         LockAttempt::Busy => Err(lock::timed_out(cache, profile, lock::LIMIT)),
     }

@@ -82,6 +82,10 @@ impl<S: Store> Broker<'_, S> {
                 self.log.warn(&format!("going on without the cache ({why})"));
                 WriteAccess::None
             }
+            LockAttempt::Declined(why) => {
+                self.log.step(|| format!("going on without the cache ({why})"));
+                WriteAccess::None
+            }
             LockAttempt::Busy => WriteAccess::None,
         }
     }

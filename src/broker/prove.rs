@@ -22,9 +22,6 @@ impl<S: Store> Broker<'_, S> {
             LockAttempt::Busy => return Err(lock::timed_out(self.store, &self.profile.name, lock::LIMIT)),
             attempt => self.uncoordinated(attempt),
         };
-        if let Some(warning) = access.guard().and_then(|guard| self.store.warning(guard)) {
-            self.log.warn(warning);
-        }
         let mut entry = self.load();
         let deadline = Deadline::after(self.clock, NETWORK_LIMIT);
         let (response, asked) = self.send(&Grant::ClientCredentials, secret, deadline).map_err(|error| {

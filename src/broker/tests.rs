@@ -38,6 +38,7 @@ enum Lock {
     Busy,
     Unsupported,
     Unusable,
+    Declined,
     /// Held, but somebody replaced the entry just before.
     HeldAfter(Entry),
     /// Held, but this process was stopped for so many seconds before.
@@ -62,7 +63,6 @@ struct World {
     writes: Cell<usize>,
     /// The failure that is noted beside the entry.
     noted: RefCell<Option<Failure>>,
-    warning: Option<&'static str>,
     replies: RefCell<VecDeque<Reply>>,
     /// Milliseconds since the beginning, by which all clocks go.
     elapsed: Cell<i64>,
@@ -95,7 +95,6 @@ impl World {
             full_at: Vec::new(),
             writes: Cell::new(0),
             noted: RefCell::default(),
-            warning: None,
             replies: RefCell::default(),
             elapsed: Cell::new(0),
             wall: Cell::new(ISSUED + age),
@@ -311,6 +310,10 @@ impl Store for World {
                 self.note("no cache");
                 return LockAttempt::Unusable("read-only".to_owned());
             }
+            Lock::Declined => {
+                self.note("no cache wanted");
+                return LockAttempt::Declined("switched off".to_owned());
+            }
         }
         LockAttempt::Held(())
     }
@@ -333,10 +336,6 @@ impl Store for World {
 
     fn noted_failure(&self) -> Option<Failure> {
         self.noted.borrow().clone()
-    }
-
-    fn warning<'g>(&self, _guard: &'g ()) -> Option<&'g str> {
-        self.warning
     }
 
     fn holder(&self) -> Option<u32> {

@@ -108,7 +108,13 @@ const IDENTITY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef01234567
 
 /// A cache in a directory that is made by the first write.
 fn cache(home: &tempfile::TempDir) -> Cache {
-    Cache::new(Some(&home.path().join("c")), IDENTITY)
+    Cache::new(Place::Directory(home.path().join("c")), IDENTITY)
+}
+
+/// Path of the entry file.
+fn entry_path(cache: &Cache) -> PathBuf {
+    let Place::Directory(dir) = &cache.place else { panic!("no directory") };
+    dir.join(cache.entry_name())
 }
 
 /// Leave to write.
@@ -128,7 +134,7 @@ fn loaded(cache: &Cache) -> Option<Entry> {
 
 /// Writes a file of the cache directory as it stands.
 fn plant(home: &tempfile::TempDir, name: &str, bytes: &[u8]) {
-    let (dir, _) = PrivateDir::create(&home.path().join("c"), is_ours).unwrap();
+    let dir = PrivateDir::create(&home.path().join("c"), is_ours).unwrap();
     dir.replace(name, bytes).unwrap();
 }
 
@@ -146,7 +152,6 @@ fn an_entry_is_kept_until_it_is_removed() {
     cache.remove(&guard).unwrap();
     assert_eq!(loaded(&cache), None);
     cache.remove(&guard).unwrap();
-    assert!(cache.warning(&guard).is_none());
     assert!(home.path().join("c").join(cache.lock_name()).exists(), "it may be held");
 }
 
@@ -155,9 +160,9 @@ fn an_entry_belongs_to_its_identity() {
     let home = tempfile::tempdir().unwrap();
     let cache = cache(&home);
     cache.save(&lock(&cache), &entry()).unwrap();
-    let other = Cache { identity: IDENTITY.replace('0', "f"), ..Cache::new(cache.dir.as_deref(), "") };
+    let other = Cache::new(cache.place.clone(), &IDENTITY.replace('0', "f"));
     assert_eq!(loaded(&other), None);
-    std::fs::copy(cache.entry_path().unwrap(), other.entry_path().unwrap()).unwrap();
+    std::fs::copy(entry_path(&cache), entry_path(&other)).unwrap();
     assert_eq!(loaded(&other), None, "a copy is none of its own");
 }
 
@@ -166,10 +171,11 @@ fn its_files_are_named_by_version_and_identity() {
     let home = tempfile::tempdir().unwrap();
     let cache = cache(&home);
     let dir = home.path().join("c");
-    assert_eq!(cache.entry_path(), Some(dir.join(format!("v{LAYOUT}-{IDENTITY}.json"))));
-    assert_eq!(cache.lock_path(), dir.join(format!("v{LAYOUT}-{IDENTITY}.lock")).display().to_string());
     assert_eq!(cache.holder(), None);
     let guard = lock(&cache);
+    assert_eq!(cache.lock_path(), dir.join(format!("v{LAYOUT}-{IDENTITY}.lock")).display().to_string());
+    cache.save(&guard, &entry()).unwrap();
+    assert!(dir.join(format!("v{LAYOUT}-{IDENTITY}.json")).is_file());
     assert_eq!(cache.holder(), Some(std::process::id()));
     assert!(matches!(cache.try_lock(), LockAttempt::Busy));
     drop(guard);
@@ -177,25 +183,32 @@ fn its_files_are_named_by_version_and_identity() {
 }
 
 #[test]
-fn without_a_home_nothing_is_cached() {
-    let cache = Cache::new(None, IDENTITY);
-    assert_eq!(loaded(&cache), None);
-    assert!(matches!(cache.try_lock(), LockAttempt::Unusable(why) if why == "this user has no home directory"));
-    assert_eq!((cache.entry_path(), cache.lock_path(), cache.holder()), (None, String::new(), None));
-    assert_eq!(cache.why_missed(), None);
+fn without_a_home_or_a_wish_for_a_cache_nothing_is_cached() {
+    for place in [Place::NoHome, Place::Off] {
+        let cache = Cache::new(place.clone(), IDENTITY);
+        assert_eq!((loaded(&cache), cache.holder(), cache.why_missed()), (None, None, None));
+        match cache.try_lock() {
+            LockAttempt::Unusable(why) => {
+                assert_eq!((place, why.as_str()), (Place::NoHome, "this user has no home directory"));
+            }
+            LockAttempt::Declined(why) => assert_eq!((place, why.as_str()), (Place::Off, OFF)),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_said() {
+fn a_directory_that_cannot_be_made_is_said_once() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("c");
-    assert_eq!(prepare(&dir), Ok(()));
+    assert_eq!(prepare(&dir).unwrap(), dir);
     assert!(dir.is_dir());
     drop(File::create(dir.join("file")).unwrap());
-    assert!(prepare(&dir.join("file")).unwrap_err().contains("file"));
-    let below = Cache::new(Some(&dir.join("file")), IDENTITY);
+    assert!(prepare(&dir.join("file")).unwrap_err().to_string().contains("file"));
+    let below = Cache::new(Place::Directory(dir.join("file")), IDENTITY);
     assert!(matches!(below.try_lock(), LockAttempt::Unusable(_)));
-    assert!(matches!(below.load(), Loaded::Unusable(_)));
+    assert_eq!(loaded(&below), None, "not here, and then again");
+    assert!(below.why_missed().unwrap().ends_with("is not a directory"));
 }
 
 #[test]
@@ -203,9 +216,9 @@ fn an_entry_that_cannot_be_written_is_named() {
     let home = tempfile::tempdir().unwrap();
     let cache = cache(&home);
     let guard = lock(&cache);
-    std::fs::create_dir(cache.entry_path().unwrap()).unwrap();
+    std::fs::create_dir(entry_path(&cache)).unwrap();
     let why = cache.save(&guard, &entry()).unwrap_err();
-    assert!(why.starts_with(&format!("`{}`: ", cache.entry_path().unwrap().display())), "{why}");
+    assert!(why.starts_with(&format!("`{}`: ", entry_path(&cache).display())), "{why}");
     assert!(cache.remove(&guard).is_err());
 }
 
@@ -224,7 +237,7 @@ fn an_entry_of_64_kib_is_read_and_a_larger_one_is_a_miss() {
     for (bytes, read) in [(64 * 1024, true), (68 * 1024, false)] {
         let entry = of(bytes);
         plant(&home, &cache.entry_name(), &encode(&entry, IDENTITY));
-        assert_eq!(std::fs::metadata(cache.entry_path().unwrap()).unwrap().len(), bytes as u64);
+        assert_eq!(std::fs::metadata(entry_path(&cache)).unwrap().len(), bytes as u64);
         assert_eq!(loaded(&cache).is_some_and(|loaded| loaded == entry), read, "{bytes}");
     }
 }
@@ -238,18 +251,6 @@ fn what_is_wrong_with_an_entry_can_be_told() {
     assert_eq!(cache.why_missed(), None, "there is no entry");
     plant(&home, &cache.entry_name(), b"half an en");
     assert_eq!(cache.why_missed().as_deref(), Some("the cache entry is damaged"));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = home.path().join("c");
-        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(loaded(&cache), None);
-        assert_eq!(cache.why_missed(), Some(format!("`{}` is writable by others", dir.display())));
-        drop(guard);
-        let guard = lock(&cache);
-        assert!(cache.warning(&guard).unwrap().contains("was writable by others"));
-    }
-    #[cfg(not(unix))]
     drop(guard);
 }
 
@@ -260,7 +261,7 @@ fn a_file_that_others_could_have_changed_is_told_from_what_is_no_file() {
     let home = tempfile::tempdir().unwrap();
     let cache = cache(&home);
     cache.save(&lock(&cache), &entry()).unwrap();
-    let file = cache.entry_path().unwrap();
+    let file = entry_path(&cache);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     let Loaded::Untrusted(why) = cache.load() else { panic!("{:?}", cache.load()) };
     assert_eq!(why, format!("`{}` is open to others (mode 0640)", file.display()));

@@ -7,7 +7,7 @@ use super::{Profile, Sources, preset, resolve};
 use crate::error::Error;
 use crate::origin::{Origin, Target};
 use crate::secret::Secret;
-use crate::secret::source::SecretSource;
+use crate::secret::source::{SHARED_FILE_VARIABLE, SecretSource};
 
 /// Builds the profile of a run; paths in the file are relative to `config_dir`.
 pub(super) fn build(
@@ -121,7 +121,8 @@ impl Layers<'_> {
         let Sources { overrides, env, .. } = self.sources;
         let file = overrides.client_secret_file.clone();
         if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
-            return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared: false }));
+            let shared = self.sources.is_on(SHARED_FILE_VARIABLE);
+            return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared }));
         }
         if let Some(value) = env("WS1_TOKEN_CLIENT_SECRET") {
             return Ok(Some(SecretSource::Given(Secret::new(value))));
@@ -140,7 +141,8 @@ impl Layers<'_> {
         }
         match (raw.file, raw.env, raw.command, raw.keychain) {
             (Some(path), None, None, None) => {
-                Ok(SecretSource::File { path: self.path(&path), shared: raw.allow_shared_file == Some(true) })
+                let shared = raw.allow_shared_file.unwrap_or_else(|| self.sources.is_on(SHARED_FILE_VARIABLE));
+                Ok(SecretSource::File { path: self.path(&path), shared })
             }
             (None, Some(name), None, None) => {
                 Ok(SecretSource::Env { value: (self.sources.env)(&name).map(Secret::new), name })

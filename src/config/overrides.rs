@@ -14,9 +14,12 @@ pub(crate) struct Overrides {
     /// Read this configuration file [env: WS1_TOKEN_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Cache tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
+    /// Cache tokens in this directory, or in a private one inside it if others may write to it [env: WS1_TOKEN_CACHE_DIR]
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Neither read nor write the cache [env: WS1_TOKEN_NO_CACHE]
+    #[arg(long, global = true)]
+    pub(crate) no_cache: bool,
     /// Use this tenant: a host, host:port or URL [env: WS1_TOKEN_TENANT]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) tenant: Option<String>,

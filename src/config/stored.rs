@@ -42,9 +42,16 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads the file and checks every profile in it, as a change requires.
+    /// Reads the file and checks every profile in it, as a change requires. Root changes nothing in another user's home:
+    /// what `sudo` leaves behind there, a lock file for one, its owner can no longer open.
     pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Error> {
-        Self::open(sources)?.checked()
+        let stored = Self::open(sources)?;
+        match platform::others_place(stored.dir()) {
+            Some(place) => Err(Error::usage(format!("root leaves another user's `{}` alone", place.display()))
+                .because(format!("the configuration file is `{}`", stored.file.display()))
+                .hint("rerun without sudo, or with `sudo -H` for root's own configuration")),
+            None => stored.checked(),
+        }
     }
 
     /// Reads the file without a check of other profiles, for a use that does not change it.

@@ -34,7 +34,7 @@ pub(crate) use random::random;
 pub(crate) use stream::Stream;
 pub(crate) use system::{
     PrivateDir, boot_clock, boot_id, create_private_dir, end_group, hand_over, is_elevated, is_foreground, lead_group,
-    open_lock, read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
+    open_lock, others_place, read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
 };
 
 /// Input that was not shown.
@@ -51,14 +51,30 @@ pub(crate) enum HiddenInput {
     Interrupt,
 }
 
+/// Whose a file is, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileOwner {
+    /// Its owner.
+    pub(crate) user: u32,
+    /// Permission bits.
+    pub(crate) mode: u32,
+    /// The user of this process.
+    pub(crate) me: u32,
+    /// Its owner is neither this user nor root.
+    pub(crate) is_foreign: bool,
+}
+
 /// Why a secret file is not read.
 #[derive(Debug)]
 pub(crate) enum SecretFileError {
     /// It could not be opened or read.
     Io(io::Error),
-    /// Others can read or own it; the text says who.
+    /// Others can read it, or it belongs to another user.
     #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
-    Shared(String),
+    Shared(FileOwner),
+    /// This user may not read it.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
+    Closed(FileOwner),
     /// It is not a regular file.
     Irregular,
     /// It is larger than any secret.
@@ -69,7 +85,13 @@ impl fmt::Display for SecretFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
-            Self::Shared(how) => f.write_str(how),
+            Self::Shared(FileOwner { is_foreign: true, user, .. }) => {
+                write!(f, "it belongs to another user (uid {user})")
+            }
+            Self::Shared(FileOwner { mode, .. }) => write!(f, "others can read it (mode {mode:04o})"),
+            Self::Closed(FileOwner { user, mode, me, .. }) => {
+                write!(f, "uid {me} may not read it (owner uid {user}, mode {mode:04o})")
+            }
             Self::Irregular => f.write_str("not a regular file"),
             Self::TooLarge => f.write_str("larger than a secret can be"),
         }
@@ -91,6 +113,16 @@ pub(crate) enum CacheRejected {
     Replaceable(String),
     /// It is left alone: a link, a pipe or a directory in the place of the file, or it cannot be read.
     Unusable(String),
+    /// It could be created, but is not to be: this is root, and the place is another user's.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no root"))]
+    Declined(String),
+}
+
+impl fmt::Display for CacheRejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Replaceable(why) | Self::Unusable(why) | Self::Declined(why)) = self;
+        f.write_str(why)
+    }
 }
 
 /// A directory for a test's cache: in the usual place for temporary files, or in another one if others can rename what is

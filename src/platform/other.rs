@@ -156,9 +156,14 @@ impl PrivateDir {
     }
 
     /// The directory, created if need be.
-    pub(crate) fn create(path: &Path, _ours: fn(&str) -> bool) -> Result<(Self, Option<String>), CacheRejected> {
+    pub(crate) fn create(path: &Path, _ours: fn(&str) -> bool) -> Result<Self, CacheRejected> {
         std::fs::create_dir_all(path).map_err(|error| unusable(path, &error))?;
-        Ok((Self { path: path.to_owned() }, None))
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Reads a whole file of at most `limit` bytes. A larger one is cut, which its checksum will show.
@@ -210,6 +215,11 @@ impl PrivateDir {
             .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
             .collect()
     }
+}
+
+/// There is no root who could be in another user's place.
+pub(crate) fn others_place(_path: &Path) -> Option<PathBuf> {
+    None
 }
 
 /// Writes beside and renames, again and again for two seconds: a rename fails while somebody has the file open.

@@ -5,21 +5,21 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-use super::CacheRejected;
 use super::Stream;
 use super::random;
 
+mod directory;
 mod hidden;
 mod paths;
 mod read;
 mod stdio;
 
+pub(crate) use directory::{PrivateDir, others_place};
 pub(crate) use hidden::read_hidden;
 pub(crate) use paths::{create_private_dir, open_lock, rewrite, write_private};
 pub(crate) use read::{read_regular, read_secret_file};
@@ -145,171 +145,10 @@ pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Resul
     }
 }
 
-/// A directory that is ours alone, held open so that nobody can swap it between a check and a use.
-#[derive(Debug)]
-pub(crate) struct PrivateDir {
-    /// The checked descriptor.
-    fd: OwnedFd,
-    /// Its path, for messages.
-    path: PathBuf,
-}
-
-impl PrivateDir {
-    /// Opens an existing directory for reading entries: ours, and not writable by others. `None` if there is none.
-    pub(crate) fn open(path: &Path) -> Result<Option<Self>, CacheRejected> {
-        let Some((fd, stat)) = open_dir(path)? else { return Ok(None) };
-        if mode_of(&stat) & OTHERS_WRITE != 0 {
-            // What is in it may be anybody's; `create` mends it before anything is written.
-            return Ok(None);
-        }
-        Ok(Some(Self { fd, path: path.to_owned() }))
-    }
-
-    /// Opens or creates the directory for writing: mode 0700, every parent trusted.
-    ///
-    /// A directory that others could write to is closed to them and emptied of our files; the text tells so.
-    pub(crate) fn create(path: &Path, ours: fn(&str) -> bool) -> Result<(Self, Option<String>), CacheRejected> {
-        if let Some(parent) = path.parent() {
-            create_private_dir(parent).map_err(|error| unusable(parent, &error))?;
-            check_parents(parent)?;
-        }
-        let opened = if let Some(opened) = open_dir(path)? {
-            opened
-        } else {
-            match paths::make_private_dir(path) {
-                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-                Err(error) => return Err(unusable(path, &error.into())),
-            }
-            open_dir(path)?.ok_or_else(|| CacheRejected::Unusable(format!("`{}` went away", path.display())))?
-        };
-        let (fd, stat) = opened;
-        let dir = Self { fd, path: path.to_owned() };
-        let mode = mode_of(&stat) & 0o7777;
-        let warning = if mode & OTHERS == 0 && mode & 0o700 == 0o700 { None } else { dir.close_to_others(mode, ours)? };
-        Ok((dir, warning))
-    }
-
-    /// Takes others' rights away. Only a directory that holds nothing but our own files is touched.
-    fn close_to_others(&self, mode: u32, ours: fn(&str) -> bool) -> Result<Option<String>, CacheRejected> {
-        let names = self.list().map_err(|error| unusable(&self.path, &error))?;
-        if names.iter().any(|name| !ours(name)) {
-            let text = format!("`{}` is open to others (mode {mode:04o}) and holds other files", self.path.display());
-            return Err(CacheRejected::Unusable(text));
-        }
-        rustix::fs::fchmod(&self.fd, Mode::RWXU).map_err(|error| unusable(&self.path, &error.into()))?;
-        if mode & OTHERS_WRITE == 0 {
-            return Ok(None);
-        }
-        for name in &names {
-            let _ = rustix::fs::unlinkat(&self.fd, name.as_str(), AtFlags::empty());
-        }
-        Ok(Some(format!("`{}` was writable by others: emptied it and set mode 0700", self.path.display())))
-    }
-
-    /// Reads a whole file. One much larger than `limit` bytes is cut, which its checksum will show.
-    pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, CacheRejected> {
-        let (file, stat) = match read::open(&self.fd, name, OFlags::NOFOLLOW) {
-            Ok(opened) => opened,
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
-            Err(rustix::io::Errno::LOOP) => return Err(CacheRejected::Unusable(self.say(name, "is a link"))),
-            Err(error) => return Err(unusable(&self.path.join(name), &error.into())),
-        };
-        self.check_file(name, &stat)?;
-        let bytes = read::whole(&file, &stat, limit);
-        bytes.map(Some).map_err(|error| unusable(&self.path.join(name), &error.into()))
-    }
-
-    /// Whether a file is regular, ours alone, and has no second name.
-    fn check_file(&self, name: &str, stat: &Stat) -> Result<(), CacheRejected> {
-        let mode = mode_of(stat) & 0o777;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            Err(CacheRejected::Unusable(self.say(name, "is not a regular file")))
-        } else if stat.st_uid != me() {
-            Err(CacheRejected::Replaceable(self.say(name, "belongs to another user")))
-        } else if mode & OTHERS != 0 {
-            Err(CacheRejected::Replaceable(self.say(name, &format!("is open to others (mode {mode:04o})"))))
-        } else if stat.st_nlink > 1 {
-            Err(CacheRejected::Replaceable(self.say(name, "has a second name")))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Replaces a file atomically: a new file with mode 0600, flushed to disk, then renamed over the old one.
-    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        replace_at(&self.fd, OsStr::new(name), bytes, PRIVATE)
-    }
-
-    /// Opens a lock file, creating it empty with mode 0600; links are not followed.
-    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
-        open_lock_at(&self.fd, OsStr::new(name))
-    }
-
-    /// Whether an open file is still the one that has this name.
-    pub(crate) fn is_current(&self, name: &str, file: &File) -> bool {
-        let (Ok(open), Ok(named)) =
-            (rustix::fs::fstat(file), rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW))
-        else {
-            return false;
-        };
-        open.st_nlink > 0 && open.st_dev == named.st_dev && open.st_ino == named.st_ino
-    }
-
-    /// Removes a file; that there is none is fine.
-    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
-            Err(rustix::io::Errno::NOENT) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Wall-clock second in which a file was last written.
-    pub(crate) fn modified(&self, name: &str) -> Option<i64> {
-        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        #[allow(clippy::useless_conversion, reason = "the field is narrower on some systems")]
-        i64::try_from(stat.st_mtime).ok()
-    }
-
-    /// Names of the files in the directory.
-    pub(crate) fn list(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.fd)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
-            }
-        }
-        Ok(names)
-    }
-
-    /// A sentence about one file.
-    fn say(&self, name: &str, what: &str) -> String {
-        format!("`{}` {what}", self.path.join(name).display())
-    }
-}
-
 /// The mode of a file; how wide the field is differs between Unix systems.
 #[allow(clippy::useless_conversion, reason = "the field is narrower on some systems")]
 fn mode_of(stat: &Stat) -> u32 {
     u32::from(stat.st_mode)
-}
-
-/// Opens a directory of ours without following a link in its place. `None` if there is none.
-fn open_dir(path: &Path) -> Result<Option<(OwnedFd, Stat)>, CacheRejected> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(fd) => fd,
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
-            return Err(CacheRejected::Unusable(format!("`{}` is not a directory", path.display())));
-        }
-        Err(error) => return Err(unusable(path, &error.into())),
-    };
-    let stat = rustix::fs::fstat(&fd).map_err(|error| unusable(path, &error.into()))?;
-    if stat.st_uid != me() {
-        return Err(CacheRejected::Unusable(format!("`{}` belongs to another user", path.display())));
-    }
-    Ok(Some((fd, stat)))
 }
 
 /// Opens a lock file of a directory, creating it if need be.
@@ -327,26 +166,12 @@ fn open_lock_at(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
     Ok(File::from(file))
 }
 
-/// Whether nobody but root and us can rename our directory away: the walk that OpenSSH makes before it trusts a file.
-///
-/// A parent writable by others passes if it is sticky; one writable by our own primary group passes too.
-fn check_parents(parent: &Path) -> Result<(), CacheRejected> {
-    let me = me();
-    let real = std::fs::canonicalize(parent).map_err(|error| unusable(parent, &error))?;
-    for path in real.ancestors() {
-        let stat = rustix::fs::stat(path).map_err(|error| unusable(path, &error.into()))?;
-        let mode = mode_of(&stat);
-        let sticky = mode & 0o1000 != 0;
-        let by_group = mode & 0o020 != 0 && stat.st_gid != rustix::process::getegid().as_raw();
-        let by_others = mode & 0o002 != 0;
-        if stat.st_uid != me && stat.st_uid != 0 {
-            return Err(CacheRejected::Unusable(format!("`{}` belongs to another user", path.display())));
-        }
-        if (by_group || by_others) && !sticky {
-            return Err(CacheRejected::Unusable(format!("`{}` is writable by others", path.display())));
-        }
-    }
-    Ok(())
+/// Sets the mode of a new file. Where the file system refuses that, it is enough that others have no right more.
+fn set_mode(file: &File, mode: Mode) -> io::Result<()> {
+    rustix::fs::fchmod(file, mode).or_else(|error| {
+        let others = Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode) & (Mode::RWXG | Mode::RWXO);
+        if mode.contains(others) { Ok(()) } else { Err(error.into()) }
+    })
 }
 
 /// Writes beside and renames: after any crash the name holds the whole old content or the whole new one.
@@ -354,8 +179,7 @@ fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Resu
     let temporary = format!(".{}.{}.{:016x}.tmp", name.to_string_lossy(), std::process::id(), random());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(dir, temporary.as_str(), flags, PRIVATE)?);
-    let written = rustix::fs::fchmod(&file, mode)
-        .map_err(io::Error::from)
+    let written = set_mode(&file, mode)
         .and_then(|()| file.write_all(bytes))
         // After a failed fsync the kernel marks the pages clean, so a second one would lie: give up at once.
         .and_then(|()| file.sync_all())
@@ -367,9 +191,4 @@ fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Resu
     // The new name is already visible; that it survives a power cut is best effort.
     let _ = rustix::fs::fsync(dir);
     Ok(())
-}
-
-/// A file or directory that is left alone, with the system's reason.
-fn unusable(path: &Path, error: &io::Error) -> CacheRejected {
-    CacheRejected::Unusable(format!("`{}`: {error}", path.display()))
 }

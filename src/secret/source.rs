@@ -13,6 +13,9 @@ use crate::platform;
 /// Timeout of a secret command and the key store, unless the deadline of the run is nearer.
 pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
+/// The variable that accepts a secret file which others can read, or own.
+pub(crate) const SHARED_FILE_VARIABLE: &str = "WS1_TOKEN_ALLOW_SHARED_FILE";
+
 /// The source of a client secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SecretSource {
@@ -121,11 +124,23 @@ fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
     platform::read_secret_file(path, shared, SECRET_LIMIT).map_err(|error| {
         let hint = match &error {
             platform::SecretFileError::Io(error) if platform::is_out_of_files(error) => None,
+            platform::SecretFileError::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some(format!("let this user enter the directory of `{}`", path.display()))
+            }
             platform::SecretFileError::Io(_) => {
                 Some(format!("write the client secret to `{}` with mode 600", path.display()))
             }
-            platform::SecretFileError::Shared(_) => Some(format!(
-                "run `chmod 600 {}`, or set \"allow_shared_file\": true beside \"file\" for a mounted container secret",
+            platform::SecretFileError::Shared(owner) => {
+                let mounted = format!("set {SHARED_FILE_VARIABLE}=1 if it is a mounted container secret");
+                Some(if owner.user == owner.me {
+                    format!("run `chmod 600 {}`, or {mounted}", path.display())
+                } else {
+                    format!("{mounted}, else give it to uid {} with mode 600", owner.me)
+                })
+            }
+            platform::SecretFileError::Closed(owner) => Some(format!(
+                "set `fsGroup` of the pod if it is a mounted container secret, else run `chown {} {}` as root",
+                owner.me,
                 path.display()
             )),
             platform::SecretFileError::Irregular | platform::SecretFileError::TooLarge => {

@@ -237,15 +237,23 @@ fn an_odd_lock_file_costs_only_the_cache() {
     assert_snapshot!("cache-lock", text);
 }
 
+/// The private directory in one that is not ours alone.
+fn private() -> String {
+    format!("ws1-token-{}", rustix::process::geteuid().as_raw())
+}
+
 #[test]
-fn a_cache_that_others_could_write_is_emptied() {
+fn a_cache_that_others_could_write_is_neither_used_nor_emptied() {
     let (emulator, sandbox, first) = warm();
+    let before = (sandbox.cached(), std::fs::read(sandbox.entry_file()).unwrap());
     set_mode(&sandbox.cache_dir(), 0o777);
-    let output = sandbox.run(&["get"]);
-    assert_ne!(output.stdout.trim_end(), first);
-    assert_snapshot!("cache-directory-shared", output);
-    assert_eq!(mode(&sandbox.cache_dir()), 0o700);
-    sandbox.run(&["get"]).token();
+    let token = sandbox.run(&["get"]).token();
+    assert_ne!(token, first);
+    assert_eq!(sandbox.run(&["get"]).token(), token);
+    assert_eq!((mode(&sandbox.cache_dir()), mode(&sandbox.cache_dir().join(private()))), (0o777, 0o700));
+    let mut names = sandbox.cached();
+    names.retain(|name| *name != private());
+    assert_eq!((names, std::fs::read(sandbox.entry_file()).unwrap()), before);
     assert_eq!((requests(&emulator), emulator.counters().refresh), (2, 0), "nothing of the old content is used");
 }
 
@@ -255,9 +263,12 @@ fn a_directory_that_is_not_ours_alone_is_never_emptied() {
     let sandbox = Sandbox::with_tenant(&emulator);
     std::fs::create_dir_all(sandbox.cache_dir()).unwrap();
     write(&sandbox.cache_dir().join("notes.txt"), b"precious");
-    set_mode(&sandbox.cache_dir(), 0o777);
-    assert_snapshot!("cache-directory-foreign", sandbox.run(&["get"]));
-    assert_eq!((sandbox.cached(), mode(&sandbox.cache_dir())), (vec!["notes.txt".to_owned()], 0o777));
+    for permissions in [0o777, 0o755] {
+        set_mode(&sandbox.cache_dir(), permissions);
+        assert_eq!(sandbox.run(&["get"]).token(), emulator.issued()[0], "{permissions:o}");
+        assert_eq!(sandbox.cached(), ["notes.txt".to_owned(), private()]);
+        assert_eq!(mode(&sandbox.cache_dir()), permissions);
+    }
 }
 
 #[test]

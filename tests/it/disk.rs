@@ -56,7 +56,7 @@ fn a_call_that_fails_costs_only_the_cache() {
         ("the directory's fsync", "fsync:error=EIO:when=2".to_owned(), 1),
         ("rename is forbidden", format!("{RENAME}:error=EACCES"), 2),
         ("rename to another device", format!("{RENAME}:error=EXDEV"), 2),
-        ("fchmod", "fchmod:error=EPERM".to_owned(), 2),
+        ("fchmod", "fchmod:error=EPERM".to_owned(), 1),
         ("no room for the temporary file", format!("openat:error=ENOSPC:when={temporary}"), 2),
         ("the quota of files is used up", format!("openat:error=EDQUOT:when={temporary}"), 2),
         ("no room for the content", format!("write:error=ENOSPC:when={content}"), 2),
@@ -267,32 +267,23 @@ fn give_away(sandbox: &Sandbox, name: &str) {
 }
 
 #[test]
-fn a_directory_that_others_could_swap_is_not_written_to() {
+fn another_users_directory_is_not_written_to_by_root() {
     if !is_root("only root can give a directory away") {
         return;
     }
-    let mut text = String::new();
-    for (title, spoil) in [
-        ("a parent of all", (|sandbox| set_mode(&sandbox.path("home/.cache"), 0o777)) as fn(&Sandbox)),
-        ("a parent's parent of all", |sandbox| set_mode(&sandbox.path("home"), 0o757)),
-        ("another user's parent", |sandbox| give_away(sandbox, "home/.cache")),
-        ("another user's directory", |sandbox| give_away(sandbox, "home/.cache/ws1-token")),
-    ] {
+    for place in ["home", "home/.cache", "home/.cache/ws1-token"] {
         let (emulator, sandbox, _) = cached(0);
         let before = std::fs::read(sandbox.entry_file()).unwrap();
-        spoil(&sandbox);
-        let output = sandbox.run(&["get"]);
-        assert_eq!(output.stdout.trim_end(), emulator.issued()[1], "{title}");
-        assert_eq!(std::fs::read(sandbox.entry_file()).unwrap(), before, "{title}");
-        assert_eq!((emulator.counters().refresh, sandbox.cached().len()), (0, 2), "{title}");
-        text.push_str(&format!("# {title}\n{output}\n"));
+        give_away(&sandbox, place);
+        assert_eq!(sandbox.run(&["get"]).token(), emulator.issued()[1], "{place}");
+        assert_eq!(std::fs::read(sandbox.entry_file()).unwrap(), before, "{place}");
+        assert_eq!((emulator.counters().refresh, sandbox.cached().len()), (0, 2), "{place}");
     }
-    assert_snapshot!("disk-parents", text);
 }
 
 #[test]
-fn parents_that_only_we_can_change_are_fine() {
-    for mode in [0o700, 0o755, 0o775, 0o1777] {
+fn parents_that_others_can_change_cost_nothing() {
+    for mode in [0o700, 0o755, 0o775, 0o777, 0o1777] {
         let (emulator, sandbox) = tenant();
         std::fs::create_dir_all(sandbox.path("home/.cache")).unwrap();
         set_mode(&sandbox.path("home/.cache"), mode);

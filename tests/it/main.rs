@@ -54,6 +54,8 @@ mod nobody;
 #[cfg(unix)]
 mod owners;
 #[cfg(target_os = "linux")]
+mod pods;
+#[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod progress;

@@ -55,6 +55,13 @@ fn without_a_cache_a_token_is_fetched_for_this_run_only() {
 }
 
 #[test]
+fn without_a_wish_for_a_cache_nothing_is_said_and_nobody_waits() {
+    let world = World::empty().locks([Lock::Declined]).replies([issued("t2", LIFE).with("r2")]);
+    quiet(&world.get(), "t2, 10800 s left, new", "load, no cache wanted, load, ask credentials 10000");
+    assert_eq!(world.disk(), "- -");
+}
+
+#[test]
 fn without_a_cache_a_failure_is_told_as_it_is() {
     let world = World::empty().locks([Lock::Unusable]).replies([unreachable()]);
     let answer = "exit 3: cannot get a token from tenant `acme.example.com` < connection refused";

@@ -83,13 +83,6 @@ fn what_failed_before_the_lock_is_not_repeated() {
 }
 
 #[test]
-fn what_the_store_says_about_the_cache_is_told() {
-    let mut world = World::empty().replies([issued("t2", LIFE)]);
-    world.warning = Some("the cache was open to others");
-    assert_eq!(world.get().warnings, "the cache was open to others");
-}
-
-#[test]
 fn an_entry_that_is_not_trusted_is_told_once_and_replaced() {
     let mut world = World::refreshable(FRESH).replies([issued("t2", LIFE)]);
     world.read = |_| Loaded::Untrusted("mode 644".to_owned());

@@ -236,7 +236,7 @@ mod tests {
             ("ws1-token -v get --v", ""),
             (
                 "ws1-token -v get -",
-                "--format --output --min-ttl --force-refresh --profile --config --cache-dir --tenant \
+                "--format --output --min-ttl --force-refresh --profile --config --cache-dir --no-cache --tenant \
               --client-id --client-secret-file --help -h",
             ),
             ("ws1-token get ", "Nothing"),
@@ -252,7 +252,7 @@ mod tests {
             ("ws1-token completions bash ", "Nothing"),
             (
                 "ws1-token completions --",
-                "--profile --config --cache-dir --tenant --client-id --client-secret-file \
+                "--profile --config --cache-dir --no-cache --tenant --client-id --client-secret-file \
               --verbose --help",
             ),
         ] {

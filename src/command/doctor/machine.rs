@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::{SkipReason, TimeBudget};
 use crate::broker::lock::wait;
-use crate::cache::{self, Cache, Loaded, Store};
+use crate::cache::{self, Cache, Loaded, OFF, Place, Store};
 use crate::clock::{SystemClock, wall};
 use crate::context::Context;
 use crate::entry::Entry;
 use crate::error::EXIT_TEMPORARY;
 use crate::lock::{LockAttempt, LockGuard};
-use crate::platform::{self, Access};
+use crate::platform;
 
 /// Time limit for another process's renewal.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
@@ -35,20 +35,22 @@ pub(super) struct CacheCheck {
 /// Checks the cache; takes the lock of the identity, if there is one.
 pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &TimeBudget) -> CacheCheck {
     let mut check = CacheCheck { findings: Vec::new(), entry: Entry::default(), guard: None, is_busy: false };
-    let directory = match context.cache_dir() {
-        Ok(Some(directory)) => directory,
-        Ok(None) => {
-            let text = "none: this user has no home directory, so every call asks the tenant";
-            check.findings.push(Finding::warning("cache", text, ELSEWHERE));
-            return check.without_lock("not tried, no cache");
-        }
+    let place = match context.cache_place() {
+        Ok(place) => place,
         Err(error) => {
             check.findings.push(Finding::of("cache", &error));
             return check.without_lock("not tried, no cache");
         }
     };
-    let cache = identity.map(|identity| Cache::new(Some(&directory), identity));
-    let (finding, is_usable) = examine(&directory, cache.as_ref(), &mut check.entry);
+    let cache = identity.map(|identity| Cache::new(place.clone(), identity));
+    let (finding, is_usable) = match &place {
+        Place::Directory(directory) => examine(directory, cache.as_ref(), &mut check.entry),
+        Place::NoHome => {
+            let text = "none: this user has no home directory, so every call asks the tenant";
+            (Finding::warning("cache", text, ELSEWHERE), false)
+        }
+        Place::Off => (Finding::ok("cache", format!("none: {OFF}, so every call asks the tenant")), false),
+    };
     check.findings.push(finding);
     match cache {
         _ if !is_usable => check.without_lock("not tried, the cache is not used"),
@@ -89,14 +91,14 @@ impl CacheCheck {
                 format!("no locks here ({why}): processes may each fetch a token, the refresh token is not used"),
                 ELSEWHERE,
             ),
-            LockAttempt::Unusable(why) => {
+            LockAttempt::Unusable(why) | LockAttempt::Declined(why) => {
                 Finding::warning("lock", format!("{why}: tokens are issued, but not cached"), ELSEWHERE)
             }
         });
         self.is_busy = matches!(tried, LockAttempt::Busy);
         self.guard = match tried {
             LockAttempt::Held(guard) | LockAttempt::Unsupported(guard, _) => Some(guard),
-            LockAttempt::Busy | LockAttempt::Unusable(_) => None,
+            LockAttempt::Busy | LockAttempt::Unusable(_) | LockAttempt::Declined(_) => None,
         };
         self
     }
@@ -113,43 +115,21 @@ fn held(path: &str, holder: Option<u32>, limit: Duration) -> Finding {
     )
 }
 
-/// Checks directory and entry. A directory that is open to others stays as it is: the next call would empty it.
+/// Checks directory and entry, after the directory is made what the next call would make of it.
 fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Finding, bool) {
-    if let Some(finding) = platform::access(directory).and_then(|access| judge_access(directory, access)) {
-        return (finding, false);
-    }
     let unused = |why: &str, fix: &str| Finding::warning("cache", format!("not used: {why}"), fix);
-    if let Err(why) = cache::prepare(directory) {
-        return (unused(&why, ELSEWHERE), false);
-    }
+    let directory = match cache::prepare(directory) {
+        Ok(directory) => directory,
+        Err(why) => return (unused(&why.to_string(), ELSEWHERE), false),
+    };
     match cache.map(Store::load) {
         Some(Loaded::Entry(found)) => *entry = found,
         Some(Loaded::Untrusted(why) | Loaded::Unusable(why)) => return (unused(&why, "run `ws1-token forget`"), true),
         Some(Loaded::Miss) | None => {}
     }
-    let mode = platform::access(directory).map(|access| access.mode);
-    let count = cache::identities(directory).len();
-    (judge_directory(directory, mode, count, platform::network_file_system(directory)), true)
-}
-
-/// What is wrong with the directory's owner or mode, if anything.
-fn judge_access(directory: &Path, access: Access) -> Option<Finding> {
-    let shown = directory.display();
-    if access.is_foreign {
-        let text = format!("not used: `{shown}` belongs to another user");
-        return Some(Finding::warning("cache", text, ELSEWHERE));
-    }
-    if access.mode & 0o022 == 0 {
-        return None;
-    }
-    let mode = access.mode;
-    Some(Finding::warning(
-        "cache",
-        format!(
-            "not used: `{shown}` is writable by others (mode {mode:04o}); the next call empties it and makes it private"
-        ),
-        format!("run `chmod 700 {shown}`"),
-    ))
+    let mode = platform::access(&directory).map(|access| access.mode & 0o777);
+    let count = cache::identities(&directory).len();
+    (judge_directory(&directory, mode, count, platform::network_file_system(&directory)), true)
 }
 
 /// The finding for a usable directory.

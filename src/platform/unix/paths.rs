@@ -45,10 +45,11 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Creates one directory with mode 0700 under any umask: one that takes the owner's own rights would leave a directory
-/// that its owner cannot enter.
-pub(super) fn make_private_dir(path: &Path) -> rustix::io::Result<()> {
+/// that its owner cannot enter. A file system may know no modes.
+fn make_private_dir(path: &Path) -> rustix::io::Result<()> {
     rustix::fs::mkdir(path, Mode::RWXU)?;
-    rustix::fs::chmod(path, Mode::RWXU)
+    let _ = rustix::fs::chmod(path, Mode::RWXU);
+    Ok(())
 }
 
 /// Opens a file to lock, creating it empty with mode 0600; links are not followed.

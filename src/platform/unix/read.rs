@@ -6,9 +6,10 @@ use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 use super::{OTHERS, me, mode_of};
-use crate::platform::SecretFileError;
+use crate::platform::{FileOwner, SecretFileError};
 
 /// Opens a file for reading; a pipe without anybody at its other end does not make us wait.
 pub(super) fn open(dir: impl AsFd, name: impl rustix::path::Arg, more: OFlags) -> rustix::io::Result<(OwnedFd, Stat)> {
@@ -44,19 +45,33 @@ pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`.
 pub(crate) fn read_secret_file(path: &Path, shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
     let failed = |error: rustix::io::Errno| SecretFileError::Io(error.into());
-    let (file, stat) = open(CWD, path, OFlags::empty()).map_err(failed)?;
+    let (file, stat) = match open(CWD, path, OFlags::empty()) {
+        Ok(opened) => opened,
+        Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+            let stat = rustix::fs::stat(path).map_err(|_| failed(error))?;
+            return Err(SecretFileError::Closed(owner_of(&stat)));
+        }
+        Err(error) => return Err(failed(error)),
+    };
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(SecretFileError::Irregular);
     }
-    if !shared {
-        let mode = mode_of(&stat) & 0o777;
-        if mode & OTHERS != 0 {
-            return Err(SecretFileError::Shared(format!("others can read it (mode {mode:04o})")));
-        }
-        if stat.st_uid != me() && stat.st_uid != 0 {
-            return Err(SecretFileError::Shared(format!("it belongs to another user (uid {})", stat.st_uid)));
-        }
+    let owner = owner_of(&stat);
+    if !shared && (owner.mode & OTHERS != 0 || (owner.is_foreign && !is_read_for(&owner, path))) {
+        return Err(SecretFileError::Shared(owner));
     }
     let bytes = whole(&file, &stat, limit).map_err(failed)?;
     if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
+}
+
+/// Whose a file is.
+fn owner_of(stat: &Stat) -> FileOwner {
+    let (user, me) = (stat.st_uid, me());
+    FileOwner { user, mode: mode_of(stat) & 0o777, me, is_foreign: user != me && user != 0 }
+}
+
+/// Whether this is root who reads a user's file in that user's own directory: `sudo` with the user's configuration.
+fn is_read_for(owner: &FileOwner, path: &Path) -> bool {
+    let parent = path.parent().and_then(|parent| rustix::fs::stat(parent).ok());
+    owner.me == 0 && parent.is_some_and(|parent| parent.st_uid == owner.user)
 }

@@ -96,7 +96,7 @@ fn check_answer(request: &Request, answer: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{Cache, Store};
+    use crate::cache::{Cache, Place, Store};
     use crate::config::{Overrides, Sources};
     use crate::context::Context;
     use crate::entry::Entry;
@@ -184,7 +184,7 @@ mod tests {
             "hosts":["git.example.com:8443","127.0.0.1:9000"]}}}"#;
         let file = std::fs::File::create(dir.path().join("config.json"));
         file.and_then(|mut file| std::io::Write::write_all(&mut file, config.as_bytes())).unwrap();
-        let cache = Cache::new(Some(&dir.path().join("cache")), &profile().identity());
+        let cache = Cache::new(Place::Directory(dir.path().join("cache")), &profile().identity());
         let now = crate::clock::wall();
         let token = Token {
             access_token: Secret::new("T.o-k_e~n+/==".to_owned()),

@@ -605,10 +605,6 @@ impl<'w> Store for Process<'w> {
         self.step(Step::Read).noted.clone()
     }
 
-    fn warning<'g>(&self, _guard: &'g Held<'w>) -> Option<&'g str> {
-        None
-    }
-
     fn holder(&self) -> Option<u32> {
         None
     }

@@ -6,18 +6,6 @@ use crate::entry::Failure;
 use crate::failure::FailureKind;
 
 #[test]
-fn a_directory_that_others_have_a_hand_in_is_not_used() {
-    let judge = |mode, is_foreign| {
-        let access = Access { mode, is_foreign, is_own_group: true };
-        judge_access(Path::new("/c"), access).map(|found| (found.level, found.text))
-    };
-    assert_eq!(judge(0o700, false), None);
-    assert_eq!(judge(0o755, false), None, "the program closes it by itself");
-    assert!(judge(0o770, false).is_some_and(|(level, _)| level == Level::Warning), "an own group counts here");
-    assert!(judge(0o700, true).is_some_and(|(_, text)| text.contains("belongs to another user")));
-}
-
-#[test]
 fn a_network_file_system_is_worth_a_warning() {
     let judge = |mode, count, network| {
         let found = judge_directory(Path::new("/c"), mode, count, network);
