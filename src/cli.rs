@@ -188,8 +188,11 @@ pub(crate) struct Exec {
     /// The environment variable that gets the token
     #[arg(long, value_name = "NAME", default_value = "WS1_ACCESS_TOKEN", value_parser = value::variable)]
     pub(crate) var: String,
-    /// The command and its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
+    /// Renew unless the token is valid for at least this long: seconds, or a number with s, m, h or d
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
+    pub(crate) min_ttl: i64,
+    /// The command and its arguments; no `--` is needed before it
+    #[arg(value_name = "CMD", trailing_var_arg = true, required = true, value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
 }
 

@@ -120,7 +120,7 @@ mod shells {
     use crate::terminal::Terminal;
 
     /// What is typed before TAB is pressed, and the line after it, in bash and zsh.
-    const LINES: [(&str, &str); 33] = [
+    const LINES: [(&str, &str); 34] = [
         ("ws1-token stat", "ws1-token status "),
         ("ws1-token --prof", "ws1-token --profile "),
         ("ws1-token --profile pr", "ws1-token --profile pr"),
@@ -151,7 +151,8 @@ mod shells {
         ("ws1-token --tenant o", "ws1-token --tenant o"),
         ("ws1-token curl o", "ws1-token curl o"),
         ("ws1-token curl https://a:1/x -o o", "ws1-token curl https://a:1/x -o other.json "),
-        ("ws1-token exec ", "ws1-token exec -- "),
+        ("ws1-token exec ws1-tok", "ws1-token exec ws1-token "),
+        ("ws1-token exec cat o", "ws1-token exec cat other.json "),
         ("ws1-token exec -- cat o", "ws1-token exec -- cat other.json "),
         ("ws1-token completions z", "ws1-token completions zsh "),
     ];
@@ -308,7 +309,7 @@ mod shells {
             ("ws1-token curl o", ""),
             ("ws1-token curl https://a:1/x -s -o o", "other.json"),
             ("ws1-token curl https://a:1/x -s --user-a", "--user-agent"),
-            ("ws1-token exec ", "--"),
+            ("ws1-token exec ws1-tok", "ws1-token"),
             ("ws1-token exec -- ws1-tok", "ws1-token"),
             ("ws1-token exec -- ws1-token --profile=pre", "--profile=preview"),
         ] {
