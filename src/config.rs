@@ -20,7 +20,7 @@ pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::token_url;
 pub(crate) use profile::{AuthStyle, Profile};
-pub(crate) use stored::{LAYERS, Stored};
+pub(crate) use stored::{LAYERS, Stored, Transaction};
 
 /// The name of a profile that consists of environment variables and flags alone.
 const ENVIRONMENT_PROFILE: &str = "environment";

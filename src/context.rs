@@ -10,6 +10,7 @@ use crate::config::{Profile, Sources};
 use crate::endpoint::HttpEndpoint;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::lock::LockGuard;
 use crate::log::Log;
 
 /// What every command works with.
@@ -73,12 +74,12 @@ impl Context<'_> {
         })
     }
 
-    /// Drops the cached token of a profile; gives what was cached.
-    pub(crate) fn forget(&self, profile: &Profile) -> Result<Entry, Error> {
+    /// Drops the cached token of a profile; gives what was cached, and the lock that keeps it dropped.
+    pub(crate) fn forget(&self, profile: &Profile) -> Result<(Entry, Option<LockGuard>), Error> {
         if self.cache_dir()?.is_none() {
-            return Ok(Entry::default());
+            return Ok((Entry::default(), None));
         }
-        forget(self.log, &self.cache(profile)?, &profile.name)
+        forget(self.log, &self.cache(profile)?, &profile.name).map(|(entry, guard)| (entry, Some(guard)))
     }
 
     /// A token of a profile.

@@ -15,6 +15,7 @@ use crate::outcome::Outcome;
 use crate::prompt::Person;
 use crate::secret::Secret;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::store::new_file_name;
 
 mod ask;
 mod changes;
@@ -40,6 +41,8 @@ struct Wizard<'a> {
     old: Map<String, Value>,
     /// The user at the terminal; `None` for a script.
     person: Option<Person<'a>>,
+    /// The name of the file that its secret is stored in, if that is a new one.
+    new_file: String,
     /// Where its secret is, looked up once: a key store may have to be unlocked.
     present: OnceCell<Option<SecretSource>>,
 }
@@ -91,7 +94,8 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     let name = name(context, args, &stored)?;
     let old = stored.settings(&name).unwrap_or_default();
     let person = Person::at_the_terminal(context.log);
-    let wizard = Wizard { context, args, stored, name, old, person, present: OnceCell::new() };
+    let new_file = new_file_name(&name);
+    let wizard = Wizard { context, args, stored, name, old, person, new_file, present: OnceCell::new() };
     let mut draft = wizard.draft()?;
     let life = if args.no_verify { None } else { Some(wizard.prove(&mut draft)?) };
     let done = wizard.store(&draft)?;

@@ -116,6 +116,16 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_in(path.parent().unwrap_or(Path::new(".")), &name.to_string_lossy(), bytes)
 }
 
+/// Writes a new file under a name that is not taken.
+pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
 /// The same: access is what the directory grants.
 pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_private(path, bytes)

@@ -27,7 +27,7 @@ fn config(sandbox: &Sandbox) -> Value {
 
 /// Where `login` keeps the secret of a profile.
 fn stored(sandbox: &Sandbox, name: &str) -> PathBuf {
-    sandbox.config_file().with_file_name(format!("{name}.secret"))
+    sandbox.stored_secret(name)
 }
 
 /// Names of what is in the configuration's directory, if it is there.
@@ -203,7 +203,8 @@ fn a_scope_can_be_taken_away_and_a_secret_renewed() {
     let output = finish(terminal, &sandbox);
     assert_eq!(output.status, 0, "{output}");
     let profile = &config(&sandbox)["profiles"][PROFILE];
-    assert_eq!((profile.get("scope"), &profile["client_secret"]["file"]), (None, &"prod.secret".into()));
+    assert_eq!(profile.get("scope"), None);
+    assert!(stored(&sandbox, PROFILE).exists());
     sandbox.run(&["get"]).token();
 }
 

@@ -21,7 +21,7 @@ fn logged_in(emulator: &Emulator) -> Sandbox {
 
 /// Where `login` keeps the secret of `prod`.
 fn secret(sandbox: &Sandbox) -> PathBuf {
-    sandbox.config_file().with_file_name("prod.secret")
+    sandbox.stored_secret(PROFILE)
 }
 
 /// The tokens of the cache entry: access and refresh.
