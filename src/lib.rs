@@ -126,6 +126,9 @@ pub struct Process<'a> {
 #[must_use]
 pub fn run(process: Process<'_>) -> u8 {
     let Process { args, env, config_dir, cache_dir, home, working_dir, executable, stdin, stdout, stderr } = process;
+    if child::is_guard(&args) {
+        return platform::guard_terminal();
+    }
     let env = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
     let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {

@@ -93,7 +93,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     let stored = Stored::read(context.sources)?;
     let name = name(context, args, &stored)?;
     let old = stored.settings(&name).unwrap_or_default();
-    let person = Person::at_the_terminal(context.log);
+    let person = Person::at_the_terminal(context.log, context.executable);
     let new_file = new_file_name(&name);
     let wizard = Wizard { context, args, stored, name, old, person, new_file, present: OnceCell::new() };
     let mut draft = wizard.draft()?;

@@ -187,7 +187,7 @@ impl Wizard<'_> {
         let file = sources.overrides.client_secret_file.clone();
         if self.args.secret_stdin {
             self.check_store(draft)?;
-            return prompt::secret_from_stdin(self.context.log).map(DraftSecret::Store);
+            return prompt::secret_from_stdin(self.context.log, self.context.executable).map(DraftSecret::Store);
         }
         if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
             let path = sources.absolute(file);
