@@ -20,6 +20,7 @@ use crate::secret::store::new_file_name;
 mod ask;
 mod changes;
 mod import;
+mod keys;
 mod report;
 mod store;
 mod tenant;
@@ -63,6 +64,8 @@ struct Draft {
     scope: Option<String>,
     /// Additional trusted CAs; `None` keeps those of the profile.
     ca_file: Option<PathBuf>,
+    /// Further keys.
+    keys: Vec<keys::Key>,
 }
 
 /// The client secret of a draft.
@@ -169,7 +172,7 @@ impl Wizard<'_> {
             Again::Tenant => {
                 let tenant = self.ask_tenant(draft.preset, Some(&draft.tenant))?;
                 if tenant != draft.tenant {
-                    draft.token_url = None;
+                    draft.token_url = self.given_token_url(draft.preset, &tenant)?;
                 }
                 draft.tenant = tenant;
             }

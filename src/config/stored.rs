@@ -257,7 +257,7 @@ fn remove_temporary(target: &Path) {
     let lead = format!(".{}.", name.to_string_lossy());
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(&lead) && name.ends_with(".tmp")) {
+        if name.to_str().and_then(|name| name.strip_prefix(&lead)?.strip_suffix(".tmp")).is_some() {
             let _ = std::fs::remove_file(entry.path());
         }
     }

@@ -120,7 +120,7 @@ mod shells {
     use crate::terminal::Terminal;
 
     /// What is typed before TAB is pressed, and the line after it, in bash and zsh.
-    const LINES: [(&str, &str); 34] = [
+    const LINES: [(&str, &str); 33] = [
         ("ws1-token stat", "ws1-token status "),
         ("ws1-token --prof", "ws1-token --profile "),
         ("ws1-token --profile pr", "ws1-token --profile pr"),
@@ -151,7 +151,6 @@ mod shells {
         ("ws1-token --tenant o", "ws1-token --tenant o"),
         ("ws1-token curl o", "ws1-token curl o"),
         ("ws1-token curl https://a:1/x -o o", "ws1-token curl https://a:1/x -o other.json "),
-        ("ws1-token exec ws1-tok", "ws1-token exec ws1-token "),
         ("ws1-token exec cat o", "ws1-token exec cat other.json "),
         ("ws1-token exec -- cat o", "ws1-token exec -- cat other.json "),
         ("ws1-token completions z", "ws1-token completions zsh "),
@@ -245,7 +244,8 @@ mod shells {
     }
 
     /// Lines that another program's completion has to complete.
-    const HANDED_ON: [(&str, &str); 4] = [
+    const HANDED_ON: [(&str, &str); 5] = [
+        ("ws1-token exec ws1-tok", "ws1-token exec ws1-token "),
         ("ws1-token exec -- ws1-tok", "ws1-token exec -- ws1-token "),
         ("ws1-token exec -- ws1-token --profile=pre", "ws1-token exec -- ws1-token --profile=preview "),
         (

@@ -122,8 +122,11 @@ impl<'a> TypedLine<'a> {
     /// What can stand at the cursor, where `word` was begun.
     pub(super) fn next(&self, word: &str) -> Next {
         if self.is_foreign() {
-            let (at, is_curl) = (self.read, self.command.get_name() == "curl");
-            return if is_curl { Next::CurlArguments { at } } else { Next::Command { at } };
+            // The command of `exec` was read already, unless it stands behind `--`.
+            return match self.command.get_name() {
+                "curl" => Next::CurlArguments { at: self.read },
+                _ => Next::Command { at: self.read - self.positionals },
+            };
         }
         if let Some(option) = self.waiting {
             return value_of(option);

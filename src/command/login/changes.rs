@@ -38,6 +38,9 @@ impl Wizard<'_> {
         {
             set("ca_file", Some(json!(file.to_string_lossy())));
         }
+        for (key, value) in &draft.keys {
+            set(key, value.clone());
+        }
         Changes { default_profile: new_default(&self.name, present), profile: &self.name, keys }
     }
 

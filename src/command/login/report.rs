@@ -92,7 +92,7 @@ fn commands(preset: Preset) -> [&'static str; 3] {
     match preset {
         Preset::Access | Preset::Acs => ["get", "curl /SAAS/jersey/manager/api/scim/Users", "setup kubectl --write"],
         Preset::Vidb | Preset::Uem | Preset::Intelligence | Preset::Connect => {
-            ["get", "exec -- ./your-script.sh", "status"]
+            ["get", "exec ./your-script.sh", "status"]
         }
     }
 }

@@ -51,7 +51,9 @@ impl Wizard<'_> {
             _ => None,
         };
         if let Err(error) = transaction.write(edited) {
-            undo.into_iter().for_each(|undo| undo());
+            if let Some(undo) = undo {
+                undo();
+            }
             return Err(error);
         }
         let stored = transaction.present.clone();
@@ -61,12 +63,13 @@ impl Wizard<'_> {
         Ok(Done { stored, profile, secret: secret.cloned(), old })
     }
 
-    /// Whether `login` stored this secret of the profile before, in a file: then that file stays.
+    /// Whether the file that the profile names already holds this secret: then that file stays, unless `--store` asks for
+    /// one of login's own.
     pub(super) fn has_stored(&self, secret: &Secret, present: &Stored) -> bool {
         let profile = present.profile(self.context.sources, &self.name, &[]);
         profile.ok().and_then(|profile| profile.client_secret).is_some_and(|source| {
             matches!(source, SecretSource::File { .. })
-                && self.is_own(&source, present)
+                && (self.args.store.is_none() || self.is_own(&source, present))
                 && source.read(std::time::Duration::ZERO).is_ok_and(|stored| stored == *secret)
         })
     }
