@@ -25,7 +25,7 @@
 //! | `log.rs`, `progress.rs`, `terminal.rs` | standard error: warnings, steps, a line during long waits, colours |
 //! | `proxy.rs`, `origin.rs`, `claims.rs` | which proxy; scheme, host and port; what a token says about itself. Pure |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown; where it is read and stored |
-//! | `child.rs` | starts other programs |
+//! | `child.rs` | starts other programs, and this one again as the guard of the terminal |
 //! | `background.rs`, `clock.rs` | work with a time limit; wall clock, boot clock, deadlines |
 //! | `error.rs`, `failure.rs` | a failed run: report and exit status; what can go wrong with a request, as types |
 //! | `text.rs` | clean and bounded lines, quoting, spans of time. Pure |

@@ -258,6 +258,9 @@ fn a_file_of_the_users_is_only_named() {
         assert_eq!(sandbox.run(&["login", "--store", "file"]).status, 0, "but stored on request");
         assert!(stored(&sandbox, "default").exists());
         assert!(sandbox.secret_file().exists(), "what is not ours stays");
+        let back = sandbox.run(&["login", "--client-secret-file", "client.secret"]);
+        assert!(back.stdout.contains("\nremoved   the secret of file "), "{back}");
+        assert_eq!(everything(&sandbox).len(), 1, "and the copy goes when it is no longer used");
     }
 }
 

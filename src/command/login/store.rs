@@ -1,6 +1,8 @@
 //! Stores the verified draft: the secret in a new place, then the profile that refers to it, then the old secret goes.
 //! Whatever ends the run, profile and secret fit together; what is left over is deleted by the next login or logout.
 
+use std::time::Duration;
+
 use super::{Draft, DraftSecret, Wizard};
 use crate::config::{Profile, Stored, Transaction};
 use crate::error::Error;
@@ -59,7 +61,7 @@ impl Wizard<'_> {
         let stored = transaction.present.clone();
         // Deletes the old file.
         drop(transaction);
-        let old = old.and_then(|old| self.retire(old, &stored));
+        let old = old.and_then(|old| self.retire(old, &stored, &profile));
         Ok(Done { stored, profile, secret: secret.cloned(), old })
     }
 
@@ -70,7 +72,7 @@ impl Wizard<'_> {
         profile.ok().and_then(|profile| profile.client_secret).is_some_and(|source| {
             matches!(source, SecretSource::File { .. })
                 && (self.args.store.is_none() || self.is_own(&source, present))
-                && source.read(std::time::Duration::ZERO).is_ok_and(|stored| stored == *secret)
+                && source.read(Duration::ZERO).is_ok_and(|stored| stored == *secret)
         })
     }
 
@@ -81,11 +83,13 @@ impl Wizard<'_> {
 
     /// What became of the old secret; one in the key store is removed here, unless another profile uses it. A file that
     /// merely got a successor is not worth a word.
-    fn retire(&self, old: SecretSource, stored: &Stored) -> Option<OldSecret> {
+    fn retire(&self, old: SecretSource, stored: &Stored, profile: &Profile) -> Option<OldSecret> {
+        let is_own_file =
+            |source: &SecretSource| matches!(source, SecretSource::File { .. }) && self.is_own(source, stored);
         match &old {
-            SecretSource::File { path, .. } if self.is_own(&old, stored) => {
-                let moved = self.store_kind() == crate::cli::SecretStore::Keychain;
-                (moved && !path.exists()).then_some(OldSecret::Removed(old))
+            SecretSource::File { path, .. } if is_own_file(&old) => {
+                let has_successor = profile.client_secret.as_ref().is_some_and(is_own_file);
+                (!has_successor && !path.exists()).then_some(OldSecret::Removed(old))
             }
             SecretSource::File { path, .. } => path.exists().then_some(OldSecret::Kept(old)),
             SecretSource::Keychain { .. } => {
