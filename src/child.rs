@@ -3,8 +3,9 @@
 //! No child inherits a secret variable. One whose output is read is bounded in time and bytes, and its whole process group
 //! ends with it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -26,6 +27,37 @@ pub(crate) fn command(program: impl AsRef<OsStr>, secret_variable: Option<&str>)
         command.env_remove(name);
     }
     command
+}
+
+/// The first argument of the program as the guard of a terminal.
+const GUARD: &str = "guard-terminal";
+
+/// Whether an argument list makes this process a guard.
+pub(crate) fn is_guard(args: &[OsString]) -> bool {
+    args.len() == 2 && args[1] == GUARD
+}
+
+/// A child that restores the settings of the terminal when this process ends, however that happens, or when this is
+/// dropped.
+pub(crate) struct TerminalGuard(Child);
+
+impl TerminalGuard {
+    /// Starts this program as the guard of the terminal that standard input is; `None` if that is not possible.
+    pub(crate) fn start(program: &Path) -> Option<Self> {
+        let mut command = command(program, None);
+        command.arg(GUARD).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(platform::terminal().ok()?);
+        let mut guard = Self(command.spawn().ok()?);
+        // Ready: a signal to our process group no longer reaches it.
+        guard.0.stdout.take()?.read_exact(&mut [0]).ok()?;
+        Some(guard)
+    }
+}
+
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
 }
 
 /// How much of a child's standard output is read.

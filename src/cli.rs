@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Overrides, Preset};
+use crate::config::{AuthStyle, Overrides, Preset};
 
 mod arguments;
 mod examples;
@@ -188,8 +188,11 @@ pub(crate) struct Exec {
     /// The environment variable that gets the token
     #[arg(long, value_name = "NAME", default_value = "WS1_ACCESS_TOKEN", value_parser = value::variable)]
     pub(crate) var: String,
-    /// The command and its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
+    /// Renew unless the token is valid for at least this long: seconds, or a number with s, m, h or d
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
+    pub(crate) min_ttl: i64,
+    /// The command and its arguments; no `--` is needed before it
+    #[arg(value_name = "CMD", trailing_var_arg = true, required = true, value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -214,12 +217,44 @@ pub(crate) struct Login {
     /// The service that the profile is for
     #[arg(long, value_enum, value_name = "PRESET")]
     pub(crate) preset: Option<Preset>,
+    /// Settings that are never asked for.
+    #[command(flatten)]
+    pub(crate) keys: LoginKeys,
     /// Read the client from a JSON file downloaded from the Intelligence console
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tenant", "client_id", "client_secret_file", "secret_stdin", "preset"])]
     pub(crate) import: Option<PathBuf>,
     /// Store the profile without getting a token first
     #[arg(long)]
     pub(crate) no_verify: bool,
+}
+
+/// Keys of a profile that `login` sets by a flag alone.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct LoginKeys {
+    /// Let this host or host:port receive the token too; repeat it for more, they replace the list
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<String>,
+    /// Request tokens at this URL instead of the preset's
+    #[arg(long, value_name = "URL", conflicts_with = "import")]
+    pub(crate) token_url: Option<String>,
+    /// How the client authenticates
+    #[arg(long, value_enum, value_name = "STYLE")]
+    pub(crate) auth_style: Option<AuthStyle>,
+    /// Trust the CA certificates of `ca_file` alone
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub(crate) ca_only: Option<bool>,
+    /// Request tokens through this proxy; one that needs a password is written into the file
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// User name for git before 2.46, which needs one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) git_username: Option<String>,
+    /// Renew with the refresh token where there is one
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub(crate) use_refresh_token: Option<bool>,
+    /// Renew with the client's credentials only, and store no refresh token
+    #[arg(long, conflicts_with = "use_refresh_token")]
+    pub(crate) no_refresh_token: bool,
 }
 
 /// Where `login` stores a client secret.

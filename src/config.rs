@@ -15,12 +15,12 @@ mod profile;
 mod stored;
 
 use file::{RawConfig, RawProfile};
-pub(crate) use layers::{check_client_id, check_proxy, check_scope, keychain_account};
+pub(crate) use layers::{check_client_id, check_git_username, check_proxy, check_scope, keychain_account, read_host};
 pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
-pub(crate) use preset::token_url;
+pub(crate) use preset::{WrongUrl, token_url};
 pub(crate) use profile::{AuthStyle, Profile};
-pub(crate) use stored::{LAYERS, Stored};
+pub(crate) use stored::{LAYERS, Stored, Transaction};
 
 /// The name of a profile that consists of environment variables and flags alone.
 const ENVIRONMENT_PROFILE: &str = "environment";

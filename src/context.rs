@@ -10,6 +10,7 @@ use crate::config::{Profile, Sources};
 use crate::endpoint::HttpEndpoint;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::lock::LockGuard;
 use crate::log::Log;
 
 /// What every command works with.
@@ -79,11 +80,14 @@ impl Context<'_> {
         })
     }
 
-    /// Drops the cached token of a profile; gives what was cached.
-    pub(crate) fn forget(&self, profile: &Profile) -> Result<Entry, Error> {
+    /// Drops the cached token of a profile; gives what was cached, and the lock that keeps it dropped.
+    pub(crate) fn forget(&self, profile: &Profile) -> Result<(Entry, Option<LockGuard>), Error> {
         match self.cache_place()? {
-            Place::NoHome | Place::Off => Ok(Entry::default()),
-            place @ Place::Directory(_) => forget(self.log, &Cache::new(place, &profile.identity()), &profile.name),
+            Place::NoHome | Place::Off => Ok((Entry::default(), None)),
+            place @ Place::Directory(_) => {
+                let (entry, guard) = forget(self.log, &Cache::new(place, &profile.identity()), &profile.name)?;
+                Ok((entry, Some(guard)))
+            }
         }
     }
 

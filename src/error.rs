@@ -21,6 +21,11 @@ pub(crate) const EXIT_DENIED: u8 = 4;
 /// Exit status: the tenant answered, but not with a usable token.
 pub(crate) const EXIT_UNUSABLE: u8 = 5;
 
+/// Exit status of `exec`: the command was found and could not be run, as with env(1).
+pub(crate) const EXIT_NOT_RUN: u8 = 126;
+/// Exit status of `exec`: the command was not found.
+pub(crate) const EXIT_NOT_FOUND: u8 = 127;
+
 /// Exit status: ended by SIGINT, as a shell reports it.
 pub(crate) const EXIT_INTERRUPTED: u8 = 128 + 2;
 
@@ -91,6 +96,10 @@ pub(crate) enum ErrorKind {
     BrokenPipe,
     /// Ctrl-C at a prompt.
     Interrupted,
+    /// `exec` found its command and could not run it.
+    CommandNotRun,
+    /// `exec` did not find its command.
+    CommandNotFound,
 }
 
 impl ErrorKind {
@@ -113,6 +122,8 @@ impl ErrorKind {
             Self::Request(FailureKind::Local(local)) if local.is_setting => EXIT_CONFIG,
             Self::System | Self::BrokenPipe | Self::Request(FailureKind::Local(_)) => EXIT_SYSTEM,
             Self::Interrupted => EXIT_INTERRUPTED,
+            Self::CommandNotRun => EXIT_NOT_RUN,
+            Self::CommandNotFound => EXIT_NOT_FOUND,
         }
     }
 }
@@ -185,6 +196,11 @@ impl Error {
     /// Ctrl-C at a prompt.
     pub(crate) fn interrupted() -> Self {
         Self::new(ErrorKind::Interrupted, "interrupted")
+    }
+
+    /// The same failure as another kind.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// Adds the cause.

@@ -25,7 +25,7 @@
 //! | `log.rs`, `progress.rs`, `terminal.rs` | standard error: warnings, steps, a line during long waits, colours |
 //! | `proxy.rs`, `origin.rs`, `claims.rs` | which proxy; scheme, host and port; what a token says about itself. Pure |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown; where it is read and stored |
-//! | `child.rs` | starts other programs |
+//! | `child.rs` | starts other programs, and this one again as the guard of the terminal |
 //! | `background.rs`, `clock.rs` | work with a time limit; wall clock, boot clock, deadlines |
 //! | `error.rs`, `failure.rs` | a failed run: report and exit status; what can go wrong with a request, as types |
 //! | `text.rs` | clean and bounded lines, quoting, spans of time. Pure |
@@ -133,6 +133,9 @@ pub struct Process<'a> {
 #[must_use]
 pub fn run(process: Process<'_>) -> u8 {
     let Process { args, env, config_dir, cache_dir, home, working_dir, executable, stdin, stdout, stderr } = process;
+    if child::is_guard(&args) {
+        return platform::guard_terminal();
+    }
     let env = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
     let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {

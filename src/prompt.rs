@@ -1,7 +1,9 @@
 //! Questions to a person at the terminal: asked on standard error, answered on standard input. Nothing asks but `login`.
 
 use std::io::Read;
+use std::path::PathBuf;
 
+use crate::child::TerminalGuard;
 use crate::error::{Cause, Error};
 use crate::log::Log;
 use crate::platform::{self, HiddenInput, Stream};
@@ -12,12 +14,14 @@ use crate::text::{clean, line};
 pub(crate) struct Person<'a> {
     /// Standard error.
     log: &'a Log<'a>,
+    /// This program's file.
+    executable: &'a dyn Fn() -> Option<PathBuf>,
 }
 
 impl<'a> Person<'a> {
     /// The person at the terminal, if standard input and standard error are terminals.
-    pub(crate) fn at_the_terminal(log: &'a Log<'a>) -> Option<Self> {
-        (Stream::Stdin.is_terminal() && Stream::Stderr.is_terminal()).then_some(Self { log })
+    pub(crate) fn at_the_terminal(log: &'a Log<'a>, executable: &'a dyn Fn() -> Option<PathBuf>) -> Option<Self> {
+        (Stream::Stdin.is_terminal() && Stream::Stderr.is_terminal()).then_some(Self { log, executable })
     }
 
     /// Writes a line.
@@ -59,7 +63,7 @@ impl<'a> Person<'a> {
     /// Asks for a secret without echo; `None` is Enter alone.
     pub(crate) fn ask_secret(&self, question: &str) -> Result<Option<Secret>, Error> {
         loop {
-            match hidden(self.log, question)? {
+            match hidden(self.log, self.executable, question)? {
                 Ok(secret) => return Ok(secret),
                 Err(why) => self.say(&format!("{why}; try again")),
             }
@@ -68,8 +72,14 @@ impl<'a> Person<'a> {
 }
 
 /// One line without echo: the secret, `None` if nothing was typed, or why it is not valid.
-fn hidden(log: &Log, question: &str) -> Result<Result<Option<Secret>, Cause>, Error> {
+fn hidden(
+    log: &Log,
+    executable: &dyn Fn() -> Option<PathBuf>,
+    question: &str,
+) -> Result<Result<Option<Secret>, Cause>, Error> {
+    let guard = executable().and_then(|program| TerminalGuard::start(&program));
     let typed = platform::read_hidden(|| log.write(&clean(&format!("{question}: "))));
+    drop(guard);
     // Enter was not echoed either.
     log.write("\n");
     match typed {
@@ -86,12 +96,12 @@ fn hidden(log: &Log, question: &str) -> Result<Result<Option<Secret>, Cause>, Er
 
 /// The secret on standard input, for scripts. Without a timeout, since `pass` may ask for a passphrase; without echo at a
 /// terminal.
-pub(crate) fn secret_from_stdin(log: &Log) -> Result<Secret, Error> {
+pub(crate) fn secret_from_stdin(log: &Log, executable: &dyn Fn() -> Option<PathBuf>) -> Result<Secret, Error> {
     let unusable = |source: Cause| {
         Error::unusable("what --secret-stdin reads", source, "hand over the client secret alone, on one line")
     };
     if Stream::Stdin.is_terminal() {
-        return hidden(log, "Client secret (not shown)")?.map_err(unusable)?.ok_or(no_answer());
+        return hidden(log, executable, "Client secret (not shown)")?.map_err(unusable)?.ok_or(no_answer());
     }
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);

@@ -7,7 +7,7 @@ use crate::cache::{Cache, Loaded, Store};
 use crate::clock::SystemClock;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::lock::LockAttempt;
+use crate::lock::{LockAttempt, LockGuard};
 use crate::log::Log;
 use crate::secret::Secret;
 
@@ -51,8 +51,9 @@ impl<S: Store> Broker<'_, S> {
     }
 }
 
-/// Removes an entry, under the lock: a renewal in progress would bring it back. Gives what was in it.
-pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<Entry, Error> {
+/// Removes an entry, under the lock: a renewal in progress would bring it back. Gives what was in it, and the lock: until
+/// that is dropped, nothing brings the entry back.
+pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<(Entry, LockGuard), Error> {
     let failed =
         |why: String| Error::system(format!("cannot drop the cached token of profile `{profile}`")).because(why);
     match lock::wait(cache, &SystemClock, log, lock::LIMIT, || true) {
@@ -61,7 +62,8 @@ pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<Entr
                 Loaded::Entry(entry) => entry,
                 Loaded::Miss | Loaded::Untrusted(_) | Loaded::Unusable(_) => Entry::default(),
             };
-            cache.remove(&guard).map(|()| entry).map_err(failed)
+            cache.remove(&guard).map_err(failed)?;
+            Ok((entry, guard))
         }
         LockAttempt::Declined(why) => Err(failed(why).hint("rerun without sudo")),
         LockAttempt::Unusable(why) => Err(failed(why)),

@@ -11,7 +11,7 @@ Examples:
   ws1-token login                                  create a profile
   ws1-token get                                    print the token of the default profile
   ws1-token curl /SAAS/jersey/manager/api/scim/Users
-  ws1-token --profile prod exec -- ./report.sh     with the token in WS1_ACCESS_TOKEN
+  ws1-token --profile prod exec ./report.sh        with the token in WS1_ACCESS_TOKEN
   ws1-token setup kubectl                          print the configuration of a caller
   ws1-token doctor                                 find out what is wrong
 "
@@ -130,10 +130,11 @@ another host are refused: -v, -k, --location-trusted, a second URL before --next
 /// Text after the options of `exec`.
 pub(super) const EXEC: &str = "\
 Examples:
-  ws1-token exec -- ./report.sh
-  ws1-token exec --var TF_VAR_token -- terraform apply
+  ws1-token exec ./report.sh --all
+  ws1-token exec --var TF_VAR_token --min-ttl 30m terraform apply
 
-The exit status is the command's. The token is not renewed while the command runs: one that runs for
+Options come before the command. The exit status is the command's; 127 if it is not found, 126 if it
+cannot be run, as with env. The token is not renewed while the command runs: one that runs for
 hours should call `ws1-token get` itself.";
 
 /// Text after the options of `login`.
@@ -142,10 +143,12 @@ Examples:
   ws1-token login                                  asks for tenant, client ID, secret and scopes
   ws1-token login prod --tenant acme.example.com --client-id ci-bot
   pass show ci-bot | ws1-token login prod --tenant acme.example.com --client-id ci-bot --secret-stdin
+  ws1-token login prod --host git.example.com --host build.example.com
   ws1-token login insights --import ~/Downloads/service-account.json
 
 The tenant can be pasted from the browser. Nothing is stored until the tenant has issued a token.
-The rest of the configuration file stays unchanged.";
+An empty value of --scope, --host, --token-url, --proxy or --git-username removes that setting. The
+rest of the configuration file stays unchanged.";
 
 /// Text after the options of `logout`.
 pub(super) const LOGOUT: &str = "\
@@ -154,7 +157,7 @@ Examples:
   ws1-token logout prod --revoke
 
 The profile stays, so `ws1-token login prod` asks only for the secret. A secret that login did not
-store (another file, a variable, a command) is kept.";
+store (a file of yours, a variable, a command) is kept.";
 
 /// Text after the options of `forget`.
 pub(super) const FORGET: &str = "\

@@ -15,10 +15,12 @@ use crate::outcome::Outcome;
 use crate::prompt::Person;
 use crate::secret::Secret;
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::store::new_file_name;
 
 mod ask;
 mod changes;
 mod import;
+mod keys;
 mod report;
 mod store;
 mod tenant;
@@ -40,6 +42,8 @@ struct Wizard<'a> {
     old: Map<String, Value>,
     /// The user at the terminal; `None` for a script.
     person: Option<Person<'a>>,
+    /// The name of the file that its secret is stored in, if that is a new one.
+    new_file: String,
     /// Where its secret is, looked up once: a key store may have to be unlocked.
     present: OnceCell<Option<SecretSource>>,
 }
@@ -60,6 +64,8 @@ struct Draft {
     scope: Option<String>,
     /// Additional trusted CAs; `None` keeps those of the profile.
     ca_file: Option<PathBuf>,
+    /// Further keys.
+    keys: Vec<keys::Key>,
 }
 
 /// The client secret of a draft.
@@ -90,8 +96,9 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     let stored = Stored::read(context.sources)?;
     let name = name(context, args, &stored)?;
     let old = stored.settings(&name).unwrap_or_default();
-    let person = Person::at_the_terminal(context.log);
-    let wizard = Wizard { context, args, stored, name, old, person, present: OnceCell::new() };
+    let person = Person::at_the_terminal(context.log, context.executable);
+    let new_file = new_file_name(&name);
+    let wizard = Wizard { context, args, stored, name, old, person, new_file, present: OnceCell::new() };
     let mut draft = wizard.draft()?;
     let life = if args.no_verify { None } else { Some(wizard.prove(&mut draft)?) };
     let done = wizard.store(&draft)?;
@@ -165,7 +172,7 @@ impl Wizard<'_> {
             Again::Tenant => {
                 let tenant = self.ask_tenant(draft.preset, Some(&draft.tenant))?;
                 if tenant != draft.tenant {
-                    draft.token_url = None;
+                    draft.token_url = self.given_token_url(draft.preset, &tenant)?;
                 }
                 draft.tenant = tenant;
             }

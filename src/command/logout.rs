@@ -31,8 +31,10 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     let profile = sources.profile(None)?;
     // Read before it is removed.
     let secret = args.revoke.then(|| read_secret(&profile));
-    let entry = context.forget(&profile)?;
+    let (entry, guard) = context.forget(&profile)?;
     let removed = remove_secret(&sources, &profile);
+    // Only now: a `get` that waits for the lock finds no secret to renew with.
+    drop(guard);
     let revoked = secret.map(|secret| revoke(context, &profile, &entry, secret)).transpose();
     let ((secret, is_gone), revoked) = (removed?, revoked?);
     let cached = if entry == Entry::default() { "none was cached" } else { "dropped" };
@@ -57,8 +59,9 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
 /// Removes the secret if `login` stored it. Returns what was done, and whether the next step is another login.
 fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bool), Error> {
     // There is none where the environment is the profile and the user has no home.
-    let stored = Stored::open(sources).ok();
-    let in_file = stored.as_ref().and_then(|stored| stored.profile(sources, &profile.name, &[]).ok()?.client_secret);
+    let transaction = Stored::open(sources).ok().map(Stored::clean);
+    let stored = transaction.as_ref().map(|transaction| &transaction.present);
+    let in_file = stored.and_then(|stored| stored.profile(sources, &profile.name, &[]).ok()?.client_secret);
     let Some(source) = in_file.or_else(|| profile.client_secret.clone()) else {
         return Ok(("none is configured".to_owned(), true));
     };

@@ -77,8 +77,16 @@ pub(crate) fn check_scope(scope: &str, setting: String) -> Result<(), Error> {
     Err(wrong(setting, cause, "write scopes separated by single spaces"))
 }
 
+/// Checks a user name for git.
+pub(crate) fn check_git_username(name: &str, setting: String) -> Result<(), Error> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(wrong(setting, "it is empty or holds a control character", "write a plain user name"));
+    }
+    Ok(())
+}
+
 /// Parses an entry of `hosts`: `host` means port 443.
-fn read_host(host: &str) -> Result<Origin, String> {
+pub(crate) fn read_host(host: &str) -> Result<Origin, String> {
     if host.contains("://") {
         return Err("an entry is a URL".to_owned());
     }
@@ -209,11 +217,7 @@ impl Layers<'_> {
     /// The user name for git before 2.46, which needs one.
     fn git_username(&self, raw: Option<String>) -> Result<String, Error> {
         let name = raw.unwrap_or_else(|| "oauth2".to_owned());
-        if name.is_empty() || name.chars().any(char::is_control) {
-            let cause = "it is empty or holds a control character";
-            return Err(wrong(self.key("git_username"), cause, "write a plain user name"));
-        }
-        Ok(name)
+        check_git_username(&name, self.key("git_username")).map(|()| name)
     }
 
     /// The first value that is set of flag, environment and file, and its name for messages. `missing` is the setting in

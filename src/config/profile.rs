@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::Preset;
@@ -10,15 +11,15 @@ use crate::secret::Secret;
 use crate::secret::source::SecretSource;
 
 /// How the client authenticates at the token endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AuthStyle {
-    /// HTTP Basic with base64 of `id:secret`, not encoded first: the vendor's form.
+    /// HTTP Basic with base64 of ID and secret as they are: the vendor's form
     #[default]
     Basic,
-    /// HTTP Basic with both halves form-encoded first (RFC 6749 §2.3.1).
+    /// HTTP Basic with both halves form-encoded first (RFC 6749 §2.3.1)
     BasicFormEncoded,
-    /// `client_id` and `client_secret` in the form.
+    /// Client ID and secret in the form
     Post,
 }
 

@@ -1,5 +1,7 @@
 //! The configuration file for `login` and `logout`: profiles without environment and flags, and edits of the text.
 
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lock;
 use crate::platform;
 use crate::secret::source::SecretSource;
+use crate::secret::store;
 
 /// The environment variables that override settings of a profile.
 pub(crate) const LAYERS: [&str; 6] = [
@@ -26,6 +29,9 @@ pub(crate) const LAYERS: [&str; 6] = [
 
 /// How long to wait for the lock of the file.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of the list in the lock file that are read at most.
+const LIST_LIMIT: u64 = 64 * 1024;
 
 /// The most symbolic links to follow.
 const LINKS: usize = 40;
@@ -126,35 +132,39 @@ impl Stored {
         Self { text, ..self.clone() }.checked()
     }
 
-    /// Changes the file under its lock. `change` gets the present file and returns the new one, and an undo that is called
-    /// if that cannot be written.
-    pub(crate) fn update<B: FnOnce()>(
-        &self,
-        change: impl FnOnce(&Self) -> Result<(Self, B), Error>,
-    ) -> Result<Self, Error> {
-        let failed = |source: std::io::Error| Error::output(&self.file, source);
-        platform::create_private_dir(self.dir()).map_err(failed)?;
-        let _lock = self.lock()?;
-        let present = Self::open_file(self.file.clone())?.checked()?;
-        let (edited, undo) = change(&present)?;
-        if present.exists && edited.text == present.text {
-            return Ok(edited);
-        }
-        let written = follow(&self.file).and_then(|target| {
-            platform::create_private_dir(target.parent().unwrap_or(Path::new(".")))?;
-            platform::rewrite(&target, edited.text.as_bytes())
-        });
-        written.map_err(|error| {
-            undo();
-            failed(error)
-        })?;
-        Ok(Self { exists: true, ..edited })
+    /// Takes the lock of the file for `login`, and reads it again: another login may have changed it.
+    pub(crate) fn edit(&self) -> Result<Transaction, Error> {
+        platform::create_private_dir(self.dir()).map_err(|error| Error::output(&self.file, error))?;
+        let lock = self.lock()?;
+        Ok(Transaction::start(Self::open_file(self.file.clone())?.checked()?, lock))
+    }
+
+    /// The same for `logout`, which creates nothing and goes on without the lock: what it removes is not in the file.
+    pub(crate) fn clean(self) -> Transaction {
+        let lock = if self.lock_path().exists() { self.lock().ok().flatten() } else { None };
+        let present = Self::open_file(self.file.clone()).unwrap_or(self);
+        Transaction::start(present, lock)
+    }
+
+    /// Whether a profile names a file as the place of its secret, by the last part of its path.
+    fn refers_to(&self, name: &str) -> bool {
+        let Some(config) = self.raw() else { return true };
+        config.profiles.names().iter().any(|profile| {
+            let source = self.settings(profile).and_then(|mut keys| keys.remove("client_secret"));
+            let file = source.as_ref().and_then(|source| source.get("file")?.as_str());
+            file.is_some_and(|file| Path::new(file).file_name().is_some_and(|file| file == name))
+        })
+    }
+
+    /// The path of the lock file.
+    fn lock_path(&self) -> PathBuf {
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        self.file.with_file_name(format!(".{name}.lock"))
     }
 
     /// Locks the file through a lock file in the same directory; `None` where the file system has no locks.
-    fn lock(&self) -> Result<Option<std::fs::File>, Error> {
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let path = self.file.with_file_name(format!(".{name}.lock"));
+    fn lock(&self) -> Result<Option<File>, Error> {
+        let path = self.lock_path();
         let file = platform::open_lock(&path).map_err(|error| Error::output(&path, error))?;
         let deadline = Deadline::after(&SystemClock, PATIENCE);
         loop {
@@ -176,6 +186,87 @@ impl Stored {
     /// The parsed file.
     fn raw(&self) -> Option<RawConfig<'_>> {
         serde_json::from_str(&self.text).ok()
+    }
+}
+
+/// A change of the file and of the secrets beside it, under the lock.
+///
+/// The lock file lists the secret files that the change makes or stops using. When it ends, those that no profile refers to
+/// are deleted; if it is killed, the next one deletes them.
+pub(crate) struct Transaction {
+    /// The file as it is now.
+    pub(crate) present: Stored,
+    /// The lock file; `None` where there is no lock, and nothing is listed.
+    lock: Option<File>,
+    /// Names of secret files to delete unless a profile refers to them.
+    listed: Vec<String>,
+}
+
+impl Transaction {
+    /// Starts with what a killed one left behind.
+    fn start(present: Stored, mut lock: Option<File>) -> Self {
+        let mut text = String::new();
+        if let Some(file) = &mut lock {
+            // A list that cannot be read is as good as none.
+            let _ = file.take(LIST_LIMIT).read_to_string(&mut text);
+        }
+        let listed = text.lines().filter(|name| store::owner(name).is_some()).map(str::to_owned).collect();
+        let mut transaction = Self { present, lock, listed };
+        transaction.sweep();
+        transaction
+    }
+
+    /// Lists a secret file that is about to be made, or to be no longer used.
+    pub(crate) fn list(&mut self, name: &str) -> Result<(), Error> {
+        self.listed.push(name.to_owned());
+        let Some(file) = &mut self.lock else { return Ok(()) };
+        let written = file.write_all(format!("{name}\n").as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|error| Error::output(&self.present.lock_path(), error))
+    }
+
+    /// Replaces the file atomically.
+    pub(crate) fn write(&mut self, edited: Stored) -> Result<(), Error> {
+        if self.present.exists && edited.text == self.present.text {
+            return Ok(());
+        }
+        let written = follow(&edited.file).and_then(|target| {
+            platform::create_private_dir(target.parent().unwrap_or(Path::new(".")))?;
+            platform::rewrite(&target, edited.text.as_bytes())
+        });
+        written.map_err(|error| Error::output(&edited.file, error))?;
+        self.present = Stored { exists: true, ..edited };
+        Ok(())
+    }
+
+    /// Deletes the listed secret files that no profile refers to, and the temporary files of a killed write.
+    fn sweep(&mut self) {
+        let dir = self.present.dir().to_owned();
+        for name in self.listed.drain(..).filter(|name| !self.present.refers_to(name)) {
+            let _ = std::fs::remove_file(dir.join(name));
+        }
+        let Some(lock) = &mut self.lock else { return };
+        let _ = lock.set_len(0).and_then(|()| lock.rewind());
+        if let Ok(target) = follow(&self.present.file) {
+            remove_temporary(&target);
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.sweep();
+    }
+}
+
+/// Removes the temporary files of writes of `target` that were killed; its lock is held, so none is in use.
+fn remove_temporary(target: &Path) {
+    let (Some(dir), Some(name)) = (target.parent(), target.file_name()) else { return };
+    let lead = format!(".{}.", name.to_string_lossy());
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_str().and_then(|name| name.strip_prefix(&lead)?.strip_suffix(".tmp")).is_some() {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::Stream;
@@ -75,6 +75,16 @@ pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
     Ok(command.status()?.code().unwrap_or(1))
 }
 
+/// There is no guard of the terminal: the one who reads hidden input restores it.
+pub(crate) fn terminal() -> io::Result<Stdio> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// See [`terminal`].
+pub(crate) fn guard_terminal() -> u8 {
+    1
+}
+
 /// There are no process groups that could be ended.
 pub(crate) fn lead_group(_command: &mut Command) -> bool {
     false
@@ -116,6 +126,16 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_in(path.parent().unwrap_or(Path::new(".")), &name.to_string_lossy(), bytes)
 }
 
+/// Writes a new file under a name that is not taken.
+pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
 /// The same: access is what the directory grants.
 pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_private(path, bytes)
@@ -132,7 +152,7 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Reads a line from the console without showing it.
-pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<HiddenInput> {
+pub(crate) fn read_hidden(ask: impl Fn()) -> io::Result<HiddenInput> {
     ask();
     match rpassword::read_password() {
         Ok(line) => Ok(HiddenInput::Line(line.into_bytes())),

@@ -13,9 +13,19 @@ use crate::platform;
 /// Puts back what a store held before.
 pub(crate) type Undo = Box<dyn FnOnce()>;
 
-/// Name of the file, in the configuration's directory, that `login` stores the secret of a profile in.
-pub(crate) fn file_name(profile: &str) -> String {
-    format!("{profile}.secret")
+/// A new name of a file, in the configuration's directory, for the secret of a profile.
+///
+/// Every stored secret gets a file of its own, so that one rename of the configuration replaces profile and secret
+/// together. The name also marks the file as written by `login`: no profile's name holds an `@`.
+pub(crate) fn new_file_name(profile: &str) -> String {
+    format!("{profile}@{:016x}.secret", platform::random())
+}
+
+/// The profile whose secret `login` stored in a file of this name; `None` if `login` gives no such name.
+pub(crate) fn owner(name: &str) -> Option<&str> {
+    let (profile, number) = name.strip_suffix(".secret")?.rsplit_once('@')?;
+    let is_number = number.len() == 16 && number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (is_number && !profile.contains(['/', '\\'])).then_some(profile)
 }
 
 /// Fails if `login` cannot store the secret of an account in the key store.
@@ -27,16 +37,17 @@ impl SecretSource {
     /// Whether `login` stores the secret of a profile there; `dir` is the configuration's directory.
     pub(crate) fn is_own_store(&self, dir: &Path, profile: &str) -> bool {
         match self {
-            Self::File { path, .. } => *path == dir.join(file_name(profile)),
+            Self::File { path, .. } => path.parent() == Some(dir) && file_name(path).and_then(owner) == Some(profile),
             Self::Keychain { .. } => true,
             Self::Given(_) | Self::Env { .. } | Self::Command(_) => false,
         }
     }
 
-    /// Whether it is a file that `login` stored the secret of a profile in and that no longer exists.
+    /// Whether it is a file for the secret of a profile, by its name, and no longer exists.
     pub(crate) fn is_gone(&self, profile: &str) -> bool {
         let Self::File { path, .. } = self else { return false };
-        path.file_name().is_some_and(|name| name.to_string_lossy() == file_name(profile))
+        file_name(path)
+            .is_some_and(|name| owner(name) == Some(profile) || name.strip_suffix(".secret") == Some(profile))
             && std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
@@ -48,17 +59,15 @@ impl SecretSource {
         }
     }
 
-    /// Stores a secret in place of the present one, which the returned [`Undo`] restores.
+    /// Stores a secret: in a file that is not there yet, or in place of the key store's. The returned [`Undo`] takes it
+    /// back.
     pub(crate) fn put(&self, secret: &Secret) -> Result<Undo, Error> {
         match self {
             Self::File { path, .. } => {
-                let (path, before) = (path.clone(), std::fs::read(path).ok());
-                platform::write_private(&path, format!("{}\n", secret.expose()).as_bytes())
+                let path = path.clone();
+                platform::create_private(&path, format!("{}\n", secret.expose()).as_bytes())
                     .map_err(|error| Error::output(&path, error))?;
-                Ok(Box::new(move || match before {
-                    Some(content) => drop(platform::write_private(&path, &content)),
-                    None => drop(std::fs::remove_file(&path)),
-                }))
+                Ok(Box::new(move || drop(std::fs::remove_file(&path))))
             }
             Self::Keychain { account, profile } => {
                 let account = account.clone();
@@ -92,6 +101,11 @@ impl SecretSource {
     }
 }
 
+/// The name of a file.
+fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
 /// The error of a store for a profile.
 fn failed(purpose: Purpose, profile: &str) -> impl Fn(SecretError) -> Error {
     move |SecretError { cause, hint }| {
@@ -111,28 +125,46 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_stored_restored_and_removed() {
+    fn a_file_is_stored_taken_back_and_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("prod.secret");
+        let path = dir.path().join(new_file_name("prod"));
         let (source, content) = (file(&path), || std::fs::read_to_string(&path).ok());
         let undo = source.put(&Secret::new("a".to_owned())).unwrap();
         assert_eq!(content().as_deref(), Some("a\n"));
         undo();
         assert_eq!(content(), None);
         drop(source.put(&Secret::new("a".to_owned())).unwrap());
-        source.put(&Secret::new("b".to_owned())).unwrap()();
-        assert_eq!(content().as_deref(), Some("a\n"));
         assert!(source.is_present("prod") && source.remove("prod").unwrap());
         assert!(source.is_gone("prod") && !source.is_gone("other"));
         assert!(!source.remove("prod").unwrap());
     }
 
     #[test]
+    fn a_name_tells_whose_it_is() {
+        assert_ne!(new_file_name("prod"), new_file_name("prod"));
+        assert_eq!(owner(&new_file_name("prod-0123456789abcdef")), Some("prod-0123456789abcdef"));
+        for name in [
+            "prod.secret",
+            "prod@0123456789abcdef",
+            "prod@0123456789abcde.secret",
+            "prod@0123456789ABCDEF.secret",
+            "../prod@0123456789abcdef.secret",
+            "a\\b@0123456789abcdef.secret",
+        ] {
+            assert_eq!(owner(name), None, "{name}");
+        }
+        let gone = |name: &str| file(&Path::new("/nowhere").join(name)).is_gone("prod");
+        assert!(gone(&new_file_name("prod")) && gone("prod.secret"));
+        assert!(!gone(&new_file_name("other")) && !gone("other.secret"));
+    }
+
+    #[test]
     fn only_what_login_stored_is_its_own() {
-        let dir = Path::new("/config");
-        assert!(file(&dir.join("prod.secret")).is_own_store(dir, "prod"));
-        assert!(!file(&dir.join("prod.secret")).is_own_store(dir, "other"));
-        assert!(!file(Path::new("/elsewhere/prod.secret")).is_own_store(dir, "prod"));
+        let (dir, name) = (Path::new("/config"), new_file_name("prod"));
+        assert!(file(&dir.join(&name)).is_own_store(dir, "prod"));
+        assert!(!file(&dir.join(&name)).is_own_store(dir, "other"));
+        assert!(!file(&Path::new("/elsewhere").join(&name)).is_own_store(dir, "prod"));
+        assert!(!file(&dir.join("prod.secret")).is_own_store(dir, "prod"), "written by hand");
         let key_store = SecretSource::Keychain { account: "a@b".to_owned(), profile: "prod".to_owned() };
         assert!(key_store.is_own_store(dir, "prod"));
         for source in [SecretSource::Command(vec!["pass".to_owned()]), SecretSource::Given(Secret::new("a".to_owned()))]

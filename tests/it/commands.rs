@@ -78,6 +78,56 @@ fn exec_ends_as_the_command_does() {
     assert_eq!((output.status, output.stdout.as_str()), (4, ""), "no token, no command");
 }
 
+#[cfg(unix)]
+#[test]
+fn exec_needs_no_dashes_and_leaves_the_commands_own_alone() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let script = "echo \"$@\"";
+    for (args, words) in [
+        (&["exec", "sh", "-c", script, "sh", "-l", "--profile", "x", "--", "--help"][..], "-l --profile x -- --help"),
+        (&["exec", "--", "sh", "-c", script, "sh", "--", "-v"], "-- -v"),
+        (&["--profile", "prod", "exec", "--var", "A", "--min-ttl", "5m", "sh", "-c", script, "sh", "get"], "get"),
+    ] {
+        let output = sandbox.run(args);
+        assert_eq!((output.stdout, output.stderr.as_str()), (format!("{words}\n"), ""), "{args:?}");
+    }
+    let requests = emulator.counters().token_requests;
+    sandbox.age_until(900);
+    assert_eq!(sandbox.run(&["exec", "--min-ttl", "10m", "true"]).status, 0);
+    assert_eq!(emulator.counters().token_requests, requests);
+    assert_eq!(sandbox.run(&["exec", "--min-ttl", "20m", "true"]).status, 0);
+    assert_eq!(emulator.counters().token_requests, requests + 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn exec_ends_as_env_does_with_what_cannot_be_run() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let script = |name: &str, text: &[u8], mode| {
+        let path = sandbox.path(name);
+        crate::sandbox::write(&path, text);
+        crate::sandbox::set_mode(&path, mode);
+        path.display().to_string()
+    };
+    let commands = [
+        "no-such-program".to_owned(),
+        "./no-such-program".to_owned(),
+        "/".to_owned(),
+        format!("{}/below", script("plain", b"#!/bin/sh\n", 0o644)),
+        sandbox.path("plain").display().to_string(),
+        script("no-interpreter", b"#!/nowhere/sh\n", 0o755),
+    ];
+    for command in commands {
+        let mut env = sandbox.program("env");
+        env.arg(&command);
+        let (env, exec) = (sandbox.finish(env), sandbox.run(&["exec", &command]));
+        assert_eq!((exec.status, exec.stdout.as_str()), (env.status, ""), "{command}: {exec}");
+        assert!(matches!(exec.status, 126 | 127) && exec.stderr.starts_with("error: cannot run `"), "{exec}");
+    }
+}
+
 #[test]
 fn exec_says_what_it_cannot_run() {
     let emulator = Emulator::start();
@@ -87,7 +137,6 @@ fn exec_says_what_it_cannot_run() {
         &["exec", "--", "/"],
         &["exec"],
         &["exec", "--"],
-        &["exec", "ls"],
         &["exec", "--var", "1A", "--", "true"],
         &["exec", "--var", "A=B", "--", "true"],
     ]

@@ -151,7 +151,7 @@ mod shells {
         ("ws1-token --tenant o", "ws1-token --tenant o"),
         ("ws1-token curl o", "ws1-token curl o"),
         ("ws1-token curl https://a:1/x -o o", "ws1-token curl https://a:1/x -o other.json "),
-        ("ws1-token exec ", "ws1-token exec -- "),
+        ("ws1-token exec cat o", "ws1-token exec cat other.json "),
         ("ws1-token exec -- cat o", "ws1-token exec -- cat other.json "),
         ("ws1-token completions z", "ws1-token completions zsh "),
     ];
@@ -244,7 +244,8 @@ mod shells {
     }
 
     /// Lines that another program's completion has to complete.
-    const HANDED_ON: [(&str, &str); 4] = [
+    const HANDED_ON: [(&str, &str); 5] = [
+        ("ws1-token exec ws1-tok", "ws1-token exec ws1-token "),
         ("ws1-token exec -- ws1-tok", "ws1-token exec -- ws1-token "),
         ("ws1-token exec -- ws1-token --profile=pre", "ws1-token exec -- ws1-token --profile=preview "),
         (
@@ -308,7 +309,7 @@ mod shells {
             ("ws1-token curl o", ""),
             ("ws1-token curl https://a:1/x -s -o o", "other.json"),
             ("ws1-token curl https://a:1/x -s --user-a", "--user-agent"),
-            ("ws1-token exec ", "--"),
+            ("ws1-token exec ws1-tok", "ws1-token"),
             ("ws1-token exec -- ws1-tok", "ws1-token"),
             ("ws1-token exec -- ws1-token --profile=pre", "--profile=preview"),
         ] {

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use ws1_emulator::{Emulator, Fault};
 
 use crate::sandbox::{Output, PROFILE, SECRET, Sandbox, assert_snapshot, names_in, write};
-use crate::terminal::{CTRL_C, CTRL_D, Terminal};
+use crate::terminal::{CTRL_C, CTRL_D, CTRL_Z, Terminal};
 
 /// A home without configuration, with a tenant that its outputs call `$TENANT`.
 fn empty(emulator: &Emulator) -> Sandbox {
@@ -27,7 +28,7 @@ fn config(sandbox: &Sandbox) -> Value {
 
 /// Where `login` keeps the secret of a profile.
 fn stored(sandbox: &Sandbox, name: &str) -> PathBuf {
-    sandbox.config_file().with_file_name(format!("{name}.secret"))
+    sandbox.stored_secret(name)
 }
 
 /// Names of what is in the configuration's directory, if it is there.
@@ -155,6 +156,59 @@ fn half_a_secret_can_be_left_too() {
 }
 
 #[test]
+fn whatever_ends_a_login_the_terminal_shows_again_what_is_typed() {
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT, Signal::KILL] {
+        for whole_group in [false, true] {
+            let mut terminal = login(&sandbox, &[]);
+            up_to_the_secret(&mut terminal, &emulator.url());
+            assert!(!terminal.is_cooked());
+            terminal.type_text("half").signal(signal, whole_group);
+            // Looks at the terminal when all that had it open have ended.
+            let output = finish(terminal, &sandbox);
+            assert_eq!((output.status, kept(&sandbox).len()), (128 + signal.as_raw(), 0), "{output}");
+        }
+    }
+}
+
+#[test]
+fn a_login_without_a_guard_is_as_good_until_a_signal_comes() {
+    if !crate::strace::is_there() {
+        return;
+    }
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    // The guard cannot leave the session, so it ends before it is ready.
+    let args = ["login", "--tenant", &emulator.url(), "--client-id", "ci-bot", "--scope", ""];
+    let mut terminal = Terminal::start(&crate::strace::command(&sandbox, &["-e", "inject=setsid:error=EPERM"], &args));
+    terminal.expect("(not shown): ");
+    assert!(!terminal.is_cooked());
+    terminal.type_line(SECRET);
+    assert_eq!(finish(terminal, &sandbox).status, 0);
+}
+
+#[test]
+fn a_login_can_be_stopped_at_the_secret_and_goes_on() {
+    if !crate::skip::has("bash") {
+        return;
+    }
+    let emulator = Emulator::start();
+    let sandbox = empty(&emulator);
+    let args = format!("login --tenant {} --client-id ci-bot --scope ''", emulator.url());
+    let mut shell = sandbox.program("bash");
+    let line =
+        format!("set -m; '{}' {args}; echo \"status $?\"; read -r x; fg; echo \"end $?\"", crate::sandbox::binary());
+    shell.args(["-c", &line]);
+    let mut terminal = Terminal::start(&shell);
+    terminal.expect("Client secret (not shown): ").type_text("wrong-").press(CTRL_Z).expect("status 148");
+    assert!(terminal.is_cooked());
+    terminal.type_line("").expect("Client secret (not shown): ").type_line(SECRET).expect("end 0");
+    assert_eq!(finish(terminal, &sandbox).status, 0);
+    assert!(stored(&sandbox, "default").exists());
+}
+
+#[test]
 fn what_is_left_of_a_secret_does_not_go_to_the_shell() {
     let emulator = Emulator::start();
     let sandbox = empty(&emulator);
@@ -203,7 +257,8 @@ fn a_scope_can_be_taken_away_and_a_secret_renewed() {
     let output = finish(terminal, &sandbox);
     assert_eq!(output.status, 0, "{output}");
     let profile = &config(&sandbox)["profiles"][PROFILE];
-    assert_eq!((profile.get("scope"), &profile["client_secret"]["file"]), (None, &"prod.secret".into()));
+    assert_eq!(profile.get("scope"), None);
+    assert!(stored(&sandbox, PROFILE).exists());
     sandbox.run(&["get"]).token();
 }
 

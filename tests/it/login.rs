@@ -32,7 +32,7 @@ pub(crate) fn parsed(sandbox: &Sandbox) -> Value {
 
 /// Where `login` keeps the secret of a profile.
 pub(crate) fn stored(sandbox: &Sandbox, name: &str) -> PathBuf {
-    sandbox.config_file().with_file_name(format!("{name}.secret"))
+    sandbox.stored_secret(name)
 }
 
 /// Everything in the configuration's directory and its content; nothing if it is not there.
@@ -71,8 +71,8 @@ fn what_is_stored_is_private_under_any_umask() {
         let output = sandbox.finish(shell);
         assert_eq!(output.status, 0, "{umask}: {output}");
         let dir = sandbox.config_file().parent().unwrap().to_owned();
-        for name in [".config.json.lock", "config.json", "default.secret"] {
-            assert_eq!(crate::sandbox::mode(&dir.join(name)), 0o600, "{umask} {name}");
+        for file in [dir.join(".config.json.lock"), sandbox.config_file(), stored(&sandbox, "default")] {
+            assert_eq!(crate::sandbox::mode(&file), 0o600, "{umask} {}", file.display());
         }
         assert_eq!(crate::sandbox::mode(&dir), 0o700, "{umask}");
         assert_eq!(names_in(&dir).len(), 3, "and no temporary file");
@@ -187,7 +187,7 @@ fn the_profile_is_the_one_that_is_meant() {
         all.extend(args);
         let output = login(&sandbox, &all, SECRET);
         assert_eq!(output.status, 0, "{args:?}: {output}");
-        assert_eq!(parsed(&sandbox)["profiles"][meant]["client_secret"]["file"], format!("{meant}.secret"), "{args:?}");
+        assert!(stored(&sandbox, meant).exists(), "{args:?}");
         // The commands that are printed go by this profile.
         let next = output.stdout.lines().find(|line| line.ends_with(" get")).unwrap().trim().to_owned();
         let words: Vec<&str> = next.split(' ').skip(1).collect();
@@ -227,7 +227,8 @@ fn variables_are_values_too() {
     sandbox.run(&["get"]).token();
     assert_eq!(emulator.counters().token_requests, 1);
     let profile = parsed(&sandbox)["profiles"]["prod"].clone();
-    let expected = json!({ "tenant": emulator.url(), "client_id": "ci-bot", "client_secret": { "file": "prod.secret" },
+    let name = stored(&sandbox, "prod").file_name().unwrap().to_str().unwrap().to_owned();
+    let expected = json!({ "tenant": emulator.url(), "client_id": "ci-bot", "client_secret": { "file": name },
         "scope": "user", "ca_file": sandbox.path("ca.pem") });
     assert_eq!(profile, expected);
     assert_eq!(std::fs::read_to_string(stored(&sandbox, "prod")).unwrap(), format!("{SECRET}\n"), "a copy");
@@ -255,8 +256,11 @@ fn a_file_of_the_users_is_only_named() {
         assert_eq!(sandbox.run(&["login"]).status, 0, "and kept");
         assert_eq!(parsed(&sandbox)["profiles"]["default"]["client_secret"], json!({ "file": sandbox.secret_file() }));
         assert_eq!(sandbox.run(&["login", "--store", "file"]).status, 0, "but stored on request");
-        assert_eq!(parsed(&sandbox)["profiles"]["default"]["client_secret"], json!({ "file": "default.secret" }));
+        assert!(stored(&sandbox, "default").exists());
         assert!(sandbox.secret_file().exists(), "what is not ours stays");
+        let back = sandbox.run(&["login", "--client-secret-file", "client.secret"]);
+        assert!(back.stdout.contains("\nremoved   the secret of file "), "{back}");
+        assert_eq!(everything(&sandbox).len(), 1, "and the copy goes when it is no longer used");
     }
 }
 
@@ -274,7 +278,7 @@ fn a_source_that_the_profile_has_is_kept() {
         assert!(!stored(&sandbox, PROFILE).exists());
     }
     assert_eq!(login(&sandbox, &[], SECRET).status, 0, "a new one takes its place");
-    assert_eq!(parsed(&sandbox)["profiles"][PROFILE]["client_secret"], json!({ "file": "prod.secret" }));
+    assert!(stored(&sandbox, PROFILE).exists());
 }
 
 #[test]

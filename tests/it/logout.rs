@@ -21,7 +21,7 @@ fn logged_in(emulator: &Emulator) -> Sandbox {
 
 /// Where `login` keeps the secret of `prod`.
 fn secret(sandbox: &Sandbox) -> PathBuf {
-    sandbox.config_file().with_file_name("prod.secret")
+    sandbox.stored_secret(PROFILE)
 }
 
 /// The tokens of the cache entry: access and refresh.
@@ -320,4 +320,63 @@ fn a_logout_waits_for_a_renewal_and_drops_what_it_brought() {
     assert_eq!(output.status, 0, "{output}");
     assert_dropped(&sandbox, &output);
     assert!(!emulator.is_valid(&renewed));
+}
+
+#[test]
+fn a_secret_beside_the_configuration_that_login_did_not_write_stays() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let by_hand = sandbox.config_file().with_file_name("prod.secret");
+    crate::sandbox::write(&by_hand, SECRET.as_bytes());
+    sandbox.edit_profile(|profile| profile["client_secret"] = json!({ "file": "prod.secret" }));
+    sandbox.run(&["get"]).token();
+    let output = sandbox.run(&["logout"]);
+    assert_eq!(output.status, 0, "{output}");
+    assert!(output.stdout.contains("was not stored by login\n"), "{output}");
+    assert_eq!(std::fs::read(&by_hand).unwrap(), SECRET.as_bytes());
+    // Nor does a login that stores a copy touch it, or that one's logout.
+    let login = sandbox.run(&["login", "--store", "file"]);
+    assert!(login.stdout.contains("prod.secret, which the profile no longer uses\n"), "{login}");
+    assert_dropped(&sandbox, &sandbox.run(&["logout"]));
+    assert_eq!(std::fs::read(&by_hand).unwrap(), SECRET.as_bytes());
+}
+
+#[test]
+fn no_get_beside_a_logout_leaves_a_token_behind() {
+    let emulator = Emulator::start();
+    let rounds = if std::env::var("WS1_TEST_FULL").is_ok_and(|value| value == "1") { 60 } else { 12 };
+    let sandbox = logged_in(&emulator);
+    for round in 0..rounds {
+        let login = sandbox.run_with_stdin(&["login", "--secret-stdin"], SECRET.as_bytes());
+        assert_eq!(login.status, 0, "{login}");
+        let start = || sandbox.start(sandbox.command(&["get"]));
+        let mut gets: Vec<_> = (0..6).map(|_| start()).collect();
+        let logout = sandbox.start(sandbox.command(&["logout"]));
+        gets.extend((0..6).map(|_| start()));
+        assert_eq!(sandbox.wait(logout).status, 0);
+        for get in gets {
+            let output = sandbox.wait(get);
+            assert!(matches!(output.status, 0 | 2), "{output}");
+        }
+        assert!(sandbox.cached().iter().all(|name| name.ends_with(".lock")), "round {round}: {:?}", sandbox.cached());
+        assert_eq!(sandbox.run(&["get"]).status, 2, "round {round}");
+    }
+}
+
+#[test]
+fn a_get_waits_until_a_logout_has_removed_the_secret() {
+    let emulator = Emulator::start();
+    let sandbox = logged_in(&emulator);
+    let requests = emulator.counters().token_requests;
+    // As another login would: the logout waits for it, and then goes on without.
+    let lock = std::fs::File::open(sandbox.config_file().with_file_name(".config.json.lock")).unwrap();
+    fs2::FileExt::try_lock_exclusive(&lock).unwrap();
+    let entry = sandbox.entry_file();
+    let logout = sandbox.start(sandbox.command(&["logout"]));
+    crate::sandbox::wait_until("the token is dropped", || !entry.exists());
+    assert!(secret(&sandbox).exists());
+    let get = sandbox.run(&["get"]);
+    assert_eq!(get.status, 2, "{get}");
+    assert_eq!(emulator.counters().token_requests, requests);
+    assert_dropped(&sandbox, &sandbox.wait(logout));
 }

@@ -41,7 +41,10 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod lock;
 mod login;
+#[cfg(target_os = "linux")]
+mod login_crash;
 mod login_file;
+mod login_flags;
 mod login_import;
 mod logout;
 mod memory;

@@ -217,8 +217,16 @@ fn no_flag_takes_a_secret() {
     assert!(flags.contains(&"--force-refresh"), "{flags:?}");
     let suspicious =
         |flag: &&&str| ["secret", "token", "password", "key", "auth"].iter().any(|word| flag.contains(word));
-    // One names a file, the other takes no value.
-    assert_eq!(flags.iter().filter(suspicious).collect::<Vec<_>>(), [&"--client-secret-file", &"--secret-stdin"]);
+    // A file, a URL, a word of a list, a yes or no, or no value.
+    let known = [
+        "--auth-style",
+        "--client-secret-file",
+        "--no-refresh-token",
+        "--secret-stdin",
+        "--token-url",
+        "--use-refresh-token",
+    ];
+    assert_eq!(flags.iter().filter(suspicious).copied().collect::<Vec<_>>(), known);
     for flag in ["--client-secret", "--secret", "--password", "--token", "--access-token", "--refresh-token"] {
         let output = sandbox.run(&["get", flag, "hunter2"]);
         assert_eq!((output.status, output.stdout.as_str()), (2, ""), "{flag}");

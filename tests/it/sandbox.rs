@@ -100,6 +100,15 @@ impl Sandbox {
         write(&self.config_file(), text.as_bytes());
     }
 
+    /// Where the profile says that `login` stored its secret; a path where nothing is if the profile says no such thing.
+    pub(crate) fn stored_secret(&self, name: &str) -> PathBuf {
+        let config = std::fs::read(self.config_file()).unwrap_or_default();
+        let config: Value = serde_json::from_slice(&config).unwrap_or_default();
+        let file = config["profiles"][name]["client_secret"]["file"].as_str().unwrap_or_default();
+        let is_stored = file.strip_prefix(&format!("{name}@")).is_some_and(|rest| rest.len() == 16 + ".secret".len());
+        self.config_file().with_file_name(if is_stored { file } else { "nothing.secret" })
+    }
+
     /// Changes settings of the profile `prod`.
     pub(crate) fn edit_profile(&self, edit: impl FnOnce(&mut Value)) {
         let mut config: Value = serde_json::from_slice(&std::fs::read(self.config_file()).unwrap()).unwrap();
@@ -325,6 +334,7 @@ macro_rules! assert_snapshot {
                 $($filter,)*
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "$$TIME"),
                 (r"\b[0-9a-f]{64}\b", "$$IDENTITY"),
+                (r"@[0-9a-f]{16}\.secret\b", "@$$NUMBER.secret"),
             ],
         }, {
             insta::assert_snapshot!($name, $value.to_string());

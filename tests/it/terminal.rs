@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -14,6 +15,8 @@ use crate::sandbox::{Output, Sandbox};
 
 /// What Ctrl-C sends.
 pub(crate) const CTRL_C: u8 = 3;
+/// What Ctrl-Z sends.
+pub(crate) const CTRL_Z: u8 = 26;
 /// What Ctrl-D sends: the end of input, at the start of a line.
 pub(crate) const CTRL_D: u8 = 4;
 
@@ -106,6 +109,13 @@ impl Terminal {
     /// Presses a key.
     pub(crate) fn press(&mut self, key: u8) -> &mut Self {
         self.keyboard.write_all(&[key]).unwrap();
+        self
+    }
+
+    /// Sends a signal to the program, or to its whole process group.
+    pub(crate) fn signal(&mut self, signal: Signal, whole_group: bool) -> &mut Self {
+        let program = Pid::from_child(&self.child);
+        if whole_group { kill_process_group(program, signal) } else { kill_process(program, signal) }.unwrap();
         self
     }
 

@@ -108,7 +108,7 @@ impl<'a> TypedLine<'a> {
     /// Whether another program's command line or arguments come next.
     fn is_foreign(&self) -> bool {
         match self.command.get_name() {
-            "exec" => self.escaped,
+            "exec" => self.escaped || self.positionals > 0,
             "curl" => self.positionals > 0,
             _ => false,
         }
@@ -122,8 +122,11 @@ impl<'a> TypedLine<'a> {
     /// What can stand at the cursor, where `word` was begun.
     pub(super) fn next(&self, word: &str) -> Next {
         if self.is_foreign() {
-            let (at, is_curl) = (self.read, self.command.get_name() == "curl");
-            return if is_curl { Next::CurlArguments { at } } else { Next::Command { at } };
+            // The command of `exec` was read already, unless it stands behind `--`.
+            return match self.command.get_name() {
+                "curl" => Next::CurlArguments { at: self.read },
+                _ => Next::Command { at: self.read - self.positionals },
+            };
         }
         if let Some(option) = self.waiting {
             return value_of(option);
@@ -136,7 +139,9 @@ impl<'a> TypedLine<'a> {
         }
         match self.command.get_positionals().filter(|argument| !argument.is_hide_set()).nth(self.positionals) {
             _ if self.command.has_subcommands() => self.commands(),
-            Some(argument) if argument.is_last_set() => Next::Words(vec![candidate("--", argument.get_help())]),
+            Some(argument) if argument.get_value_hint() == ValueHint::CommandWithArguments => {
+                Next::Command { at: self.read }
+            }
             Some(argument) => value_of(argument),
             None => Next::Nothing,
         }
@@ -290,7 +295,9 @@ mod tests {
     #[test]
     fn what_is_another_programs() {
         for (line, expected) in [
-            ("ws1-token exec ", "--"),
+            ("ws1-token exec ", "Command { at: 2 }"),
+            ("ws1-token exec l", "Command { at: 2 }"),
+            ("ws1-token exec ls --profile ", "Command { at: 2 }"),
             ("ws1-token exec --va", "--var"),
             ("ws1-token exec -- ", "Command { at: 3 }"),
             ("ws1-token --profile exec exec --var A -- ls --profile ", "Command { at: 7 }"),

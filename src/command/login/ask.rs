@@ -75,16 +75,23 @@ impl Wizard<'_> {
         if let Some(person) = self.person.as_ref().filter(|_| settled) {
             person.say(&format!("{tenant} as {client_id}: only the secret is missing"));
         }
-        let token_url = self.kept_token_url(preset, &tenant);
-        let ca_file = self.given_ca_file()?;
-        let mut draft = Draft { preset, tenant, token_url, client_id, secret: DraftSecret::Keep, scope: None, ca_file };
+        let token_url = match self.args.keys.token_url {
+            Some(_) => self.given_token_url(preset, &tenant)?,
+            None => self.kept_token_url(preset, &tenant),
+        };
+        let (ca_file, keys) = (self.given_ca_file()?, self.given_keys()?);
+        let secret = DraftSecret::Keep;
+        let mut draft = Draft { preset, tenant, token_url, client_id, secret, scope: None, ca_file, keys };
         draft.secret = self.secret(&draft)?;
         Ok(draft)
     }
 
     /// Tenant, client and secret from the file of `--import`.
     fn imported(&self, file: &Path) -> Result<Draft, Error> {
-        let imported = import::read(&self.context.sources.absolute(file))?;
+        let (imported, unknown) = import::read(&self.context.sources.absolute(file))?;
+        for key in unknown {
+            self.context.log.warn(&format!("ignoring `{key}` in the file of --import: a profile has no such setting"));
+        }
         config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
         self.tell_tenant(&imported.tenant);
         let draft = Draft {
@@ -95,6 +102,7 @@ impl Wizard<'_> {
             secret: DraftSecret::Store(imported.secret),
             scope: None,
             ca_file: self.given_ca_file()?,
+            keys: self.given_keys()?,
         };
         self.check_store(&draft)?;
         Ok(draft)
@@ -187,7 +195,7 @@ impl Wizard<'_> {
         let file = sources.overrides.client_secret_file.clone();
         if self.args.secret_stdin {
             self.check_store(draft)?;
-            return prompt::secret_from_stdin(self.context.log).map(DraftSecret::Store);
+            return prompt::secret_from_stdin(self.context.log, self.context.executable).map(DraftSecret::Store);
         }
         if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
             let path = sources.absolute(file);

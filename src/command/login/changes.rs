@@ -10,7 +10,6 @@ use super::{Draft, DraftSecret, Wizard};
 use crate::cli::SecretStore;
 use crate::config::edit::Changes;
 use crate::config::{Preset, Stored, resolve};
-use crate::secret::store::file_name;
 
 impl Wizard<'_> {
     /// The changes that turn the profile of `present` into the draft.
@@ -39,6 +38,9 @@ impl Wizard<'_> {
         {
             set("ca_file", Some(json!(file.to_string_lossy())));
         }
+        for (key, value) in &draft.keys {
+            set(key, value.clone());
+        }
         Changes { default_profile: new_default(&self.name, present), profile: &self.name, keys }
     }
 
@@ -48,7 +50,8 @@ impl Wizard<'_> {
         let file = match (secret, self.store_kind()) {
             (DraftSecret::Keep, _) => return None,
             (DraftSecret::Refer(path), _) => path.clone(),
-            (DraftSecret::Store(_), SecretStore::File) => present.dir().join(file_name(&self.name)),
+            (DraftSecret::Store(secret), SecretStore::File) if self.has_stored(secret, present) => return None,
+            (DraftSecret::Store(_), SecretStore::File) => present.dir().join(&self.new_file),
             (DraftSecret::Store(_), SecretStore::Keychain) => return Some(json!({ "keychain": true })),
         };
         if self.is_same(named, &file, present) {

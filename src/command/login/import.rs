@@ -1,4 +1,5 @@
-//! The JSON file that the Intelligence console downloads: `tokenEndpoint`, `clientId` and `clientSecret`.
+//! The JSON file that the Intelligence console downloads: `tokenEndpoint`, `clientId`, `clientSecret`, and what a profile does
+//! not need: `name`, `authorizedGrantType`, `resourceIds`.
 
 use std::path::Path;
 
@@ -7,13 +8,17 @@ use serde_json::{Map, Value};
 use crate::config::{self, Preset};
 use crate::error::{Cause, Error};
 use crate::origin::Target;
+use crate::platform;
 use crate::secret::Secret;
 
 /// The largest file to read, in bytes.
-const LIMIT: u64 = 64 * 1024;
+const LIMIT: usize = 64 * 1024;
 
-/// The known keys.
+/// The keys that make a profile.
 const KEYS: [&str; 3] = ["tokenEndpoint", "clientId", "clientSecret"];
+
+/// Keys that say nothing new: the grant is the one that every profile uses.
+const IGNORED: [&str; 3] = ["name", "authorizedGrantType", "resourceIds"];
 
 /// The content of such a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +33,8 @@ pub(super) struct Imported {
     pub(super) secret: Secret,
 }
 
-/// Reads the file.
-pub(super) fn read(file: &Path) -> Result<Imported, Error> {
+/// Reads the file; also gives the names of keys that are not known.
+pub(super) fn read(file: &Path) -> Result<(Imported, Vec<String>), Error> {
     let failed = |cause: Cause| {
         Error::unusable(
             "the file of --import",
@@ -37,17 +42,15 @@ pub(super) fn read(file: &Path) -> Result<Imported, Error> {
             "name a JSON file of tokenEndpoint, clientId and clientSecret, as the Intelligence console downloads it",
         )
     };
-    let size = std::fs::metadata(file).map_err(|error| failed(error.into()))?.len();
-    if size > LIMIT {
+    let text = platform::read_regular(file, LIMIT).map_err(|error| failed(error.into()))?;
+    if text.len() > LIMIT {
         return Err(failed("larger than 64 KiB".into()));
     }
-    let text = std::fs::read(file).map_err(|error| failed(error.into()))?;
     parse(&text).map_err(failed)
 }
 
-/// Parses the text. Errors never repeat a value, which may be the secret. An unknown key is an error, since the client may
-/// not work without it.
-fn parse(text: &[u8]) -> Result<Imported, Cause> {
+/// Parses the text. Errors never repeat a value, which may be the secret.
+fn parse(text: &[u8]) -> Result<(Imported, Vec<String>), Cause> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let Ok(Value::Object(file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
     let take = |key: &str| match file.get(key) {
@@ -58,10 +61,9 @@ fn parse(text: &[u8]) -> Result<Imported, Cause> {
     let [endpoint, client_id, secret] = [take(KEYS[0])?, take(KEYS[1])?, take(KEYS[2])?];
     let (tenant, token_url) = split(&endpoint).map_err(|cause| Cause::new(format!("`tokenEndpoint`: {cause}")))?;
     let secret = Secret::from_line(secret.into_bytes(), "`clientSecret`").map_err(|error| error.cause)?;
-    match file.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        Some(key) => Err(Cause::new(format!("unknown key `{key}`, which the profile could not keep"))),
-        None => Ok(Imported { tenant, token_url, client_id, secret }),
-    }
+    let is_known = |key: &str| KEYS.contains(&key) || IGNORED.contains(&key);
+    let unknown = file.keys().filter(|key| !is_known(key)).cloned().collect();
+    Ok((Imported { tenant, token_url, client_id, secret }, unknown))
 }
 
 /// The error of a missing key.
@@ -103,7 +105,7 @@ mod tests {
             ("https://h.example.com/v2/token", "https://h.example.com", Some("https://h.example.com/v2/token")),
             ("http://127.0.0.1:8/oauth/token", "http://127.0.0.1:8", None),
         ] {
-            let imported = parse(text(endpoint, "").as_bytes()).unwrap();
+            let (imported, _) = parse(text(endpoint, "").as_bytes()).unwrap();
             assert_eq!((imported.tenant.as_str(), imported.token_url.as_deref()), (tenant, token_url), "{endpoint}");
             assert_eq!((imported.client_id.as_str(), imported.secret.expose()), ("bot@x", "hunter2"));
         }
@@ -112,8 +114,10 @@ mod tests {
     #[test]
     fn keys_that_are_not_known_are_named() {
         let endpoint = "https://auth.na1.data.workspaceone.com/oauth/token";
-        let refused = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes());
-        assert_eq!(refused.unwrap_err().to_string(), "unknown key `note`, which the profile could not keep");
+        let more = ", \"name\": \"bot\", \"authorizedGrantType\": \"client_credentials\", \"resourceIds\": [\"api\"]";
+        assert_eq!(parse(text(endpoint, more).as_bytes()).unwrap().1, Vec::<String>::new());
+        let (_, unknown) = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes()).unwrap();
+        assert_eq!(unknown, ["note", "orgId"]);
         assert!(parse(format!("\u{feff}{}", text(endpoint, "")).as_bytes()).is_ok(), "as Windows programs write it");
     }
 

@@ -1,7 +1,7 @@
 //! The answer of `login`: what was verified, where everything is stored, and what to run next.
 
 use super::Wizard;
-use super::store::Done;
+use super::store::{Done, OldSecret};
 use crate::config::{LAYERS, Preset, Profile};
 use crate::secret::source::SecretSource;
 use crate::text::{line, shell_word, span};
@@ -10,7 +10,7 @@ impl Wizard<'_> {
     /// The answer on standard output; `life` is the lifetime of the issued token in seconds.
     pub(super) fn report(&self, done: &Done, life: Option<i64>) -> String {
         self.warn_of_overrides(done);
-        let Done { profile, stored, removed, .. } = done;
+        let Done { profile, stored, old, .. } = done;
         let who = format!("{} as {}", profile.tenant, profile.client_id);
         let first = match life {
             Some(life) => format!("logged in to {who}: the token is valid for {}", span(life)),
@@ -23,7 +23,10 @@ impl Wizard<'_> {
             format!("profile   `{}` in {}{default}", self.name, stored.file.display()),
             format!("secret    {}", place(profile)),
         ];
-        lines.extend(removed.as_ref().map(|removed| format!("removed   the secret of {}", removed.describe())));
+        lines.extend(old.as_ref().map(|old| match old {
+            OldSecret::Removed(source) => format!("removed   the secret of {}", source.describe()),
+            OldSecret::Kept(source) => format!("kept      {}, which the profile no longer uses", source.describe()),
+        }));
         lines
             .extend(self.new_default(done).map(|name| format!("default   `{name}`, as before; now the file names it")));
         lines.extend(
@@ -89,7 +92,7 @@ fn commands(preset: Preset) -> [&'static str; 3] {
     match preset {
         Preset::Access | Preset::Acs => ["get", "curl /SAAS/jersey/manager/api/scim/Users", "setup kubectl --write"],
         Preset::Vidb | Preset::Uem | Preset::Intelligence | Preset::Connect => {
-            ["get", "exec -- ./your-script.sh", "status"]
+            ["get", "exec ./your-script.sh", "status"]
         }
     }
 }

@@ -1,11 +1,13 @@
-//! Stores the verified draft: the secret first, then the profile. Either both are stored or neither changes.
+//! Stores the verified draft: the secret in a new place, then the profile that refers to it, then the old secret goes.
+//! Whatever ends the run, profile and secret fit together; what is left over is deleted by the next login or logout.
+
+use std::time::Duration;
 
 use super::{Draft, DraftSecret, Wizard};
-use crate::config::{Profile, Stored};
+use crate::config::{Profile, Stored, Transaction};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
-use crate::secret::store::Undo;
 
 /// The result of storing.
 pub(super) struct Done {
@@ -15,36 +17,92 @@ pub(super) struct Done {
     pub(super) profile: Profile,
     /// The secret, if `login` stored it.
     pub(super) secret: Option<Secret>,
-    /// The old place of the secret, where it was removed.
-    pub(super) removed: Option<SecretSource>,
+    /// The old place of the secret, if the profile has another one now.
+    pub(super) old: Option<OldSecret>,
+}
+
+/// The place that a profile no longer reads its secret from.
+pub(super) enum OldSecret {
+    /// `login` had stored the secret there, and removed it.
+    Removed(SecretSource),
+    /// The user's own, which stays.
+    Kept(SecretSource),
 }
 
 impl Wizard<'_> {
     /// Stores the draft under the lock of the file; changes that others made since it was read stay.
     pub(super) fn store(&self, draft: &Draft) -> Result<Done, Error> {
         let sources = self.context.sources;
+        let mut transaction = self.stored.edit()?;
+        let edited = transaction.present.with(&self.changes(draft, &transaction.present))?;
+        let profile = edited.profile(sources, &self.name, &[])?;
+        let before = transaction.present.profile(sources, &self.name, &[]).ok().and_then(|old| old.client_secret);
+        let old = before.filter(|old| profile.client_secret.as_ref() != Some(old));
+        if let Some(old) = old.as_ref().filter(|old| self.is_own(old, &transaction.present)) {
+            list(&mut transaction, old)?;
+        }
         let secret = match &draft.secret {
             DraftSecret::Store(secret) => Some(secret),
             DraftSecret::Keep | DraftSecret::Refer(_) => None,
         };
-        let stored = self.stored.update(|present| {
-            let edited = present.with(&self.changes(draft, present))?;
-            let profile = edited.profile(sources, &self.name, &[])?;
-            let put = secret.zip(profile.client_secret.as_ref()).map(|(secret, source)| source.put(secret));
-            let undo: Option<Undo> = put.transpose()?;
-            Ok((edited, || undo.into_iter().for_each(|undo| undo())))
-        })?;
-        let profile = stored.profile(sources, &self.name, &[])?;
-        let removed = self.remove_old_secret(&stored, &profile);
-        Ok(Done { stored, profile, secret: secret.cloned(), removed })
+        let undo = match (secret, &profile.client_secret) {
+            (Some(secret), Some(source)) if !self.has_stored(secret, &transaction.present) => {
+                list(&mut transaction, source)?;
+                Some(source.put(secret)?)
+            }
+            _ => None,
+        };
+        if let Err(error) = transaction.write(edited) {
+            if let Some(undo) = undo {
+                undo();
+            }
+            return Err(error);
+        }
+        let stored = transaction.present.clone();
+        // Deletes the old file.
+        drop(transaction);
+        let old = old.and_then(|old| self.retire(old, &stored, &profile));
+        Ok(Done { stored, profile, secret: secret.cloned(), old })
     }
 
-    /// Removes a secret that `login` stored elsewhere before, unless another profile uses it.
-    fn remove_old_secret(&self, stored: &Stored, profile: &Profile) -> Option<SecretSource> {
-        let old = self.stored.profile(self.context.sources, &self.name, &[]).ok()?.client_secret?;
-        let is_obsolete = profile.client_secret.as_ref() != Some(&old)
-            && old.is_own_store(self.stored.dir(), &self.name)
-            && stored.users_of(self.context.sources, &old).is_empty();
-        (is_obsolete && old.remove(&self.name).unwrap_or(false)).then_some(old)
+    /// Whether the file that the profile names already holds this secret: then that file stays, unless `--store` asks for
+    /// one of login's own.
+    pub(super) fn has_stored(&self, secret: &Secret, present: &Stored) -> bool {
+        let profile = present.profile(self.context.sources, &self.name, &[]);
+        profile.ok().and_then(|profile| profile.client_secret).is_some_and(|source| {
+            matches!(source, SecretSource::File { .. })
+                && (self.args.store.is_none() || self.is_own(&source, present))
+                && source.read(Duration::ZERO).is_ok_and(|stored| stored == *secret)
+        })
     }
+
+    /// Whether `login` stores the secret of the profile there.
+    fn is_own(&self, source: &SecretSource, stored: &Stored) -> bool {
+        source.is_own_store(stored.dir(), &self.name)
+    }
+
+    /// What became of the old secret; one in the key store is removed here, unless another profile uses it. A file that
+    /// merely got a successor is not worth a word.
+    fn retire(&self, old: SecretSource, stored: &Stored, profile: &Profile) -> Option<OldSecret> {
+        let is_own_file =
+            |source: &SecretSource| matches!(source, SecretSource::File { .. }) && self.is_own(source, stored);
+        match &old {
+            SecretSource::File { path, .. } if is_own_file(&old) => {
+                let has_successor = profile.client_secret.as_ref().is_some_and(is_own_file);
+                (!has_successor && !path.exists()).then_some(OldSecret::Removed(old))
+            }
+            SecretSource::File { path, .. } => path.exists().then_some(OldSecret::Kept(old)),
+            SecretSource::Keychain { .. } => {
+                let is_unused = stored.users_of(self.context.sources, &old).is_empty();
+                (is_unused && old.remove(&self.name).unwrap_or(false)).then_some(OldSecret::Removed(old))
+            }
+            SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => None,
+        }
+    }
+}
+
+/// Lists the file of a secret in a transaction; other places have no leftovers.
+fn list(transaction: &mut Transaction, source: &SecretSource) -> Result<(), Error> {
+    let SecretSource::File { path, .. } = source else { return Ok(()) };
+    path.file_name().and_then(|name| name.to_str()).map_or(Ok(()), |name| transaction.list(name))
 }

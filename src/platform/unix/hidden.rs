@@ -1,12 +1,17 @@
 //! A line typed at the terminal without being shown.
 //!
-//! The terminal is in raw mode (ICANON, ECHO and ISIG off), so Ctrl-C arrives as a byte: whatever ends the line, the
-//! terminal is restored first. Input before the prompt or after the line is discarded: it is never shown and never taken
+//! The terminal is in raw mode (ICANON, ECHO and ISIG off), so Ctrl-C and Ctrl-Z arrive as bytes: whatever ends the line,
+//! the terminal is restored first. Where a signal ends the process, a guard restores it: a child that has the settings and
+//! waits for the end of a pipe, which the kernel closes even after SIGKILL. Input before the prompt or after the line is discarded: it is never shown and never taken
 //! for another answer.
 
 use std::io;
+use std::os::fd::AsFd;
+use std::process::Stdio;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process, setsid};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::platform::HiddenInput;
@@ -18,17 +23,58 @@ const LINE_LIMIT: usize = 64 * 1024;
 const SAME_PASTE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Reads a line from the terminal that standard input is; `ask` shows the prompt, once echo is off.
-pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<HiddenInput> {
-    let typed = {
-        let _raw = RawMode::enter()?;
-        ask();
-        read_line()
-    };
-    if matches!(typed, Ok(HiddenInput::Interrupt)) {
-        // As the key would have done, for the whole process group.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT);
+pub(crate) fn read_hidden(ask: impl Fn()) -> io::Result<HiddenInput> {
+    loop {
+        let typed = {
+            let _raw = RawMode::enter()?;
+            ask();
+            read_line()?
+        };
+        match typed {
+            Typed::Line(line) => return Ok(HiddenInput::Line(line)),
+            Typed::Lines => return Ok(HiddenInput::Lines),
+            Typed::End => return Ok(HiddenInput::End),
+            Typed::Interrupt => {
+                let _ = kill_process(getpid(), Signal::INT);
+                return Ok(HiddenInput::Interrupt);
+            }
+            // As the key would have done, for the whole job. Once it is continued, the question is asked again.
+            Typed::Suspend => drop(kill_current_process_group(Signal::TSTP)),
+        }
     }
-    typed
+}
+
+/// The terminal that standard input is, for a child.
+pub(crate) fn terminal() -> io::Result<Stdio> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// The guard's side: restores the terminal that standard error is when standard input ends. Gives the exit status.
+///
+/// It says with a line on standard output that it is ready.
+pub(crate) fn guard_terminal() -> u8 {
+    let guard = || -> rustix::io::Result<()> {
+        let before = tcgetattr(io::stderr())?;
+        // No signal for the group reaches it in a session of its own, and there the terminal is not its controlling one,
+        // so that it may be changed without being in the foreground.
+        setsid()?;
+        rustix::io::write(io::stdout(), b"\n")?;
+        while retry_on_intr(|| rustix::io::read(io::stdin(), &mut [0]))? > 0 {}
+        // Settings other than ours are somebody else's by now.
+        if is_raw(&tcgetattr(io::stderr())?) {
+            tcsetattr(io::stderr(), OptionalActions::Flush, &before)?;
+        }
+        Ok(())
+    };
+    u8::from(guard().is_err())
+}
+
+/// The local modes that are off while a line is hidden, and that every shell's terminal has on.
+const SHOWN: LocalModes = LocalModes::ECHO.union(LocalModes::ICANON).union(LocalModes::ISIG);
+
+/// Whether a terminal is in our raw mode.
+fn is_raw(settings: &Termios) -> bool {
+    !settings.local_modes.intersects(SHOWN)
 }
 
 /// The terminal in raw mode, until this is dropped.
@@ -42,7 +88,7 @@ impl RawMode {
     fn enter() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
-        raw.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        raw.local_modes -= SHOWN | LocalModes::ECHONL;
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(io::stdin(), OptionalActions::Flush, &raw)?;
@@ -56,38 +102,47 @@ impl Drop for RawMode {
     }
 }
 
+/// What was typed.
+enum Typed {
+    /// One line.
+    Line(Vec<u8>),
+    /// Several lines.
+    Lines,
+    /// The end of input.
+    End,
+    /// Ctrl-C.
+    Interrupt,
+    /// Ctrl-Z.
+    Suspend,
+}
+
 /// Reads up to the end of a line.
-fn read_line() -> io::Result<HiddenInput> {
+fn read_line() -> io::Result<Typed> {
     let mut line = Line::default();
     loop {
-        let Some(byte) = read_byte()? else { return Ok(HiddenInput::End) };
+        let Some(byte) = read_byte()? else { return Ok(Typed::End) };
         match line.press(byte) {
             Key::Part => {}
             // A pasted text may begin with a line break.
             Key::Enter if line.text.is_empty() && more_is_there()? => {}
             Key::Enter => break,
-            Key::End => return Ok(HiddenInput::End),
-            Key::Interrupt => return Ok(HiddenInput::Interrupt),
+            Key::End => return Ok(Typed::End),
+            Key::Interrupt => return Ok(Typed::Interrupt),
+            Key::Suspend => return Ok(Typed::Suspend),
         }
     }
     let mut rest = Vec::new();
     while more_is_there()? {
         rest.extend(read_byte()?);
     }
-    if rest.trim_ascii().is_empty() { Ok(HiddenInput::Line(line.text)) } else { Ok(HiddenInput::Lines) }
+    if rest.trim_ascii().is_empty() { Ok(Typed::Line(line.text)) } else { Ok(Typed::Lines) }
 }
 
 /// The next byte; `None` at the end of input.
 fn read_byte() -> io::Result<Option<u8>> {
     let mut byte = [0];
-    loop {
-        match rustix::io::read(io::stdin(), &mut byte) {
-            Ok(0) => return Ok(None),
-            Ok(_) => return Ok(Some(byte[0])),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let count = retry_on_intr(|| rustix::io::read(io::stdin(), &mut byte))?;
+    Ok((count > 0).then_some(byte[0]))
 }
 
 /// Whether another byte of the same paste is there.
@@ -114,6 +169,8 @@ enum Key {
     End,
     /// Ctrl-C, or Ctrl-\.
     Interrupt,
+    /// Ctrl-Z.
+    Suspend,
 }
 
 impl Line {
@@ -122,6 +179,7 @@ impl Line {
         match byte {
             b'\r' | b'\n' => return Key::Enter,
             3 | 28 => return Key::Interrupt,
+            26 => return Key::Suspend,
             4 if self.text.is_empty() => return Key::End,
             4 => {}
             8 | 127 => self.delete_last(),
@@ -158,6 +216,7 @@ mod tests {
             ("a\u{15}\u{4}", "", Key::End),
             ("half\u{3}", "half", Key::Interrupt),
             ("half\u{1c}", "half", Key::Interrupt),
+            ("half\u{1a}", "half", Key::Suspend),
         ] {
             let mut line = Line::default();
             let last = keys.bytes().map(|byte| line.press(byte)).last();

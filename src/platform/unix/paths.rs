@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -14,6 +14,21 @@ use super::{PRIVATE, open_lock_at, replace_at};
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (dir, name) = open_parent(path)?;
     replace_at(&dir, name, bytes, PRIVATE)
+}
+
+/// Writes a new file with mode 0600 under a name that is not taken; no temporary file is made, so a kill leaves at most the
+/// file itself.
+pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (dir, name) = open_parent(path)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(&dir, name, flags, PRIVATE)?);
+    let written = rustix::fs::fchmod(&file, PRIVATE).map_err(io::Error::from).and_then(|()| file.write_all(bytes));
+    if let Err(error) = written.and_then(|()| file.sync_all()) {
+        let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty());
+        return Err(error);
+    }
+    let _ = rustix::fs::fsync(&dir);
+    Ok(())
 }
 
 /// Writes a file atomically that is its owner's to share or not: a new one gets mode 0600, an old one keeps its mode, and
