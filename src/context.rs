@@ -1,5 +1,6 @@
 //! What a run works with: configuration, cache directory, standard error; and a token of a profile.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::broker::forget::forget;
@@ -22,6 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) default_cache_dir: Option<&'a Path>,
     /// A variable of the environment; unset and empty are the same.
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    /// The names of all variables, asked for by `doctor` only.
+    pub(crate) env_names: &'a dyn Fn() -> Vec<OsString>,
     /// Standard error.
     pub(crate) log: &'a Log<'a>,
     /// When the run has to end.
@@ -33,19 +36,20 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// The cache directory: flag, environment, or the platform's place; `None` where the user has no home.
     pub(crate) fn cache_dir(&self) -> Result<Option<PathBuf>, Error> {
-        if let Some(dir) = self.cache_dir_flag {
-            return Ok(Some(self.sources.absolute(dir)));
-        }
-        let (name, dir) = match ((self.env)("WS1_TOKEN_CACHE_DIR"), self.default_cache_dir) {
-            (Some(dir), _) => ("WS1_TOKEN_CACHE_DIR", crate::config::resolve(dir, None, self.sources.home)),
-            (None, Some(dir)) => ("HOME", dir.join("ws1-token")),
-            (None, None) => return Ok(None),
+        let expanded = |dir: &Path| crate::config::resolve(dir, None, self.sources.home);
+        let (name, dir) = if let Some(dir) = self.cache_dir_flag {
+            ("--cache-dir", expanded(dir))
+        } else if let Some(dir) = self.sources.path("WS1_TOKEN_CACHE_DIR") {
+            ("WS1_TOKEN_CACHE_DIR", expanded(&dir))
+        } else if let Some(dir) = self.default_cache_dir {
+            ("HOME", dir.join("ws1-token"))
+        } else {
+            return Ok(None);
         };
         if dir.is_absolute() {
             return Ok(Some(dir));
         }
-        let what = format!("{name} is not an absolute path: `{}`", dir.display());
-        Err(Error::usage(what).hint(format!("set {name} to an absolute path")))
+        Err(Error::relative(name, &dir))
     }
 
     /// The cache of a profile.

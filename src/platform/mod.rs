@@ -34,7 +34,7 @@ pub(crate) use random::random;
 pub(crate) use stream::Stream;
 pub(crate) use system::{
     PrivateDir, boot_clock, boot_id, create_private_dir, end_group, hand_over, is_elevated, is_foreground, lead_group,
-    open_lock, read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
+    open_lock, read_hidden, read_regular, read_secret_file, replace_process, rewrite, without_newline, write_private,
 };
 
 /// Input that was not shown.

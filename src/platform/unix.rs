@@ -21,7 +21,7 @@ mod read;
 mod stdio;
 
 pub(crate) use hidden::read_hidden;
-pub(crate) use paths::{create_private_dir, open_lock, rewrite, write_private};
+pub(crate) use paths::{create_private_dir, open_lock, rewrite, without_newline, write_private};
 pub(crate) use read::{read_regular, read_secret_file};
 pub use stdio::{Stdin, Stdout};
 
