@@ -1,5 +1,6 @@
 //! Builds the [`Profile`] of a run from flags, environment and configuration file, in this order of precedence.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -13,6 +14,7 @@ mod overrides;
 mod preset;
 mod profile;
 mod stored;
+mod variables;
 
 use file::{RawConfig, RawProfile};
 pub(crate) use layers::{check_client_id, check_git_username, check_proxy, check_scope, keychain_account, read_host};
@@ -20,7 +22,8 @@ pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::{WrongUrl, token_url};
 pub(crate) use profile::{AuthStyle, Profile};
-pub(crate) use stored::{LAYERS, Stored, Transaction};
+pub(crate) use stored::{Stored, Transaction};
+pub(crate) use variables::{LAYERS, is_unknown, nearest_variable, says_whose};
 
 /// The name of a profile that consists of environment variables and flags alone.
 const ENVIRONMENT_PROFILE: &str = "environment";
@@ -30,10 +33,10 @@ pub(crate) struct Sources<'a> {
     /// The options of the command line.
     pub(crate) overrides: &'a Overrides,
     /// A variable of the environment; unset and empty are the same.
-    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) env: &'a dyn Fn(&str) -> Option<OsString>,
     /// The directory that holds `ws1-token/config.json`.
     pub(crate) config_dir: Option<&'a Path>,
-    /// The home directory, for `~`.
+    /// The home directory, for `~`; absolute.
     pub(crate) home: Option<&'a Path>,
     /// The base of relative paths in flags and variables; called only if there is one.
     pub(crate) working_dir: &'a dyn Fn() -> Option<PathBuf>,
@@ -50,13 +53,19 @@ pub(crate) struct Names {
 impl Sources<'_> {
     /// The configuration file: flag, environment, or the platform's default.
     pub(crate) fn file(&self) -> Option<PathBuf> {
-        if let Some(file) = &self.overrides.config {
-            return Some(self.absolute(file));
+        if let Some((_, file)) = self.named_file() {
+            let is_known = !file.starts_with("~") || self.home.is_some();
+            return is_known.then(|| self.absolute(file));
         }
-        if let Some(file) = (self.env)("WS1_TOKEN_CONFIG") {
-            return Some(self.absolute(file));
-        }
-        self.config_dir.map(|dir| dir.join("ws1-token").join("config.json"))
+        // Below a relative HOME it would be another file in every directory.
+        let dir = self.config_dir.filter(|dir| dir.is_absolute())?;
+        Some(dir.join("ws1-token").join("config.json"))
+    }
+
+    /// The configuration file that a flag or a variable names, and which.
+    fn named_file(&self) -> Option<(&'static str, PathBuf)> {
+        let flag = self.overrides.config.clone().map(|file| ("--config", file));
+        flag.or_else(|| Some(("WS1_TOKEN_CONFIG", self.path("WS1_TOKEN_CONFIG")?)))
     }
 
     /// A path from a flag or a variable: `~` expanded, relative to the working directory.
@@ -72,19 +81,19 @@ impl Sources<'_> {
 
     /// Whether flags and environment name a tenant and a client, so that no file is needed.
     fn is_self_contained(&self) -> bool {
-        (self.overrides.tenant.is_some() || (self.env)("WS1_TOKEN_TENANT").is_some())
-            && (self.overrides.client_id.is_some() || (self.env)("WS1_TOKEN_CLIENT_ID").is_some())
+        let is_set = |variable| (self.env)(variable).is_some();
+        (self.overrides.tenant.is_some() || is_set("WS1_TOKEN_TENANT"))
+            && (self.overrides.client_id.is_some() || is_set("WS1_TOKEN_CLIENT_ID"))
     }
 
     /// The profile of this run. `suggested` is a name from the caller's own configuration: `--profile` overrides it, and it
     /// overrides the environment.
     pub(crate) fn profile(&self, suggested: Option<&str>) -> Result<Profile, Error> {
-        let wanted = self
-            .overrides
-            .profile
-            .clone()
-            .or_else(|| suggested.map(str::to_owned))
-            .or_else(|| (self.env)("WS1_TOKEN_PROFILE"));
+        let is_explicit = self.overrides.profile.is_some();
+        let wanted = match self.overrides.profile.as_deref().or(suggested) {
+            Some(name) => Some(name.to_owned()),
+            None => self.text("WS1_TOKEN_PROFILE")?,
+        };
         let path = self.file();
         let text = path.as_deref().map_or(Ok(None), file::read)?;
         let file = path.unwrap_or_default();
@@ -93,10 +102,18 @@ impl Sources<'_> {
             None if wanted.is_none() && self.is_self_contained() => {
                 (ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())
             }
-            None if file.as_os_str().is_empty() => return Err(missing::no_home()),
-            None => return Err(missing::no_config(&file)),
+            None => return Err(self.no_config(&file)),
         };
-        layers::build(self, &name, raw, file.parent())
+        layers::build(self, &name, raw, file.parent(), &|variable| is_explicit && says_whose(variable))
+    }
+
+    /// The error of a configuration file that is not there.
+    fn no_config(&self, file: &Path) -> Error {
+        match self.named_file() {
+            _ if file.as_os_str().is_empty() => missing::no_home(self),
+            Some((setting, _)) => missing::no_such_file(setting, file),
+            None => missing::no_config(file),
+        }
     }
 
     /// Selects the profile in the file's text and parses it.
@@ -124,6 +141,15 @@ impl Sources<'_> {
         let Some(text) = file::read(&file)? else { return Ok(None) };
         let config: RawConfig = serde_json::from_str(&text).map_err(|error| invalid::explain(&file, &text, &error))?;
         Ok(Some(Names { profiles: config.profiles.names(), default: config.default_profile }))
+    }
+
+    /// The variables in which any profile of the file may have its secret, as far as the file can be read.
+    pub(crate) fn secret_variables(&self) -> Vec<String> {
+        let Some(Ok(Some(text))) = self.file().map(|file| file::read(&file)) else { return Vec::new() };
+        let Ok(config) = serde_json::from_str::<RawConfig>(&text) else { return Vec::new() };
+        let profiles = config.profiles.0.iter();
+        let raw = profiles.filter_map(|(_, text)| serde_json::from_str::<RawProfile>(text.get()).ok());
+        raw.filter_map(|raw| raw.client_secret?.env).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run works with: configuration, cache directory, standard error; and a token of a profile.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::broker::forget::forget;
@@ -23,6 +24,8 @@ pub(crate) struct Context<'a> {
     pub(crate) default_cache_dir: Option<&'a Path>,
     /// A variable of the environment; unset and empty are the same.
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    /// The names of all variables, asked for by `doctor` only.
+    pub(crate) env_names: &'a dyn Fn() -> Vec<OsString>,
     /// Standard error.
     pub(crate) log: &'a Log<'a>,
     /// When the run has to end.
@@ -37,19 +40,20 @@ impl Context<'_> {
         if self.sources.overrides.no_cache || self.sources.is_on("WS1_TOKEN_NO_CACHE") {
             return Ok(Place::Off);
         }
-        if let Some(dir) = self.cache_dir_flag {
-            return Ok(Place::Directory(self.sources.absolute(dir)));
-        }
-        let (name, dir) = match ((self.env)("WS1_TOKEN_CACHE_DIR"), self.default_cache_dir) {
-            (Some(dir), _) => ("WS1_TOKEN_CACHE_DIR", crate::config::resolve(dir, None, self.sources.home)),
-            (None, Some(dir)) => ("HOME", dir.join("ws1-token")),
-            (None, None) => return Ok(Place::NoHome),
+        let expanded = |dir: &Path| crate::config::resolve(dir, None, self.sources.home);
+        let (name, dir) = if let Some(dir) = self.cache_dir_flag {
+            ("--cache-dir", expanded(dir))
+        } else if let Some(dir) = self.sources.path("WS1_TOKEN_CACHE_DIR") {
+            ("WS1_TOKEN_CACHE_DIR", expanded(&dir))
+        } else if let Some(dir) = self.default_cache_dir {
+            ("HOME", dir.join("ws1-token"))
+        } else {
+            return Ok(Place::NoHome);
         };
         if dir.is_absolute() {
             return Ok(Place::Directory(dir));
         }
-        let what = format!("{name} is not an absolute path: `{}`", dir.display());
-        Err(Error::usage(what).hint(format!("set {name} to an absolute path")))
+        Err(Error::relative(name, &dir))
     }
 
     /// The cache of a profile.

@@ -116,7 +116,8 @@ impl HttpEndpoint<'_> {
             request = request.header("Authorization", basic.expose());
         }
         let mut form = grant.form(profile.scope.as_deref());
-        if profile.preset.grant_in_query() {
+        // A URL is logged on the way: a refresh token stays in the body, which Intelligence reads too.
+        if profile.preset.grant_in_query() && *grant == Grant::ClientCredentials {
             for (name, value) in form.drain(..) {
                 request = request.query(name, value);
             }

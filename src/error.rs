@@ -162,6 +162,12 @@ impl Error {
         Self::usage(format!("{what} is not usable")).because(cause).hint(hint)
     }
 
+    /// A directory that would be another one wherever the program is called.
+    pub(crate) fn relative(setting: &str, dir: &Path) -> Self {
+        Self::usage(format!("{setting} is not an absolute path: `{}`", dir.display()))
+            .hint(format!("set {setting} to an absolute path"))
+    }
+
     /// A target that may not have the token.
     pub(crate) fn foreign_host(host: &str, profile: &str) -> Self {
         Self::usage(format!("`{host}` may not have the token of profile `{profile}`"))
@@ -171,7 +177,7 @@ impl Error {
     /// A profile without a client secret.
     pub(crate) fn no_secret(profile: &str) -> Self {
         Self::usage(format!("profile `{profile}` has no client secret"))
-            .hint("set `client_secret` in the profile, or WS1_TOKEN_CLIENT_SECRET_FILE")
+            .hint("set `client_secret` in the profile, or pass --client-secret-file")
     }
 
     /// A file that could not be written.

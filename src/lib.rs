@@ -53,6 +53,7 @@
 //!   to an allowed host.
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
+//! * **I13** A stored secret or refresh token goes only to the origin that it is stored for.
 //!
 //! # Where the cache is
 //!
@@ -111,6 +112,8 @@ pub struct Process<'a> {
     pub args: Vec<OsString>,
     /// Looks up a variable of the environment.
     pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The names of all variables, asked for by `doctor` only.
+    pub env_names: &'a dyn Fn() -> Vec<OsString>,
     /// The platform's directory for configuration.
     pub config_dir: Option<PathBuf>,
     /// The platform's directory for caches.
@@ -132,29 +135,35 @@ pub struct Process<'a> {
 /// Runs the program and gives its exit status.
 #[must_use]
 pub fn run(process: Process<'_>) -> u8 {
-    let Process { args, env, config_dir, cache_dir, home, working_dir, executable, stdin, stdout, stderr } = process;
+    let Process { args, env, env_names, config_dir, cache_dir, home, working_dir, executable, .. } = process;
     if child::is_guard(&args) {
         return platform::guard_terminal();
     }
-    let env = |name: &str| env(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty());
+    let Process { stdin, stdout, stderr, .. } = process;
+    let variables = |name: &str| env(name).filter(|value| !value.is_empty());
+    let env = |name: &str| variables(name).and_then(|value| value.into_string().ok());
     let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(mistake) => return command::usage::outcome(&mistake).finish(stdout, &log),
     };
-    log.set_verbose(cli.overrides.verbose || env("WS1_TOKEN_VERBOSE").is_some_and(|on| on != "0"));
     let sources = config::Sources {
         overrides: &cli.overrides,
-        env: &env,
+        env: &variables,
         config_dir: config_dir.as_deref(),
-        home: home.as_deref(),
+        home: home.as_deref().filter(|home| home.is_absolute()),
         working_dir,
     };
+    match sources.text("WS1_TOKEN_VERBOSE") {
+        Ok(value) => log.set_verbose(cli.overrides.verbose || value.is_some_and(|on| on != "0")),
+        Err(error) => return outcome::Outcome::from(error).finish(stdout, &log),
+    }
     let context = context::Context {
         sources: &sources,
         cache_dir_flag: cli.overrides.cache_dir.as_deref(),
         default_cache_dir: cache_dir.as_deref(),
         env: &env,
+        env_names,
         log: &log,
         deadline: clock::Deadline::after(&clock::SystemClock, broker::RUN_LIMIT),
         executable,

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         run(Process {
             args: std::env::args_os().collect(),
             env: &|name| std::env::var_os(name),
+            env_names: &|| std::env::vars_os().map(|(name, _)| name).collect(),
             config_dir: dirs::config_dir(),
             cache_dir: dirs::cache_dir(),
             home: dirs::home_dir(),

@@ -147,7 +147,7 @@ impl World {
 
     /// Makes the client secret unreadable.
     fn without_secret(mut self) -> Self {
-        self.profile.client_secret = Some(SecretSource::Env { name: "GONE".to_owned(), value: None });
+        self.profile.client_secret = Some(SecretSource::Env { name: "GONE".to_owned(), value: Err("is not set") });
         self
     }
 
@@ -376,6 +376,7 @@ pub(super) fn profile() -> Profile {
         ca_file: None,
         ca_only: false,
         proxy: None,
+        secret_variable: None,
         git_username: "oauth2".to_owned(),
     }
 }

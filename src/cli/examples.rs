@@ -31,8 +31,10 @@ pub(super) const MAIN_LONG: &str = concat!(
     main_examples!(),
     "
 `ws1-token COMMAND --help` describes a command, with examples. Options override environment
-variables, and these override the configuration file. No option takes a secret: the profile names a
-file, a variable, a command or the platform's key store that holds it.
+variables, and these override the configuration file; with `--profile` the variables for tenant,
+client, secret and scope are not used. A secret that is stored for one tenant or client never goes
+to another. No option takes a secret: the profile names a file, a variable, a command or the
+platform's key store that holds it.
 
 Environment, besides the variables named with the options:
   WS1_TOKEN_CLIENT_SECRET    the client secret itself; visible to your other processes

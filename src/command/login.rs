@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::cli::Login as Args;
-use crate::config::{Preset, Stored};
+use crate::config::{LAYERS, Preset, Stored};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::failure::{CertificateProblem, ErrorCode, FailureKind};
@@ -93,6 +93,10 @@ enum Again {
 
 /// Creates or updates a profile.
 pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> {
+    // A profile is JSON: what is stored in it has to be UTF-8.
+    LAYERS.into_iter().try_for_each(|variable| context.sources.text(variable).map(drop))?;
+    // Refused here, before anything is stored.
+    context.cache_place()?;
     let stored = Stored::read(context.sources)?;
     let name = name(context, args, &stored)?;
     let old = stored.settings(&name).unwrap_or_default();
@@ -108,10 +112,8 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
 /// The name of the profile: as given, or the default, or the only one, or `default`.
 fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, Error> {
     let named = args.name.clone().or_else(|| context.sources.overrides.profile.clone());
-    let name = named
-        .or_else(|| (context.env)("WS1_TOKEN_PROFILE"))
-        .or_else(|| stored.default_profile())
-        .unwrap_or_else(|| "default".to_owned());
+    let variable = context.sources.text("WS1_TOKEN_PROFILE")?;
+    let name = named.or(variable).or_else(|| stored.default_profile()).unwrap_or_else(|| "default".to_owned());
     if stored.settings(&name).is_some() || is_plain(&name) {
         return Ok(name);
     }

@@ -77,16 +77,22 @@ fn lines(context: &Context<'_>) -> Result<Vec<ProfileStatus>, Error> {
         return Ok(vec![describe(context, &context.sources.profile(None)?)?]);
     };
     let only = (names.profiles.len() == 1).then(|| names.profiles[0].clone());
-    let default = (context.env)("WS1_TOKEN_PROFILE").or(names.default).or(only);
+    let default = context.sources.text("WS1_TOKEN_PROFILE")?.or(names.default).or(only);
     let of_file = names.profiles.iter().filter(is_wanted);
-    of_file.map(|name| Ok(ProfileStatus { default: default.as_ref() == Some(name), ..line(context, name)? })).collect()
+    let status = |name: &String| {
+        let is_default = default.as_ref() == Some(name);
+        Ok(ProfileStatus { default: is_default, ..line(context, name, is_default)? })
+    };
+    of_file.map(status).collect()
 }
 
-/// The status of a profile of the file, usable or not.
-fn line(context: &Context<'_>, name: &str) -> Result<ProfileStatus, Error> {
-    let overrides = Overrides { profile: Some(name.to_owned()), ..context.sources.overrides.clone() };
+/// The status of a profile of the file, usable or not: as the calls that use it see it. The default one is used without
+/// `--profile`, so that variables count.
+fn line(context: &Context<'_>, name: &str, is_default: bool) -> Result<ProfileStatus, Error> {
+    let profile = context.sources.overrides.profile.clone().or_else(|| (!is_default).then(|| name.to_owned()));
+    let overrides = Overrides { profile, ..context.sources.overrides.clone() };
     let sources = Sources { overrides: &overrides, ..*context.sources };
-    match sources.profile(None) {
+    match sources.profile(Some(name)) {
         Ok(profile) => describe(context, &profile),
         Err(error) => Ok(ProfileStatus {
             profile: name.to_owned(),

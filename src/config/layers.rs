@@ -9,18 +9,21 @@ use crate::origin::{Origin, Target};
 use crate::secret::Secret;
 use crate::secret::source::{SHARED_FILE_VARIABLE, SecretSource};
 
-/// Builds the profile of a run; paths in the file are relative to `config_dir`.
+/// Builds the profile of a run; paths in the file are relative to `config_dir`, and variables that `is_hidden` are as if
+/// unset.
 pub(super) fn build(
     sources: &Sources<'_>,
     name: &str,
     raw: RawProfile,
     config_dir: Option<&Path>,
+    is_hidden: &dyn Fn(&str) -> bool,
 ) -> Result<Profile, Error> {
-    let layers = Layers { sources, name, config_dir };
+    let layers = Layers { sources, name, config_dir, is_hidden };
     let (tenant, token_url) = layers.tenant(&raw)?;
     let ca_file = layers.ca_file(&raw)?;
     let client_id = layers.client_id(raw.client_id)?;
     Ok(Profile {
+        secret_variable: raw.client_secret.as_ref().and_then(|secret| secret.env.clone()),
         client_secret: layers.secret(raw.client_secret, &|| keychain_account(&client_id, &tenant))?,
         tenant,
         token_url,
@@ -93,6 +96,17 @@ pub(crate) fn read_host(host: &str) -> Result<Origin, String> {
     Origin::parse(host, true).map_err(|cause| format!("an entry cannot be read: {cause}"))
 }
 
+/// The layer that a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    /// A flag.
+    Flag(&'static str),
+    /// A variable.
+    Variable(&'static str),
+    /// The configuration file.
+    File,
+}
+
 /// The layers of one profile.
 struct Layers<'a> {
     /// Flags and environment.
@@ -101,41 +115,83 @@ struct Layers<'a> {
     name: &'a str,
     /// The base of relative paths in the file.
     config_dir: Option<&'a Path>,
+    /// Whether a variable is not used.
+    is_hidden: &'a dyn Fn(&str) -> bool,
 }
 
 impl Layers<'_> {
     /// The tenant and its token URL.
     fn tenant(&self, raw: &RawProfile) -> Result<(Origin, Target), Error> {
         let flag = ("--tenant", self.sources.overrides.tenant.as_ref());
-        let missing = ("tenant", "set `tenant` in the profile, WS1_TOKEN_TENANT or --tenant");
-        let (tenant, setting) = self.required(flag, "WS1_TOKEN_TENANT", raw.tenant.clone(), "tenant", missing)?;
-        preset::token_url(raw.preset, &tenant, raw.token_url.as_deref()).map_err(|wrong| {
-            let setting = if wrong.in_token_url { self.key("token_url") } else { setting };
-            Error::unusable(setting, wrong.cause, wrong.hint)
-        })
+        let missing = ("tenant", "set `tenant` in the profile, or pass --tenant");
+        let (tenant, layer) = self.required(flag, "WS1_TOKEN_TENANT", raw.tenant.as_ref(), missing)?;
+        let read = |tenant: &str, token_url: Option<&str>| {
+            preset::token_url(raw.preset, tenant, token_url).map_err(|wrong| {
+                let setting = if wrong.in_token_url { self.key("token_url") } else { self.setting(layer, "tenant") };
+                Error::unusable(setting, wrong.cause, wrong.hint)
+            })
+        };
+        let found = read(&tenant, raw.token_url.as_deref())?;
+        let is_home = match &raw.tenant {
+            _ if layer == Layer::File => true,
+            Some(stored) => read(stored, raw.token_url.as_deref()).is_ok_and(|stored| stored == found),
+            None => raw.client_secret.is_none() && raw.token_url.is_none(),
+        };
+        if is_home {
+            return Ok(found);
+        }
+        self.with_its_own_secret(layer, "tenant")
+            .map_err(|error| if raw.tenant.is_none() { error.hint("set `tenant` in the profile") } else { error })?;
+        // `token_url` is the stored tenant's: its tokens are not for this one.
+        read(&tenant, None)
     }
 
     /// The client ID.
     fn client_id(&self, raw: Option<String>) -> Result<String, Error> {
         let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
-        let missing = ("client ID", "set `client_id` in the profile, WS1_TOKEN_CLIENT_ID or --client-id");
-        let (client_id, setting) = self.required(flag, "WS1_TOKEN_CLIENT_ID", raw, "client_id", missing)?;
-        check_client_id(&client_id, setting)?;
+        let missing = ("client ID", "set `client_id` in the profile, or pass --client-id");
+        let (client_id, layer) = self.required(flag, "WS1_TOKEN_CLIENT_ID", raw.as_ref(), missing)?;
+        check_client_id(&client_id, self.setting(layer, "client_id"))?;
+        if raw.is_some_and(|stored| stored != client_id) {
+            self.with_its_own_secret(layer, "client")?;
+        }
         Ok(client_id)
+    }
+
+    /// Refuses a tenant or client that is not the profile's, unless a secret comes with it: one that is stored for a tenant
+    /// and a client never goes to others (I13).
+    fn with_its_own_secret(&self, layer: Layer, what: &str) -> Result<(), Error> {
+        let (setting, hint) = match layer {
+            _ if self.given_secret()?.is_some() => return Ok(()),
+            Layer::Flag(flag) => (flag, format!("pass the secret of that {what} too, with --client-secret-file")),
+            Layer::Variable(variable) => (variable, format!("unset {variable}")),
+            Layer::File => return Ok(()),
+        };
+        Err(Error::usage(format!("{setting} is not the {what} of profile `{}`", self.name))
+            .because(format!("a secret that is stored for one {what} never goes to another"))
+            .hint(hint))
     }
 
     /// The source of the client secret: flag, environment (file before value), configuration file.
     fn secret(&self, raw: Option<RawSecret>, account: &dyn Fn() -> String) -> Result<Option<SecretSource>, Error> {
-        let Sources { overrides, env, .. } = self.sources;
-        let file = overrides.client_secret_file.clone();
-        if let Some(path) = file.or_else(|| env("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
+        match self.given_secret()? {
+            Some(given) => Ok(Some(given)),
+            None => raw.map(|raw| self.secret_of_file(raw, account)).transpose(),
+        }
+    }
+
+    /// The source that a flag or a variable names.
+    fn given_secret(&self) -> Result<Option<SecretSource>, Error> {
+        let flag = self.sources.overrides.client_secret_file.clone();
+        if let Some(path) = flag.or_else(|| self.shown("WS1_TOKEN_CLIENT_SECRET_FILE", |name| self.sources.path(name)))
+        {
             let shared = self.sources.is_on(SHARED_FILE_VARIABLE);
             return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared }));
         }
-        if let Some(value) = env("WS1_TOKEN_CLIENT_SECRET") {
-            return Ok(Some(SecretSource::Given(Secret::new(value))));
-        }
-        raw.map(|raw| self.secret_of_file(raw, account)).transpose()
+        // Its newline is dropped where every secret's is.
+        let value =
+            self.shown("WS1_TOKEN_CLIENT_SECRET", |name| self.sources.raw_text(name).transpose()).transpose()?;
+        Ok(value.map(|value| SecretSource::Given(Secret::new(value))))
     }
 
     /// The source that the configuration file names.
@@ -153,7 +209,12 @@ impl Layers<'_> {
                 Ok(SecretSource::File { path: self.path(&path), shared })
             }
             (None, Some(name), None, None) => {
-                Ok(SecretSource::Env { value: (self.sources.env)(&name).map(Secret::new), name })
+                let value = match self.sources.raw_text(&name) {
+                    Ok(value) => value.map(Secret::new).ok_or("is not set"),
+                    // Only a request needs it: a cached token is served without.
+                    Err(_) => Err("holds bytes that are not UTF-8"),
+                };
+                Ok(SecretSource::Env { value, name })
             }
             (None, None, Some(argv), None) if argv.first().is_some_and(|program| !program.is_empty()) => {
                 Ok(SecretSource::Command(self.program(argv)))
@@ -178,9 +239,13 @@ impl Layers<'_> {
 
     /// The scopes to request; blank means none.
     fn scope(&self, raw: Option<String>) -> Result<Option<String>, Error> {
-        let scope = (self.sources.env)("WS1_TOKEN_SCOPE").or(raw).filter(|scope| !scope.trim().is_empty());
+        let (scope, layer) = match self.variable("WS1_TOKEN_SCOPE")? {
+            Some(scope) => (Some(scope), Layer::Variable("WS1_TOKEN_SCOPE")),
+            None => (raw, Layer::File),
+        };
+        let scope = scope.filter(|scope| !scope.trim().is_empty());
         if let Some(scope) = &scope {
-            check_scope(scope, self.key("scope"))?;
+            check_scope(scope, self.setting(layer, "scope"))?;
         }
         Ok(scope)
     }
@@ -195,7 +260,7 @@ impl Layers<'_> {
 
     /// Additional trusted CAs.
     fn ca_file(&self, raw: &RawProfile) -> Result<Option<PathBuf>, Error> {
-        let file = match (self.sources.env)("WS1_TOKEN_CA_FILE") {
+        let file = match self.shown("WS1_TOKEN_CA_FILE", |name| self.sources.path(name)) {
             Some(path) => Some(self.sources.absolute(path)),
             None => raw.ca_file.as_deref().map(|path| self.path(path)),
         };
@@ -220,21 +285,40 @@ impl Layers<'_> {
         check_git_username(&name, self.key("git_username")).map(|()| name)
     }
 
-    /// The first value that is set of flag, environment and file, and its name for messages. `missing` is the setting in
-    /// words, and the hint, if none is set.
+    /// The first value that is set of flag, environment and file, and where it was. `missing` is the setting in words, and
+    /// the hint, if none is set.
     fn required(
         &self,
-        (flag, given): (&str, Option<&String>),
-        variable: &str,
-        file: Option<String>,
-        key: &str,
+        (flag, given): (&'static str, Option<&String>),
+        variable: &'static str,
+        file: Option<&String>,
         (what, hint): (&'static str, &'static str),
-    ) -> Result<(String, String), Error> {
-        match (given, (self.sources.env)(variable), file) {
-            (Some(value), ..) => Ok((value.clone(), flag.to_owned())),
-            (None, Some(value), _) => Ok((value, variable.to_owned())),
-            (None, None, Some(value)) => Ok((value, self.key(key))),
-            (None, None, None) => Err(Error::usage(format!("profile `{}` has no {what}", self.name)).hint(hint)),
+    ) -> Result<(String, Layer), Error> {
+        if let Some(value) = given {
+            return Ok((value.clone(), Layer::Flag(flag)));
+        }
+        if let Some(value) = self.variable(variable)? {
+            return Ok((value, Layer::Variable(variable)));
+        }
+        let missing = || Error::usage(format!("profile `{}` has no {what}", self.name)).hint(hint);
+        file.map(|value| (value.clone(), Layer::File)).ok_or_else(missing)
+    }
+
+    /// The value of a variable, unless it is hidden.
+    fn variable(&self, name: &str) -> Result<Option<String>, Error> {
+        self.shown(name, |name| self.sources.text(name).transpose()).transpose()
+    }
+
+    /// What is read of a variable, unless it is hidden.
+    fn shown<T>(&self, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        if (self.is_hidden)(name) { None } else { read(name) }
+    }
+
+    /// The name of a setting for messages: the flag, the variable, or the key.
+    fn setting(&self, layer: Layer, key: &str) -> String {
+        match layer {
+            Layer::Flag(name) | Layer::Variable(name) => name.to_owned(),
+            Layer::File => self.key(key),
         }
     }
 

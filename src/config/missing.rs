@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Sources;
 use crate::error::{Error, ErrorKind};
 use crate::text::nearest;
 
@@ -11,8 +12,17 @@ pub(super) fn no_config(file: &Path) -> Error {
         .hint("run `ws1-token login`, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and WS1_TOKEN_CLIENT_SECRET_FILE")
 }
 
+/// The configuration file that a flag or a variable names does not exist.
+pub(super) fn no_such_file(setting: &str, file: &Path) -> Error {
+    Error::usage(format!("the configuration file of {setting} does not exist: `{}`", file.display()))
+        .hint(format!("correct the path in {setting}"))
+}
+
 /// There is no place for a configuration file.
-pub(super) fn no_home() -> Error {
+pub(super) fn no_home(sources: &Sources<'_>) -> Error {
+    if let Some(dir) = sources.config_dir.filter(|dir| !dir.is_absolute()) {
+        return Error::relative("HOME", dir);
+    }
     Error::new(ErrorKind::NoConfig, "there is no configuration: this user has no home directory").hint(
         "name a file with --config, or set WS1_TOKEN_TENANT, WS1_TOKEN_CLIENT_ID and WS1_TOKEN_CLIENT_SECRET_FILE",
     )

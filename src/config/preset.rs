@@ -36,12 +36,13 @@ pub(crate) struct WrongUrl {
 }
 
 impl Preset {
-    /// Whether the parameters go into the query, with an empty body: Intelligence reads them only there.
+    /// Whether the parameters of client credentials go into the query, with an empty body: the documented form of
+    /// Intelligence.
     pub(crate) fn grant_in_query(self) -> bool {
         self == Self::Intelligence
     }
 
-    /// Whether refresh tokens are used: not where they would go into a query.
+    /// Whether refresh tokens are used where the profile does not say: Intelligence issues none.
     pub(crate) fn issues_refresh_tokens(self) -> bool {
         !self.grant_in_query()
     }

@@ -29,7 +29,7 @@ fn read(text: &str) -> Result<Profile, Error> {
     let sources =
         Sources { overrides: &overrides, env: &|_| None, config_dir: None, home, working_dir: &|| Some("/cwd".into()) };
     let (name, raw) = sources.choose(text, Path::new("/etc/ws1-token/config.json"), None)?;
-    layers::build(&sources, &name, raw, Some(Path::new("/etc/ws1-token")))
+    layers::build(&sources, &name, raw, Some(Path::new("/etc/ws1-token")), &|_| false)
 }
 
 /// Reads a file, and the same file with a canary in the place of every string; panics if a profile comes of it that

@@ -9,23 +9,13 @@ use serde_json::{Map, Value};
 
 use super::edit::{self, Changes};
 use super::file::{self, RawConfig};
-use super::{Overrides, Profile, Sources, invalid, layers, missing};
+use super::{LAYERS, Overrides, Profile, Sources, invalid, layers, missing};
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::lock;
 use crate::platform;
 use crate::secret::source::SecretSource;
 use crate::secret::store;
-
-/// The environment variables that override settings of a profile.
-pub(crate) const LAYERS: [&str; 6] = [
-    "WS1_TOKEN_TENANT",
-    "WS1_TOKEN_CLIENT_ID",
-    "WS1_TOKEN_CLIENT_SECRET_FILE",
-    "WS1_TOKEN_CLIENT_SECRET",
-    "WS1_TOKEN_SCOPE",
-    "WS1_TOKEN_CA_FILE",
-];
 
 /// How long to wait for the lock of the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -62,7 +52,7 @@ impl Stored {
 
     /// Reads the file without a check of other profiles, for a use that does not change it.
     pub(crate) fn open(sources: &Sources<'_>) -> Result<Self, Error> {
-        Self::open_file(sources.file().ok_or(missing::no_home())?)
+        Self::open_file(sources.file().ok_or_else(|| missing::no_home(sources))?)
     }
 
     /// Fails if any profile has an unknown key or a value of the wrong type.
@@ -105,13 +95,10 @@ impl Stored {
 
     /// A profile as the file has it; of the environment only the variables in `shown` override it.
     pub(crate) fn profile(&self, sources: &Sources<'_>, name: &str, shown: &[&str]) -> Result<Profile, Error> {
-        let env = |variable: &str| {
-            let hidden = LAYERS.contains(&variable) && !shown.contains(&variable);
-            if hidden { None } else { (sources.env)(variable) }
-        };
-        let sources = Sources { overrides: &Overrides::default(), env: &env, ..*sources };
+        let is_hidden = |variable: &str| LAYERS.contains(&variable) && !shown.contains(&variable);
+        let sources = Sources { overrides: &Overrides::default(), ..*sources };
         let (name, raw) = sources.choose(&self.text, &self.file, Some(name.to_owned()))?;
-        layers::build(&sources, &name, raw, self.file.parent())
+        layers::build(&sources, &name, raw, self.file.parent(), &is_hidden)
     }
 
     /// The usable profiles that read their secret from this source.

@@ -8,7 +8,7 @@ use crate::secret::source::SecretSource;
 /// A run's sources over a temporary configuration file.
 struct World {
     dir: tempfile::TempDir,
-    vars: Vec<(&'static str, String)>,
+    vars: Vec<(&'static str, OsString)>,
     overrides: Overrides,
 }
 
@@ -26,7 +26,7 @@ impl World {
     }
 
     fn var(mut self, name: &'static str, value: &str) -> Self {
-        self.vars.push((name, value.to_owned()));
+        self.vars.push((name, value.into()));
         self
     }
 
@@ -91,6 +91,158 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let profile = world.flags(flags).profile().unwrap();
     assert_eq!((profile.name.as_str(), profile.tenant.host.as_str()), ("prod", "flag.example.com"));
     assert_eq!(profile.client_secret, Some(SecretSource::File { path: "/flag.secret".into(), shared: false }));
+}
+
+#[test]
+fn a_stored_secret_stays_with_its_tenant_and_client() {
+    /// Who sets a value.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum By {
+        Nobody,
+        Variable,
+        Flag,
+    }
+    const ALL: [By; 3] = [By::Nobody, By::Variable, By::Flag];
+    for case in 0..54 {
+        let (tenant, client, secret) = (ALL[case % 3], ALL[case / 3 % 3], ALL[case / 9 % 3]);
+        let is_explicit = case >= 27;
+        let flag = |by: By, value: &str| (by == By::Flag).then(|| value.to_owned());
+        let mut world = World::new(TWO).flags(Overrides {
+            profile: is_explicit.then(|| "prod".to_owned()),
+            tenant: flag(tenant, "evil.example.com"),
+            client_id: flag(client, "evil"),
+            client_secret_file: flag(secret, "/evil.secret").map(PathBuf::from),
+            ..Overrides::default()
+        });
+        for (by, name, value) in [
+            (tenant, "WS1_TOKEN_TENANT", "evil.example.com"),
+            (client, "WS1_TOKEN_CLIENT_ID", "evil"),
+            (secret, "WS1_TOKEN_CLIENT_SECRET_FILE", "/evil.secret"),
+        ] {
+            if by == By::Variable {
+                world = world.var(name, value);
+            }
+        }
+        let counts = |by: By| by == By::Flag || (by == By::Variable && !is_explicit);
+        let is_strange = counts(tenant) || counts(client);
+        match world.profile() {
+            Ok(profile) => {
+                assert!(counts(secret) || !is_strange, "{case}");
+                assert_eq!(profile.tenant.host == "evil.example.com", counts(tenant), "{case}");
+                assert_eq!(profile.client_id == "evil", counts(client), "{case}");
+                let path =
+                    if counts(secret) { "/evil.secret".into() } else { world.dir.path().join("ws1-token/prod.secret") };
+                assert_eq!(profile.client_secret, Some(SecretSource::File { path, shared: false }), "{case}");
+            }
+            Err(error) => {
+                assert!(is_strange && !counts(secret), "{case}");
+                let report = error.report();
+                let setting = match (counts(tenant), tenant, client) {
+                    (true, By::Flag, _) => "--tenant",
+                    (true, ..) => "WS1_TOKEN_TENANT",
+                    (false, _, By::Flag) => "--client-id",
+                    (false, ..) => "WS1_TOKEN_CLIENT_ID",
+                };
+                assert!(
+                    report.starts_with(&format!("error: {setting} is not the ")) && report.contains("`prod`"),
+                    "{report}"
+                );
+                assert_eq!(error.exit_code(), 2);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tenant_spelled_differently_is_no_other_tenant() {
+    let path =
+        r#"{"profiles": {"p": {"tenant": "a.example.com/SAAS/t/X", "client_id": "c", "client_secret": {"env": "S"}}}}"#;
+    for (config, tenant, is_home) in [
+        (TWO, "https://ACME.example.com:443/", true),
+        (TWO, "acme.example.com/SAAS", true),
+        (TWO, "acme.example.com:8443", false),
+        (TWO, "acme.example.com.evil.example", false),
+        (path, "a.example.com/SAAS/t/X", true),
+        (path, "a.example.com/SAAS/t/Y", false),
+        (path, "a.example.com", false),
+    ] {
+        assert_eq!(World::new(config).var("WS1_TOKEN_TENANT", tenant).profile().is_ok(), is_home, "{tenant}");
+    }
+    let elsewhere =
+        r#"{"profiles": {"p": {"tenant": "a.example.com", "client_id": "c", "token_url": "https://t.example.com/"}}}"#;
+    let report = World::new(elsewhere).var("WS1_TOKEN_TENANT", "b.example.com").report();
+    assert!(report.contains("WS1_TOKEN_TENANT is not the tenant"), "the token would go there: {report}");
+    let other = World::new(elsewhere).var("WS1_TOKEN_TENANT", "b.example.com").var("WS1_TOKEN_CLIENT_SECRET", "s");
+    assert_eq!(other.profile().unwrap().token_url.origin.host, "b.example.com", "not a token of the stored tenant's");
+}
+
+#[test]
+fn what_a_profile_leaves_open_may_be_added_but_no_tenant_to_a_secret() {
+    let with = |keys: &str| {
+        World::new(&format!(r#"{{"profiles": {{"p": {{{keys}}}}}}}"#))
+            .var("WS1_TOKEN_TENANT", "a.example.com")
+            .var("WS1_TOKEN_CLIENT_ID", "c")
+            .var("WS1_TOKEN_PROFILE", "p")
+    };
+    assert!(with("").profile().is_ok());
+    assert!(with(r#""tenant": "a.example.com", "client_secret": {"env": "S"}"#).profile().is_ok());
+    insta::assert_snapshot!(with(r#""client_secret": {"env": "S"}"#).report(), @r#"
+    error: WS1_TOKEN_TENANT is not the tenant of profile `p`
+      caused by: a secret that is stored for one tenant never goes to another
+    hint: set `tenant` in the profile
+    "#);
+    assert!(with(r#""client_secret": {"env": "S"}"#).var("WS1_TOKEN_CLIENT_SECRET", "s").profile().is_ok());
+}
+
+#[test]
+fn the_variable_of_the_profiles_secret_is_known_whatever_source_is_used() {
+    let config = r#"{"profiles": {"p": {"tenant": "a.example.com", "client_id": "c", "client_secret": {"env": "WS1_TOKEN_CLIENT_SECRET"}}}}"#;
+    let flags = Overrides { profile: Some("p".to_owned()), ..Overrides::default() };
+    let named = World::new(config).var("WS1_TOKEN_CLIENT_SECRET", "s").flags(flags).profile().unwrap();
+    let secret = Ok(Secret::new("s".to_owned()));
+    let source = SecretSource::Env { name: "WS1_TOKEN_CLIENT_SECRET".to_owned(), value: secret };
+    assert_eq!(named.client_secret, Some(source), "the profile names the variable: it is used");
+    let replaced = World::new(&config.replace("WS1_TOKEN_CLIENT_SECRET", "MINE")).var("WS1_TOKEN_CLIENT_SECRET", "s");
+    assert_eq!(replaced.profile().unwrap().secret_variable(), Some("MINE"));
+}
+
+#[test]
+fn one_newline_at_the_end_of_a_variable_is_dropped() {
+    for (end, is_usable) in [("", true), ("\n", true), ("\r\n", true), ("\n\n", false), ("\r", false)] {
+        let world = World::new("")
+            .var("WS1_TOKEN_TENANT", &format!("a.example.com{end}"))
+            .var("WS1_TOKEN_CLIENT_ID", &format!("c{end}"))
+            .var("WS1_TOKEN_SCOPE", &format!("admin{end}"))
+            .var("WS1_TOKEN_CLIENT_SECRET", &format!("s{end}"))
+            .var("WS1_TOKEN_CA_FILE", &format!("/ca{end}"));
+        match world.profile() {
+            Ok(profile) => {
+                assert!(is_usable, "{end:?}");
+                assert_eq!((profile.client_id.as_str(), profile.scope.as_deref()), ("c", Some("admin")));
+                assert_eq!(profile.ca_file.as_deref(), Some(Path::new("/ca")));
+                let secret = profile.client_secret.unwrap().read(std::time::Duration::ZERO).unwrap();
+                assert_eq!(secret, Secret::new("s".to_owned()));
+            }
+            Err(_) => assert!(!is_usable, "{end:?}"),
+        }
+    }
+    let blank = World::new(TWO).var("WS1_TOKEN_PROFILE", "\n").var("WS1_TOKEN_CLIENT_SECRET_FILE", "\n");
+    assert_eq!(blank.profile().unwrap().name, "prod", "a newline alone is nothing");
+}
+
+#[test]
+fn names_that_look_like_ours_are_found() {
+    for (name, found) in [
+        ("WS1_TOKEN_TENAT", Some("WS1_TOKEN_TENANT")),
+        ("WS1_TOKEN_CLIENTID", Some("WS1_TOKEN_CLIENT_ID")),
+        ("WS1_TOKEN_CACHEDIR", Some("WS1_TOKEN_CACHE_DIR")),
+        ("WS1_TOKEN_", None),
+        ("WS1_TOKEN_XYZ", None),
+    ] {
+        assert!(is_unknown(name), "{name}");
+        assert_eq!(nearest_variable(name).as_deref(), found, "{name}");
+    }
+    assert!(!["WS1_TOKEN_VERBOSE", "WS1_ACCESS_TOKEN", "HOME"].into_iter().any(is_unknown));
 }
 
 #[test]

@@ -88,8 +88,12 @@ impl HttpEndpoint<'_> {
         Ok(Agent::with_parts(config, DefaultConnector::new().chain(connected), Lookup::default()))
     }
 
-    /// The proxy, if any: the profile's, or the environment's.
+    /// The proxy, if any: the profile's, or the environment's. Plain http is loopback, where a proxy would read the
+    /// credentials (I10).
     pub(crate) fn proxy(&self) -> Result<Option<Proxy>, Error> {
+        if !self.profile.token_url.origin.https {
+            return Ok(None);
+        }
         let environment = ProxyEnvironment::read(self.env);
         let (url, name) = match &self.profile.proxy {
             Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),

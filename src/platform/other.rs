@@ -1,5 +1,6 @@
 //! Platforms without Unix modes and descriptors: access is what the user's profile directory grants.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -118,6 +119,12 @@ pub(crate) fn read_secret_file(path: &Path, _shared: bool, limit: usize) -> Resu
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(SecretFileError::Io)?;
     if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
+}
+
+/// A path without the one newline, LF or CRLF, that may end it.
+pub(crate) fn without_newline(path: OsString) -> OsString {
+    let cut = |path: &str| path.strip_suffix('\n').map(|path| path.strip_suffix('\r').unwrap_or(path).into());
+    path.to_str().and_then(cut).unwrap_or(path)
 }
 
 /// Writes a file atomically.

@@ -21,7 +21,7 @@ mod stdio;
 
 pub(crate) use directory::{PrivateDir, others_place};
 pub(crate) use hidden::{guard_terminal, read_hidden, terminal};
-pub(crate) use paths::{create_private, create_private_dir, open_lock, rewrite, write_private};
+pub(crate) use paths::{create_private, create_private_dir, open_lock, rewrite, without_newline, write_private};
 pub(crate) use read::{read_regular, read_secret_file};
 pub use stdio::{Stdin, Stdout};
 

@@ -32,8 +32,8 @@ pub(crate) enum SecretSource {
     Env {
         /// Name of the variable.
         name: String,
-        /// Its value, if it is set and UTF-8.
-        value: Option<Secret>,
+        /// Its value, or why it has none that is usable.
+        value: Result<Secret, &'static str>,
     },
     /// The standard output of a command.
     Command(Vec<String>),
@@ -99,14 +99,6 @@ impl SecretSource {
         }
     }
 
-    /// The environment variable that holds the secret, which no child may inherit.
-    pub(crate) fn variable(&self) -> Option<&str> {
-        match self {
-            Self::Env { name, .. } => Some(name),
-            Self::Given(_) | Self::File { .. } | Self::Command(_) | Self::Keychain { .. } => None,
-        }
-    }
-
     /// The source in words.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -152,9 +144,9 @@ fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
 }
 
 /// The value of an environment variable that was looked up.
-fn read_env(name: &str, value: Option<&Secret>) -> Result<Vec<u8>, SecretError> {
-    value.map(|secret| secret.expose().as_bytes().to_vec()).ok_or_else(|| SecretError {
-        cause: Cause::new(format!("the environment variable `{name}` is not set")),
+fn read_env(name: &str, value: Result<&Secret, &&'static str>) -> Result<Vec<u8>, SecretError> {
+    value.map(|secret| secret.expose().as_bytes().to_vec()).map_err(|why| SecretError {
+        cause: Cause::new(format!("the environment variable `{name}` {why}")),
         hint: Some(format!("set {name}, or change `client_secret` in the profile")),
     })
 }

@@ -287,7 +287,7 @@ fn a_cache_directory_can_be_named() {
     let emulator = Emulator::start();
     let mut sandbox = Sandbox::with_tenant(&emulator);
     let named = sandbox.path("a/b");
-    let token = sandbox.run(&["get", "--cache-dir", "a/b"]).token();
+    let token = sandbox.run(&["get", "--cache-dir", &named.display().to_string()]).token();
     assert_eq!((mode(&named), crate::sandbox::names_in(&named).len()), (0o700, 2));
     assert!(!sandbox.cache_dir().exists());
     sandbox.set("WS1_TOKEN_CACHE_DIR", named.display().to_string());

@@ -24,6 +24,8 @@ mod dialogue;
 mod disk;
 #[cfg(target_os = "linux")]
 mod doctor;
+#[cfg(target_os = "linux")]
+mod environment;
 mod errors;
 mod faults;
 mod get;

@@ -200,7 +200,9 @@ impl Query {
         is_enough: fn(&[u8]) -> bool,
     ) -> std::io::Result<Self> {
         let nothing = if cfg!(windows) { "NUL" } else { "/dev/null" };
-        let known = VARIABLES.iter().filter_map(|name| Some((*name, (context.env)(name)?)));
+        let secrets = context.sources.secret_variables();
+        let known = VARIABLES.iter().filter(|name| !secrets.iter().any(|secret| secret == *name));
+        let known = known.filter_map(|name| Some((*name, (context.env)(name)?)));
         let mut command = child::command(path, None);
         command
             .args(args)

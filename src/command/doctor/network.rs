@@ -92,7 +92,8 @@ fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain:
     let url = route.proxy().unwrap_or_default();
     let credentials = if route.has_credentials() { " with a user name and a password" } else { "" };
     let text = match (profile, choice, plain) {
-        (Some(profile), ..) => format!("{url}{credentials} (`proxy` of profile `{profile}`)"),
+        (Some(profile), ..) if route.is_proxied() => format!("{url}{credentials} (`proxy` of profile `{profile}`)"),
+        (Some(profile), ..) => format!("none: `proxy` of profile `{profile}` does not apply to this machine"),
         (None, Choice::Through(variable, _), _) => format!("{url}{credentials} ({variable})"),
         (None, Choice::Excluded(variable, by), _) => format!("none: {by} excludes the tenant from {variable}"),
         (None, Choice::ThisMachine(variable), _) => format!("none: {variable} does not apply to this machine"),

@@ -1,10 +1,11 @@
 //! The configuration, who else can change it, and the client secret.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::TimeBudget;
 use super::finding::Finding;
-use crate::config::{Overrides, Profile, Sources};
+use crate::config::{LAYERS, Overrides, Profile, Sources, is_unknown, nearest_variable, says_whose};
 use crate::context::Context;
 use crate::error::{EXIT_CONFIG, EXIT_SYSTEM, Error, ErrorKind};
 use crate::platform::{self, Access};
@@ -13,16 +14,6 @@ use crate::secret::{Secret, SecretError};
 
 /// Placeholder client ID: the route to the tenant can be checked without a client.
 const PLACEHOLDER: &str = "nobody";
-
-/// The variables that override settings of a profile.
-const VARIABLES: [&str; 6] = [
-    "WS1_TOKEN_TENANT",
-    "WS1_TOKEN_CLIENT_ID",
-    "WS1_TOKEN_CLIENT_SECRET_FILE",
-    "WS1_TOKEN_CLIENT_SECRET",
-    "WS1_TOKEN_SCOPE",
-    "WS1_TOKEN_CA_FILE",
-];
 
 /// What the later checks need.
 pub(super) struct ConfigCheck {
@@ -55,6 +46,7 @@ pub(super) fn check(context: &Context<'_>, time: &TimeBudget) -> ConfigCheck {
             setup.findings.push(unusable(&error, setup.profile.as_ref()));
         }
     }
+    setup.findings.extend(misspelt_variables(&(context.env_names)(), &sources.secret_variables()));
     if let Some(file) = file {
         setup.findings.push(permissions(&file));
     }
@@ -76,13 +68,14 @@ fn without_client(sources: &Sources<'_>) -> Option<Profile> {
 
 /// The flags and variables that override the profile, separated by commas.
 fn overriding(sources: &Sources<'_>) -> String {
-    let Overrides { tenant, client_id, client_secret_file, .. } = sources.overrides;
+    let Overrides { profile, tenant, client_id, client_secret_file, .. } = sources.overrides;
     let flags = [
         ("--tenant", tenant.is_some()),
         ("--client-id", client_id.is_some()),
         ("--client-secret-file", client_secret_file.is_some()),
     ];
-    let variables = VARIABLES.map(|name| (name, (sources.env)(name).is_some()));
+    let is_used = |name| (sources.env)(name).is_some() && !(profile.is_some() && says_whose(name));
+    let variables = LAYERS.map(|name| (name, is_used(name)));
     let given = flags.into_iter().chain(variables).filter(|(_, is_given)| *is_given);
     given.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
@@ -94,6 +87,22 @@ fn configuration(file: Option<&Path>, profile: &str, overriding: &str) -> Findin
     };
     let by = if overriding.is_empty() { "" } else { ", overridden by " };
     Finding::ok("configuration", format!("{}, profile `{profile}`{by}{overriding}", file.display()))
+}
+
+/// The finding for variables that look like ours and have no effect. `secrets` hold secrets of profiles, whatever their
+/// names.
+fn misspelt_variables(names: &[OsString], secrets: &[String]) -> Option<Finding> {
+    let names = names.iter().filter_map(|name| name.to_str());
+    let mut unknown: Vec<_> =
+        names.filter(|name| is_unknown(name) && secrets.iter().all(|secret| secret != name)).collect();
+    unknown.sort_unstable();
+    let first = unknown.first()?;
+    let fix = match nearest_variable(first) {
+        Some(near) => format!("rename {first}: did you mean {near}?"),
+        None => format!("unset {first}"),
+    };
+    let text = format!("no variable of ws1-token, without effect: {}", unknown.join(", "));
+    Some(Finding::warning("environment", text, fix))
 }
 
 /// Why there is no complete profile; with a tenant, a missing file is only a warning.

@@ -125,7 +125,7 @@ impl Wizard<'_> {
     fn given(&self, flag: &str, value: Option<&String>, variable: &str) -> Option<(String, String)> {
         match value {
             Some(value) => Some((flag.to_owned(), value.clone())),
-            None => (self.context.env)(variable).map(|value| (variable.to_owned(), value)),
+            None => self.context.sources.text(variable).ok()?.map(|value| (variable.to_owned(), value)),
         }
     }
 
@@ -197,7 +197,7 @@ impl Wizard<'_> {
             self.check_store(draft)?;
             return prompt::secret_from_stdin(self.context.log, self.context.executable).map(DraftSecret::Store);
         }
-        if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
+        if let Some(file) = file.or_else(|| sources.path("WS1_TOKEN_CLIENT_SECRET_FILE")) {
             let path = sources.absolute(file);
             if self.args.store.is_none() {
                 return Ok(DraftSecret::Refer(path));

@@ -44,7 +44,8 @@ impl Wizard<'_> {
         if self.context.sources.overrides.config.is_some() {
             words.extend(["--config".to_owned(), shell_word(&done.stored.file.to_string_lossy())]);
         }
-        let unnamed = (self.context.env)("WS1_TOKEN_PROFILE").or_else(|| done.stored.default_profile());
+        let unnamed =
+            self.context.sources.text("WS1_TOKEN_PROFILE").ok().flatten().or_else(|| done.stored.default_profile());
         if unnamed.as_ref() != Some(&self.name) {
             words.extend(["--profile".to_owned(), shell_word(&self.name)]);
         }
@@ -59,7 +60,7 @@ impl Wizard<'_> {
 
     /// Warns of environment variables that override the profile in the next call.
     fn warn_of_overrides(&self, done: &Done) {
-        for variable in LAYERS.into_iter().filter(|variable| (self.context.env)(variable).is_some()) {
+        for variable in LAYERS.into_iter().filter(|variable| (self.context.sources.env)(variable).is_some()) {
             let overridden = done.stored.profile(self.context.sources, &self.name, &[variable]);
             if !overridden.is_ok_and(|profile| is_same(&profile, done)) {
                 self.context.log.warn(&format!("{variable} is set and overrides the profile: unset it"));

@@ -1,14 +1,24 @@
 //! Files by their path: those outside the checked directory of the cache.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
 use super::{PRIVATE, open_lock_at, replace_at};
+
+/// A path without the one newline, LF or CRLF, that may end it.
+pub(crate) fn without_newline(path: OsString) -> OsString {
+    let mut bytes = path.into_vec();
+    if bytes.ends_with(b"\n") {
+        bytes.truncate(bytes.len() - if bytes.ends_with(b"\r\n") { 2 } else { 1 });
+    }
+    OsString::from_vec(bytes)
+}
 
 /// Writes a file atomically with mode 0600, for `get --output` and `login`. A link in its place is replaced, not followed.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -42,6 +42,7 @@ pub(crate) fn profile() -> Profile {
         ca_file: None,
         ca_only: false,
         proxy: None,
+        secret_variable: None,
         git_username: "oauth2".to_owned(),
     }
 }
@@ -163,13 +164,16 @@ mod tests {
             })
         };
         let overrides = Overrides::default();
-        let sources = Sources { overrides: &overrides, env: &env, config_dir: None, home: None, working_dir: &|| None };
+        let variables = |name: &str| env(name).map(Into::into);
+        let sources =
+            Sources { overrides: &overrides, env: &variables, config_dir: None, home: None, working_dir: &|| None };
         let log = Log::new(Box::new(std::io::sink()), &|_| None);
         let context = Context {
             sources: &sources,
             cache_dir_flag: None,
             default_cache_dir: None,
             env: &env,
+            env_names: &Vec::new,
             log: &log,
             deadline: crate::clock::Deadline::after(&crate::clock::SystemClock, crate::broker::RUN_LIMIT),
             executable: &|| None,
