@@ -24,11 +24,8 @@ pub(crate) const LAYERS: [&str; 6] = [
     "WS1_TOKEN_CA_FILE",
 ];
 
-/// How long to wait for the lock of the file.
+/// How long to wait for the lock of the file, and for the reader of a pipe in its place.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The most symbolic links to follow.
-const LINKS: usize = 40;
 
 /// A configuration file that may not exist yet.
 #[derive(Debug, Clone)]
@@ -133,11 +130,7 @@ impl Stored {
         if present.exists && edited.text == present.text {
             return Ok(edited);
         }
-        let written = follow(&self.file).and_then(|target| {
-            platform::create_private_dir(target.parent().unwrap_or(Path::new(".")))?;
-            platform::rewrite(&target, edited.text.as_bytes())
-        });
-        written.map_err(|error| {
+        platform::rewrite(&self.file, edited.text.as_bytes(), PATIENCE).map_err(|error| {
             undo();
             failed(error)
         })?;
@@ -170,19 +163,4 @@ impl Stored {
     fn raw(&self) -> Option<RawConfig<'_>> {
         serde_json::from_str(&self.text).ok()
     }
-}
-
-/// Resolves symbolic links, so that the file itself is changed and a link to it stays.
-fn follow(file: &Path) -> std::io::Result<PathBuf> {
-    let mut path = file.to_owned();
-    for _ in 0..LINKS {
-        match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_symlink() => {
-                let target = std::fs::read_link(&path)?;
-                path = path.parent().unwrap_or(Path::new(".")).join(target);
-            }
-            _ => return Ok(path),
-        }
-    }
-    Err(std::io::Error::other("too many links"))
 }

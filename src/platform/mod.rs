@@ -33,8 +33,9 @@ pub(crate) use inspect::{Access, access, network_file_system};
 pub(crate) use random::random;
 pub(crate) use stream::Stream;
 pub(crate) use system::{
-    PrivateDir, boot_clock, boot_id, create_private_dir, end_group, hand_over, is_elevated, is_foreground, lead_group,
-    open_lock, read_hidden, read_regular, read_secret_file, replace_process, rewrite, write_private,
+    PrivateDir, boot_clock, boot_id, create_private_dir, end_group, hand_over, is_elevated, is_foreground, is_pipe,
+    is_stdout, lead_group, open_lock, read_hidden, read_input, read_secret_file, replace_process, rewrite,
+    write_private,
 };
 
 /// Input that was not shown.

@@ -53,10 +53,10 @@ impl SecretSource {
         match self {
             Self::File { path, .. } => {
                 let (path, before) = (path.clone(), std::fs::read(path).ok());
-                platform::write_private(&path, format!("{}\n", secret.expose()).as_bytes())
+                platform::write_private(&path, format!("{}\n", secret.expose()).as_bytes(), COMMAND_LIMIT)
                     .map_err(|error| Error::output(&path, error))?;
                 Ok(Box::new(move || match before {
-                    Some(content) => drop(platform::write_private(&path, &content)),
+                    Some(content) => drop(platform::write_private(&path, &content, COMMAND_LIMIT)),
                     None => drop(std::fs::remove_file(&path)),
                 }))
             }

@@ -1,7 +1,6 @@
 //! Gets each value from a flag, a variable, the present profile, or a question.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -196,7 +195,7 @@ impl Wizard<'_> {
             }
             self.check_store(draft)?;
             let source = SecretSource::File { path, shared: false };
-            return source.read_for(&self.name, Duration::ZERO).map(DraftSecret::Store);
+            return source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
             self.check_store(draft)?;
