@@ -29,10 +29,12 @@ impl Secret {
             cause: Cause::new(format!("{origin} {what}")),
             hint: Some("store the client secret alone, on one line".to_owned()),
         };
+        let encoded =
+            |what| SecretError { hint: Some("store the client secret alone, as UTF-8".to_owned()), ..failed(what) };
         if bytes.len() > SECRET_LIMIT {
             return Err(failed("holds more than 16 KiB"));
         }
-        let mut text = utf8(bytes).map_err(failed)?;
+        let mut text = utf8(bytes).map_err(encoded)?;
         if text.ends_with('\n') {
             text.pop();
             if text.ends_with('\r') {

@@ -11,8 +11,11 @@ use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::platform;
 
-/// When to give up on the reader of a pipe: below the longest that a caller such as kubectl waits.
+/// The longest that a run takes, however long it had to wait for the token.
 const RUN_LIMIT: Duration = Duration::from_secs(27);
+
+/// How long to wait for the reader of a pipe.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers with the token on standard output, or writes it to a file.
 pub(crate) fn run(context: &Context<'_>, args: &Get) -> Outcome {
@@ -30,8 +33,8 @@ pub(crate) fn run(context: &Context<'_>, args: &Get) -> Outcome {
         if platform::is_stdout(&file) {
             return Ok(Outcome::answer(text));
         }
-        let left = deadline.left(&SystemClock);
-        platform::write_private(&file, text.as_bytes(), left).map_err(|error| Error::output(&file, error))?;
+        let limit = deadline.left(&SystemClock).min(PATIENCE);
+        platform::write_private(&file, text.as_bytes(), limit).map_err(|error| Error::output(&file, error))?;
         Ok(Outcome::answer(""))
     });
     answered.into()

@@ -8,6 +8,7 @@ use super::{Draft, DraftSecret, Wizard, import, is_plain, tenant};
 use crate::cli::SecretStore;
 use crate::config::{self, Preset};
 use crate::error::Error;
+use crate::platform;
 use crate::prompt::{self, Person};
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::secret::store::check_key_store;
@@ -190,7 +191,8 @@ impl Wizard<'_> {
         }
         if let Some(file) = file.or_else(|| (self.context.env)("WS1_TOKEN_CLIENT_SECRET_FILE").map(PathBuf::from)) {
             let path = sources.absolute(file);
-            if self.args.store.is_none() {
+            // A pipe will not be there again.
+            if self.args.store.is_none() && !platform::is_pipe(&path) {
                 return Ok(DraftSecret::Refer(path));
             }
             self.check_store(draft)?;

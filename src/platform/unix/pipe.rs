@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-
-use super::PRIVATE;
 
 /// How often to look whether somebody reads a pipe: the system wakes nobody up for that.
 const LOOK: Duration = Duration::from_millis(10);
@@ -70,14 +68,13 @@ pub(super) fn write_into(path: &Path, stat: &Stat, bytes: &[u8], limit: Duration
 
 /// Opens it for writing; of a pipe, when somebody reads it.
 fn open(path: &Path, kind: FileType, end: Instant) -> io::Result<OwnedFd> {
-    // With O_CREAT the kernel refuses a pipe that somebody else has put into a shared directory.
-    let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let mut flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     if kind == FileType::RegularFile {
         // An open file, by the name of its descriptor: what others have written through it stays.
         flags |= OFlags::APPEND;
     }
     loop {
-        match rustix::fs::open(path, flags, PRIVATE) {
+        match rustix::fs::open(path, flags, Mode::empty()) {
             Err(Errno::NXIO) if kind == FileType::Fifo && Instant::now() < end => std::thread::sleep(LOOK),
             Err(Errno::NXIO) if kind == FileType::Fifo => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads this pipe"));
