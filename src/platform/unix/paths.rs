@@ -189,7 +189,8 @@ fn sweep(dir: &OwnedFd, name: &OsStr) {
 fn maker(temporary: &[u8], name: &OsStr) -> Option<i32> {
     let rest = temporary.strip_prefix(b".")?.strip_prefix(stem(name))?.strip_prefix(b".")?.strip_suffix(b".tmp")?;
     let (process, random) = std::str::from_utf8(rest).ok()?.split_once('.')?;
-    (random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| process.parse().ok())?
+    let is_ours = random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    process.parse().ok().filter(|process| is_ours && *process > 0)
 }
 
 /// Whether there is no process of this number. Our own would not have left anything yet.
@@ -262,6 +263,8 @@ mod tests {
             (".token.42.0123456789abcde.tmp", "token", None),
             (".token.42.0123456789abcdeg.tmp", "token", None),
             (".token.x.0123456789abcdef.tmp", "token", None),
+            (".token.-1.0123456789abcdef.tmp", "token", None),
+            (".token.0.0123456789abcdef.tmp", "token", None),
             (".token.tmp", "token", None),
             ("token.42.0123456789abcdef.tmp", "token", None),
         ] {
@@ -273,7 +276,7 @@ mod tests {
     fn a_process_that_is_there_keeps_its_temporary_file() {
         assert!(is_gone(std::process::id().cast_signed()), "what we left we left in an earlier life");
         assert!(!is_gone(1));
-        assert!(!is_gone(0) && !is_gone(-1));
+        assert!(!is_gone(0));
         assert!(is_gone(4_194_305), "one more than Linux counts to");
     }
 }
