@@ -76,7 +76,10 @@ fn a_pipe_stands_for_the_configuration() {
         let line = format!("cat {config} | {{ \"$0\" {command} 3<&0; }}");
         let output = shell(&sandbox, &line);
         assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{command}");
-        assert!(!command.contains("get") || output.stdout.trim_end() == token, "{command}");
+        // `status` reads the file twice.
+        let same = sandbox
+            .run(&command.split(' ').filter(|word| !word.contains("/dev/") && *word != "--config").collect::<Vec<_>>());
+        assert_eq!(output.stdout, same.stdout, "{command}: as from the file");
     }
     // A pipe by name, and its writer comes late.
     assert!(sandbox.program("mkfifo").arg(sandbox.path("pipe")).status().unwrap().success());
@@ -109,10 +112,6 @@ fn a_pipe_stands_for_the_secret() {
     page.push_str(&format!("# right, in the pause\n{}\n", run(&sandbox, &format!("echo {SECRET}"), "get")));
     assert_snapshot!("inputs-pipe-secret", page, (r"for \d+ s", "for $$N s"));
     run(&sandbox, &format!("echo {SECRET}"), "get --force-refresh").token();
-    // Read twice, for the check and for the request.
-    let output = run(&sandbox, &format!("echo {SECRET}"), "doctor");
-    assert!(!output.stdout.contains("is empty"), "{output}");
-    sandbox.unset("WS1_TOKEN_CLIENT_SECRET_FILE");
     sandbox.set("WS1_TOKEN_CLIENT_SECRET_FILE", "pipe");
     assert!(sandbox.program("mkfifo").arg(sandbox.path("pipe")).status().unwrap().success());
     let line = format!("echo {SECRET} > pipe & \"$0\" get --force-refresh");
