@@ -95,7 +95,7 @@ pub(crate) struct Get {
     /// Output format; `token` by default
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
-    /// Write to this file, atomically, mode 0600; without --format the bare token, no newline
+    /// Write to this file (atomically, mode 0600), pipe or device; without --format the token, no newline
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Renew unless the token is valid for at least this long: seconds, or a number with s, m, h or d

@@ -181,10 +181,14 @@ impl Error {
     }
 
     /// A file that could not be written.
-    pub(crate) fn output(file: &Path, cause: impl Into<Cause>) -> Self {
-        Self::system(format!("cannot write `{}`", file.display()))
-            .because(cause)
-            .hint("check that the directory exists and that you may write to it")
+    pub(crate) fn output(file: &Path, error: io::Error) -> Self {
+        let hint = match error.kind() {
+            io::ErrorKind::ResourceBusy => "mount its directory instead of the file alone, or name another file",
+            io::ErrorKind::TimedOut => "start the program that reads it first",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk, or name another file",
+            _ => "check that the directory exists and that you may write to it",
+        };
+        Self::system(format!("cannot write `{}`", file.display())).because(error).hint(hint)
     }
 
     /// A program that could not be run.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Cause;
+use crate::text::utf8;
 
 pub(crate) mod keychain;
 mod mistakes;
@@ -28,10 +29,12 @@ impl Secret {
             cause: Cause::new(format!("{origin} {what}")),
             hint: Some("store the client secret alone, on one line".to_owned()),
         };
+        let encoded =
+            |what| SecretError { hint: Some("store the client secret alone, as UTF-8".to_owned()), ..failed(what) };
         if bytes.len() > SECRET_LIMIT {
             return Err(failed("holds more than 16 KiB"));
         }
-        let mut text = String::from_utf8(bytes).map_err(|_| failed("holds bytes that are not UTF-8"))?;
+        let mut text = utf8(bytes).map_err(encoded)?;
         if text.ends_with('\n') {
             text.pop();
             if text.ends_with('\r') {
@@ -119,6 +122,7 @@ mod tests {
         assert_eq!(checked("a\r\n"), Ok("a".to_owned()));
         assert_eq!(checked(" a "), Ok(" a ".to_owned()));
         assert_eq!(checked("p:é"), Ok("p:é".to_owned()));
+        assert_eq!(checked("\u{feff}a\n"), Ok("a".to_owned()), "Windows editors begin a file so");
     }
 
     #[test]

@@ -21,6 +21,20 @@ pub(crate) fn line(text: &str) -> String {
     clean(text) + "\n"
 }
 
+/// The text in a file: UTF-8, without a byte order mark at its start; else what is wrong with it.
+pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, &'static str> {
+    // No text that is read here begins with a NUL, or has one in second place.
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if is_utf16 || bytes.iter().take(2).any(|byte| *byte == 0) {
+        return Err("is UTF-16, not UTF-8");
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "holds bytes that are not UTF-8")?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
 /// The candidate that a misspelt word probably means.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates

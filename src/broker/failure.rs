@@ -1,5 +1,7 @@
 //! Errors of token requests: what a failure of each kind is called, and the one hint that goes with it.
 
+use std::time::Duration;
+
 use crate::clock::{rfc3339, wall};
 use crate::config::Profile;
 use crate::endpoint::RequestError;
@@ -33,8 +35,10 @@ pub(crate) fn fingerprint(profile: &Profile, salt: &str) -> u32 {
     add(salt.as_bytes());
     add(&profile.client_secret.as_ref().map_or_else(Vec::new, SecretSource::fingerprint_input));
     add(profile.proxy.as_ref().map_or("", Secret::expose).as_bytes());
-    if let Some(file) = &profile.ca_file {
-        add(&platform::read_regular(file, CA_FILE_LIMIT).unwrap_or_default());
+    if let Some(file) = &profile.ca_file
+        && !platform::is_pipe(file)
+    {
+        add(&platform::read_input(file, CA_FILE_LIMIT, Duration::ZERO).unwrap_or_default());
     }
     add(&[u8::from(profile.ca_only)]);
     let digest = hash.finalize();

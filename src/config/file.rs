@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -11,9 +12,13 @@ use serde_json::value::RawValue;
 use super::{AuthStyle, Preset};
 use crate::error::{Cause, Error};
 use crate::platform;
+use crate::text::utf8;
 
 /// Bytes of a configuration file that are read at most.
 const CONFIG_LIMIT: usize = 4 * 1024 * 1024;
+
+/// How long to wait for whoever writes a pipe that stands for the file.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The configuration file. Profiles stay text until one is chosen.
 #[derive(serde::Deserialize)]
@@ -137,15 +142,16 @@ pub(super) struct RawSecret {
 
 /// The text of the configuration file; `None` if there is none.
 pub(super) fn read(file: &Path) -> Result<Option<String>, Error> {
-    let failed = |cause: Cause| {
-        Err(Error::usage(format!("cannot read `{}`", file.display()))
-            .because(cause)
-            .hint("check the file's permissions, or name another with --config"))
+    let failed = |cause: Cause, hint: &str| {
+        Err(Error::usage(format!("cannot read `{}`", file.display())).because(cause).hint(hint))
     };
-    match platform::read_regular(file, CONFIG_LIMIT) {
-        Ok(bytes) if bytes.len() > CONFIG_LIMIT => failed("larger than 4 MiB".into()),
-        Ok(bytes) => String::from_utf8(bytes).map(Some).or_else(|_| failed("it holds bytes that are not UTF-8".into())),
+    let another = "check the file's permissions, or name another with --config";
+    match platform::read_input(file, CONFIG_LIMIT, PATIENCE) {
+        Ok(bytes) if bytes.len() > CONFIG_LIMIT => failed("larger than 4 MiB".into(), another),
+        Ok(bytes) => {
+            utf8(bytes).map(Some).or_else(|what| failed(format!("it {what}").into(), "save the file as UTF-8"))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => failed(error.into()),
+        Err(error) => failed(error.into(), another),
     }
 }

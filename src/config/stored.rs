@@ -17,14 +17,11 @@ use crate::platform;
 use crate::secret::source::SecretSource;
 use crate::secret::store;
 
-/// How long to wait for the lock of the file.
+/// How long to wait for the lock of the file, and for the reader of a pipe in its place.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes of the list in the lock file that are read at most.
 const LIST_LIMIT: u64 = 64 * 1024;
-
-/// The most symbolic links to follow.
-const LINKS: usize = 40;
 
 /// A configuration file that may not exist yet.
 #[derive(Debug, Clone)]
@@ -216,16 +213,13 @@ impl Transaction {
         if self.present.exists && edited.text == self.present.text {
             return Ok(());
         }
-        let written = follow(&edited.file).and_then(|target| {
-            platform::create_private_dir(target.parent().unwrap_or(Path::new(".")))?;
-            platform::rewrite(&target, edited.text.as_bytes())
-        });
-        written.map_err(|error| Error::output(&edited.file, error))?;
+        platform::rewrite(&edited.file, edited.text.as_bytes(), PATIENCE)
+            .map_err(|error| Error::output(&edited.file, error))?;
         self.present = Stored { exists: true, ..edited };
         Ok(())
     }
 
-    /// Deletes the listed secret files that no profile refers to, and the temporary files of a killed write.
+    /// Deletes the listed secret files that no profile refers to.
     fn sweep(&mut self) {
         let dir = self.present.dir().to_owned();
         for name in self.listed.drain(..).filter(|name| !self.present.refers_to(name)) {
@@ -233,9 +227,6 @@ impl Transaction {
         }
         let Some(lock) = &mut self.lock else { return };
         let _ = lock.set_len(0).and_then(|()| lock.rewind());
-        if let Ok(target) = follow(&self.present.file) {
-            remove_temporary(&target);
-        }
     }
 }
 
@@ -243,31 +234,4 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         self.sweep();
     }
-}
-
-/// Removes the temporary files of writes of `target` that were killed; its lock is held, so none is in use.
-fn remove_temporary(target: &Path) {
-    let (Some(dir), Some(name)) = (target.parent(), target.file_name()) else { return };
-    let lead = format!(".{}.", name.to_string_lossy());
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name.to_str().and_then(|name| name.strip_prefix(&lead)?.strip_suffix(".tmp")).is_some() {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Resolves symbolic links, so that the file itself is changed and a link to it stays.
-fn follow(file: &Path) -> std::io::Result<PathBuf> {
-    let mut path = file.to_owned();
-    for _ in 0..LINKS {
-        match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_symlink() => {
-                let target = std::fs::read_link(&path)?;
-                path = path.parent().unwrap_or(Path::new(".")).join(target);
-            }
-            _ => return Ok(path),
-        }
-    }
-    Err(std::io::Error::other("too many links"))
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -24,6 +26,12 @@ use crate::grant::{self, HttpResponse};
 use crate::origin::Target;
 use crate::platform;
 use crate::proxy::ProxyEnvironment;
+
+/// Bytes of a bundle of certificates that are read at most; the largest in use have a quarter of a million.
+const BUNDLE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// How long to wait for whoever writes a pipe that stands for such a file.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Time for finding the tenant's address, and for connecting (TCP and TLS), each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -202,14 +210,15 @@ fn look_for_a_thread() -> Result<(), RequestError> {
 
 /// The certificates of a PEM file; a file without any is an error.
 fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let loaded = rustls_native_certs::load_certs_from_paths(Some(file), None);
-    if loaded.certs.is_empty() {
-        return Err(match std::fs::metadata(file) {
-            Err(error) => error.to_string(),
-            Ok(_) => "it holds no PEM certificate".to_owned(),
-        });
+    let text = platform::read_input(file, BUNDLE_LIMIT, PATIENCE).map_err(|error| error.to_string())?;
+    if text.len() > BUNDLE_LIMIT {
+        return Err("larger than 16 MiB".to_owned());
     }
-    Ok(loaded.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect())
+    // A byte order mark would hide the first certificate.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let found = CertificateDer::pem_slice_iter(text).filter_map(Result::ok);
+    let certificates: Vec<_> = found.map(|der| Certificate::from_der(&der).to_owned()).collect();
+    if certificates.is_empty() { Err("it holds no PEM certificate".to_owned()) } else { Ok(certificates) }
 }
 
 /// The parts of a response that carry meaning; the body is bounded.

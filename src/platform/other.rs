@@ -99,8 +99,18 @@ pub(crate) fn hand_over<T>(_content: &[u8], _start: impl FnOnce(&str) -> io::Res
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
+/// There is no pipe that has a file's name.
+pub(crate) fn is_pipe(_path: &Path) -> bool {
+    false
+}
+
+/// Standard output has no file's name either.
+pub(crate) fn is_stdout(_path: &Path) -> bool {
+    false
+}
+
 /// Reads a regular file. One larger than `limit` is cut, but not to `limit` or less.
-pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_input(path: &Path, limit: usize, _patience: Duration) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -111,7 +121,12 @@ pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Reads a regular file of at most `limit` bytes; who else can read it is up to its access list.
-pub(crate) fn read_secret_file(path: &Path, _shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
+pub(crate) fn read_secret_file(
+    path: &Path,
+    _shared: bool,
+    limit: usize,
+    _patience: Duration,
+) -> Result<Vec<u8>, SecretFileError> {
     let file = File::open(path).map_err(SecretFileError::Io)?;
     if !file.metadata().map_err(SecretFileError::Io)?.is_file() {
         return Err(SecretFileError::Irregular);
@@ -127,8 +142,9 @@ pub(crate) fn without_newline(path: OsString) -> OsString {
     path.to_str().and_then(cut).unwrap_or(path)
 }
 
-/// Writes a file atomically.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file atomically. A link stays, and what it leads to is replaced.
+pub(crate) fn write_private(path: &Path, bytes: &[u8], _limit: Duration) -> io::Result<()> {
+    let path = if path.is_symlink() { std::fs::canonicalize(path)? } else { path.to_owned() };
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     replace_in(path.parent().unwrap_or(Path::new(".")), &name.to_string_lossy(), bytes)
 }
@@ -144,8 +160,8 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The same: access is what the directory grants.
-pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_private(path, bytes)
+pub(crate) fn rewrite(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
+    write_private(path, bytes, limit)
 }
 
 /// Creates a directory and its parents.
@@ -251,7 +267,9 @@ pub(crate) fn others_place(_path: &Path) -> Option<PathBuf> {
 
 /// Writes beside and renames, again and again for two seconds: a rename fails while somebody has the file open.
 fn replace_in(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporary = dir.join(format!(".{name}.{}.{:016x}.tmp", std::process::id(), random()));
+    // Not the whole of a long name: the system limits the temporary one too.
+    let stem: String = name.chars().take(100).collect();
+    let temporary = dir.join(format!(".{stem}.{}.{:016x}.tmp", std::process::id(), random()));
     let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     let mut written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);

@@ -1,9 +1,10 @@
 //! Unix: every file of the cache is opened relative to a checked directory descriptor, and links are never followed.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::OnceLock;
@@ -16,13 +17,16 @@ use super::random;
 mod directory;
 mod hidden;
 mod paths;
+mod pipe;
 mod read;
 mod stdio;
 
 pub(crate) use directory::{PrivateDir, others_place};
 pub(crate) use hidden::{guard_terminal, read_hidden, terminal};
-pub(crate) use paths::{create_private, create_private_dir, open_lock, rewrite, without_newline, write_private};
-pub(crate) use read::{read_regular, read_secret_file};
+pub(crate) use paths::{
+    create_private, create_private_dir, is_stdout, open_lock, rewrite, without_newline, write_private,
+};
+pub(crate) use read::{is_pipe, read_input, read_secret_file};
 pub use stdio::{Stdin, Stdout};
 
 /// Bits of a mode that let anybody but the owner in.
@@ -31,6 +35,9 @@ const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 /// The mode of every file that is ours alone: 0600.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// Bytes of a file's name that go into the name of its temporary file. The rest of that takes 33, and some file systems
+/// allow no more than 143.
+const STEM: usize = 100;
 
 /// Keeps the process's memory out of core dumps and away from other processes of the same user.
 ///
@@ -176,19 +183,26 @@ fn set_mode(file: &File, mode: Mode) -> io::Result<()> {
 
 /// Writes beside and renames: after any crash the name holds the whole old content or the whole new one.
 fn replace_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Result<()> {
-    let temporary = format!(".{}.{}.{:016x}.tmp", name.to_string_lossy(), std::process::id(), random());
+    let mut temporary = OsString::from(".");
+    temporary.push(OsStr::from_bytes(stem(name)));
+    temporary.push(format!(".{}.{:016x}.tmp", std::process::id(), random()));
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::openat(dir, temporary.as_str(), flags, PRIVATE)?);
+    let mut file = File::from(rustix::fs::openat(dir, &temporary, flags, PRIVATE)?);
     let written = set_mode(&file, mode)
         .and_then(|()| file.write_all(bytes))
         // After a failed fsync the kernel marks the pages clean, so a second one would lie: give up at once.
         .and_then(|()| file.sync_all())
-        .and_then(|()| Ok(rustix::fs::renameat(dir, temporary.as_str(), dir, name)?));
+        .and_then(|()| Ok(rustix::fs::renameat(dir, &temporary, dir, name)?));
     if let Err(error) = written {
-        let _ = rustix::fs::unlinkat(dir, temporary.as_str(), AtFlags::empty());
+        let _ = rustix::fs::unlinkat(dir, &temporary, AtFlags::empty());
         return Err(error);
     }
     // The new name is already visible; that it survives a power cut is best effort.
     let _ = rustix::fs::fsync(dir);
     Ok(())
+}
+
+/// What a temporary file's name has of the name of its file: not all of a long one, for the system limits the whole.
+fn stem(name: &OsStr) -> &[u8] {
+    &name.as_bytes()[..name.len().min(STEM)]
 }

@@ -1,16 +1,25 @@
 //! `get`: the token for people, scripts and every program that wants a token or a header on standard output.
 
+use std::time::Duration;
+
 use super::with_token;
 use crate::broker::{AccessToken, Renew, TokenRequest};
 use crate::cli::{Format, Get};
-use crate::clock::rfc3339;
+use crate::clock::{Deadline, SystemClock, rfc3339};
 use crate::context::Context;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::platform;
 
+/// The longest that a run takes, however long it had to wait for the token.
+const RUN_LIMIT: Duration = Duration::from_secs(27);
+
+/// How long to wait for the reader of a pipe.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Answers with the token on standard output, or writes it to a file.
 pub(crate) fn run(context: &Context<'_>, args: &Get) -> Outcome {
+    let deadline = Deadline::after(&SystemClock, RUN_LIMIT);
     let renew = if args.force_refresh { Renew::Always } else { Renew::IfNeeded };
     let answered = context.sources.profile(None).and_then(|profile| {
         let token = context.obtain(&profile, &TokenRequest { min_ttl: args.min_ttl, renew })?;
@@ -21,7 +30,11 @@ pub(crate) fn run(context: &Context<'_>, args: &Get) -> Outcome {
             text.pop();
         }
         let file = context.sources.absolute(path);
-        platform::write_private(&file, text.as_bytes()).map_err(|error| Error::output(&file, error))?;
+        if platform::is_stdout(&file) {
+            return Ok(Outcome::answer(text));
+        }
+        let limit = deadline.left(&SystemClock).min(PATIENCE);
+        platform::write_private(&file, text.as_bytes(), limit).map_err(|error| Error::output(&file, error))?;
         Ok(Outcome::answer(""))
     });
     answered.into()

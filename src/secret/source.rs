@@ -49,11 +49,11 @@ pub(crate) enum SecretSource {
 impl SecretSource {
     /// Reads the secret: one line, without its trailing newline.
     ///
-    /// `limit` is the timeout of a command and of the key store. A command inherits standard error.
+    /// `limit` is the timeout of a command, of the key store and of a pipe in the place of a file. A command inherits standard error.
     pub(crate) fn read(&self, limit: Duration) -> Result<Secret, SecretError> {
         let (bytes, origin) = match self {
             Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
-            Self::File { path, shared } => (read_file(path, *shared)?, format!("`{}`", path.display())),
+            Self::File { path, shared } => (read_file(path, *shared, limit)?, format!("`{}`", path.display())),
             Self::Env { name, value } => (read_env(name, value.as_ref())?, format!("the variable `{name}`")),
             Self::Command(argv) => {
                 (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
@@ -95,6 +95,7 @@ impl SecretSource {
         match self {
             Self::Command(argv) => argv.join("\0").into_bytes(),
             Self::Keychain { account, .. } => account.clone().into_bytes(),
+            Self::File { path, .. } if platform::is_pipe(path) => Vec::new(),
             _ => self.read(Duration::ZERO).map_or_else(|_| Vec::new(), |secret| secret.expose().as_bytes().to_vec()),
         }
     }
@@ -112,12 +113,15 @@ impl SecretSource {
 }
 
 /// Reads a secret file, after a check of its owner and mode unless `shared`.
-fn read_file(path: &Path, shared: bool) -> Result<Vec<u8>, SecretError> {
-    platform::read_secret_file(path, shared, SECRET_LIMIT).map_err(|error| {
+fn read_file(path: &Path, shared: bool, limit: Duration) -> Result<Vec<u8>, SecretError> {
+    platform::read_secret_file(path, shared, SECRET_LIMIT, limit).map_err(|error| {
         let hint = match &error {
             platform::SecretFileError::Io(error) if platform::is_out_of_files(error) => None,
             platform::SecretFileError::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some(format!("let this user enter the directory of `{}`", path.display()))
+            }
+            platform::SecretFileError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                Some("start the program that writes the client secret into the pipe".to_owned())
             }
             platform::SecretFileError::Io(_) => {
                 Some(format!("write the client secret to `{}` with mode 600", path.display()))

@@ -36,6 +36,19 @@ fn every_wait_ends() {
     let cold_lock = std::fs::File::open(of_cold.lock_file()).unwrap();
     fs2::FileExt::lock_exclusive(&cold_lock).unwrap();
 
+    // Pipes with nobody at their other end.
+    let (unfed, of_unfed) = tenant(None);
+    let (unread, of_unread) = tenant(None);
+    let pipe = |sandbox: &Sandbox, path: std::path::PathBuf| {
+        assert!(sandbox.program("mkfifo").arg(&path).status().unwrap().success());
+    };
+    std::fs::remove_file(of_unfed.secret_file()).unwrap();
+    pipe(&of_unfed, of_unfed.secret_file());
+    pipe(&of_unread, of_unread.path("token"));
+    let unset = Sandbox::new();
+    std::fs::create_dir_all(unset.config_file().parent().unwrap()).unwrap();
+    pipe(&unset, unset.config_file());
+
     let runs: Vec<_> = [
         ("a tenant that says nothing", &of_silent),
         ("a tenant that speaks too slowly", &of_dripping),
@@ -43,8 +56,14 @@ fn every_wait_ends() {
         ("a secret command that does not end", &of_command),
         ("a lock that somebody holds, token due", &of_holder),
         ("a lock that somebody holds, token expired", &of_cold),
+        ("a secret's pipe that nobody writes", &of_unfed),
+        ("an output's pipe that nobody reads", &of_unread),
+        ("a configuration's pipe that nobody writes", &unset),
     ]
-    .map(|(title, sandbox)| (title, sandbox, sandbox.start(sandbox.command(&["get"]))))
+    .map(|(title, sandbox)| {
+        let output = if std::ptr::eq(sandbox, &raw const of_unread) { &["--output", "token"][..] } else { &[] };
+        (title, sandbox, sandbox.start(sandbox.command(&[&["get"], output].concat())))
+    })
     .into_iter()
     .map(|(title, sandbox, child)| (title, sandbox.wait(child)))
     .collect();
@@ -58,7 +77,9 @@ fn every_wait_ends() {
         (r"after 1[56] s", "after 15 s"),
         (r"\d+ s left", "$$N s left")
     );
-    for (emulator, requests) in [(silent, 1), (dripping, 1), (handshake, 0), (unasked, 0), (held, 1), (cold, 1)] {
+    for (emulator, requests) in
+        [(silent, 1), (dripping, 1), (handshake, 0), (unasked, 0), (held, 1), (cold, 1), (unfed, 0), (unread, 1)]
+    {
         assert_eq!(emulator.counters().token_requests, requests);
     }
 }

@@ -177,10 +177,6 @@ fn of_the_client_secret() {
     std::fs::create_dir(&file).unwrap();
     page.add("directory", &by_file());
     std::fs::remove_dir(&file).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
-    page.add("pipe", &by_file());
-    set_mode(&file, 0o600);
-    page.add("private pipe", &by_file());
     page.add("variable that is not set", &by(json!({ "env": "NOWHERE" })));
     page.add("command that is not there", &by(json!({ "command": ["no-such-program", "-x"] })));
     page.add("command that fails", &by(json!({ "command": ["sh", "-c", "cat word; exit 3"] })));

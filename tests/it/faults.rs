@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 11] = [
+const ROWS: [(char, usize); 12] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -14,6 +14,7 @@ const ROWS: [(char, usize); 11] = [
     ('E', 7),
     ('F', 22),
     ('G', 9),
+    ('H', 20),
     ('J', 16),
     ('K', 14),
     ('L', 19),

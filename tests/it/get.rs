@@ -109,22 +109,6 @@ fn output_replaces_the_file_instead_of_writing_into_it() {
     assert_eq!((std::fs::read_to_string(&file).unwrap(), mode(&file)), (token, 0o600));
 }
 
-#[cfg(unix)]
-#[test]
-fn output_replaces_a_link_instead_of_following_it() {
-    use crate::sandbox::{mode, set_mode, write};
-    let emulator = Emulator::start();
-    let sandbox = Sandbox::with_tenant(&emulator);
-    let (file, victim) = (sandbox.path("token"), sandbox.path("victim"));
-    write(&victim, b"precious");
-    set_mode(&victim, 0o644);
-    std::os::unix::fs::symlink(&victim, &file).unwrap();
-    assert_eq!(sandbox.run(&["get", "--output", "token"]).to_string(), "");
-    assert_eq!((std::fs::read_to_string(&victim).unwrap().as_str(), mode(&victim)), ("precious", 0o644));
-    assert!(!file.is_symlink());
-    assert_eq!(mode(&file), 0o600);
-}
-
 #[test]
 fn an_output_that_cannot_be_written_is_said() {
     let emulator = Emulator::start();

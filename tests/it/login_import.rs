@@ -67,9 +67,8 @@ fn what_is_no_file_or_a_huge_one_is_not_read() {
     let emulator = Emulator::start();
     let sandbox = empty(&emulator);
     let make = |name, kind, device| mknodat(CWD, sandbox.path(name), kind, Mode::RUSR, device);
-    make("fifo", FileType::Fifo, 0).unwrap();
     std::fs::File::create(sandbox.path("huge")).unwrap().set_len(1 << 40).unwrap();
-    let mut files = vec!["fifo", ".", "huge"];
+    let mut files = vec![".", "huge"];
     match make("zero", FileType::CharacterDevice, makedev(1, 5)) {
         Ok(()) => files.push("zero"),
         Err(error) => crate::skip::skip("root", &format!("mknod: {error}")),

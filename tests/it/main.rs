@@ -32,6 +32,7 @@ mod get;
 #[cfg(unix)]
 mod git;
 mod google;
+mod inputs;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod keychain;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
@@ -82,6 +83,8 @@ mod stdio;
 mod strace;
 mod structure;
 mod stub;
+#[cfg(target_os = "linux")]
+mod targets;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod terraform;

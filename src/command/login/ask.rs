@@ -1,7 +1,6 @@
 //! Gets each value from a flag, a variable, the present profile, or a question.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -9,6 +8,7 @@ use super::{Draft, DraftSecret, Wizard, import, is_plain, tenant};
 use crate::cli::SecretStore;
 use crate::config::{self, Preset};
 use crate::error::Error;
+use crate::platform;
 use crate::prompt::{self, Person};
 use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::secret::store::check_key_store;
@@ -199,12 +199,13 @@ impl Wizard<'_> {
         }
         if let Some(file) = file.or_else(|| sources.path("WS1_TOKEN_CLIENT_SECRET_FILE")) {
             let path = sources.absolute(file);
-            if self.args.store.is_none() {
+            // A pipe will not be there again.
+            if self.args.store.is_none() && !platform::is_pipe(&path) {
                 return Ok(DraftSecret::Refer(path));
             }
             self.check_store(draft)?;
             let source = SecretSource::File { path, shared: false };
-            return source.read_for(&self.name, Duration::ZERO).map(DraftSecret::Store);
+            return source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
             self.check_store(draft)?;

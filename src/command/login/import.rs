@@ -10,6 +10,8 @@ use crate::error::{Cause, Error};
 use crate::origin::Target;
 use crate::platform;
 use crate::secret::Secret;
+use crate::secret::source::COMMAND_LIMIT;
+use crate::text::utf8;
 
 /// The largest file to read, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -42,17 +44,17 @@ pub(super) fn read(file: &Path) -> Result<(Imported, Vec<String>), Error> {
             "name a JSON file of tokenEndpoint, clientId and clientSecret, as the Intelligence console downloads it",
         )
     };
-    let text = platform::read_regular(file, LIMIT).map_err(|error| failed(error.into()))?;
-    if text.len() > LIMIT {
+    let bytes = platform::read_input(file, LIMIT, COMMAND_LIMIT).map_err(|error| failed(error.into()))?;
+    if bytes.len() > LIMIT {
         return Err(failed("larger than 64 KiB".into()));
     }
+    let text = utf8(bytes).map_err(|what| failed(format!("it {what}").into()))?;
     parse(&text).map_err(failed)
 }
 
 /// Parses the text. Errors never repeat a value, which may be the secret.
-fn parse(text: &[u8]) -> Result<(Imported, Vec<String>), Cause> {
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    let Ok(Value::Object(file)) = serde_json::from_slice(text) else { return Err("not a JSON object".into()) };
+fn parse(text: &str) -> Result<(Imported, Vec<String>), Cause> {
+    let Ok(Value::Object(file)) = serde_json::from_str(text) else { return Err("not a JSON object".into()) };
     let take = |key: &str| match file.get(key) {
         Some(Value::String(value)) if !value.is_empty() => Ok(value.clone()),
         Some(_) => Err(Cause::new(format!("`{key}` is not a text"))),
@@ -105,7 +107,7 @@ mod tests {
             ("https://h.example.com/v2/token", "https://h.example.com", Some("https://h.example.com/v2/token")),
             ("http://127.0.0.1:8/oauth/token", "http://127.0.0.1:8", None),
         ] {
-            let (imported, _) = parse(text(endpoint, "").as_bytes()).unwrap();
+            let (imported, _) = parse(&text(endpoint, "")).unwrap();
             assert_eq!((imported.tenant.as_str(), imported.token_url.as_deref()), (tenant, token_url), "{endpoint}");
             assert_eq!((imported.client_id.as_str(), imported.secret.expose()), ("bot@x", "hunter2"));
         }
@@ -115,10 +117,9 @@ mod tests {
     fn keys_that_are_not_known_are_named() {
         let endpoint = "https://auth.na1.data.workspaceone.com/oauth/token";
         let more = ", \"name\": \"bot\", \"authorizedGrantType\": \"client_credentials\", \"resourceIds\": [\"api\"]";
-        assert_eq!(parse(text(endpoint, more).as_bytes()).unwrap().1, Vec::<String>::new());
-        let (_, unknown) = parse(text(endpoint, ", \"orgId\": \"7\", \"note\": null").as_bytes()).unwrap();
+        assert_eq!(parse(&text(endpoint, more)).unwrap().1, Vec::<String>::new());
+        let (_, unknown) = parse(&text(endpoint, ", \"orgId\": \"7\", \"note\": null")).unwrap();
         assert_eq!(unknown, ["note", "orgId"]);
-        assert!(parse(format!("\u{feff}{}", text(endpoint, "")).as_bytes()).is_ok(), "as Windows programs write it");
     }
 
     #[test]
@@ -143,7 +144,7 @@ mod tests {
             ),
             (text("https://a:hunter2@h/x", ""), "`tokenEndpoint`: it holds credentials"),
         ] {
-            assert_eq!(parse(text.as_bytes()).map_err(|cause| cause.to_string()), Err(cause.to_owned()), "{text}");
+            assert_eq!(parse(&text).map_err(|cause| cause.to_string()), Err(cause.to_owned()), "{text}");
         }
     }
 }

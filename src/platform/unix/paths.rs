@@ -1,15 +1,33 @@
 //! Files by their path: those outside the checked directory of the cache.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
+use rustix::process::Pid;
 
-use super::{PRIVATE, open_lock_at, replace_at};
+use super::{PRIVATE, me, mode_of, open_lock_at, pipe, replace_at, set_mode, stem};
+
+/// The most symbolic links to follow, as the kernel counts.
+const LINKS: usize = 40;
+
+/// Seconds after which a temporary file is left over even if some process has its maker's number.
+const STALE: i64 = 3600;
+
+/// Where a path leads a write to, all links followed.
+enum Target {
+    /// A regular file, or a name that is free: it is replaced.
+    File(PathBuf, Option<Stat>),
+    /// A device, a pipe, a socket, or an open file under a name such as `/dev/stdout`: it is written into.
+    Stream(PathBuf, Stat),
+}
 
 /// A path without the one newline, LF or CRLF, that may end it.
 pub(crate) fn without_newline(path: OsString) -> OsString {
@@ -20,10 +38,29 @@ pub(crate) fn without_newline(path: OsString) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// Writes a file atomically with mode 0600, for `get --output` and `login`. A link in its place is replaced, not followed.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (dir, name) = open_parent(path)?;
-    replace_at(&dir, name, bytes, PRIVATE)
+/// Writes a file with mode 0600, for `get --output` and `login`: it has the whole old content or the whole new one.
+///
+/// A link stays and its target is replaced. What is no regular file is written into, for so long at most.
+pub(crate) fn write_private(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
+    match target(path)? {
+        Target::Stream(file, stat) => pipe::write_into(&file, &stat, bytes, limit),
+        Target::File(file, before) => replace(&file, before.as_ref(), bytes, PRIVATE),
+    }
+}
+
+/// The same for a file that is its owner's to share or not: an old one keeps its mode, and its owner where that is
+/// allowed (root's run for somebody else).
+pub(crate) fn rewrite(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
+    let (file, before) = match target(path)? {
+        Target::File(file, Some(before)) => (file, before),
+        Target::File(..) | Target::Stream(..) => return write_private(path, bytes, limit),
+    };
+    replace(&file, Some(&before), bytes, permissions(&before))?;
+    if before.st_uid != me() {
+        let (user, group) = (Uid::from_raw(before.st_uid), Gid::from_raw(before.st_gid));
+        let _ = rustix::fs::chownat(CWD, &file, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW);
+    }
+    Ok(())
 }
 
 /// Writes a new file with mode 0600 under a name that is not taken; no temporary file is made, so a kill leaves at most the
@@ -32,7 +69,7 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (dir, name) = open_parent(path)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(&dir, name, flags, PRIVATE)?);
-    let written = rustix::fs::fchmod(&file, PRIVATE).map_err(io::Error::from).and_then(|()| file.write_all(bytes));
+    let written = set_mode(&file, PRIVATE).and_then(|()| file.write_all(bytes));
     if let Err(error) = written.and_then(|()| file.sync_all()) {
         let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty());
         return Err(error);
@@ -41,17 +78,161 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file atomically that is its owner's to share or not: a new one gets mode 0600, an old one keeps its mode, and
-/// its owner where that is allowed (root's run for somebody else). A link in its place is replaced, not followed.
-pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let Ok(before) = rustix::fs::stat(path) else { return write_private(path, bytes) };
-    let (dir, name) = open_parent(path)?;
-    replace_at(&dir, name, bytes, Mode::from_raw_mode(before.st_mode) & Mode::from_raw_mode(0o777))?;
-    if before.st_uid != rustix::process::geteuid().as_raw() {
-        let (user, group) = (Uid::from_raw(before.st_uid), Gid::from_raw(before.st_gid));
-        let _ = rustix::fs::chownat(&dir, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW);
+/// Whether a path leads to this process's standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    match (target(path), rustix::fs::fstat(rustix::stdio::stdout())) {
+        (Ok(Target::Stream(_, stat)), Ok(stdout)) => (stat.st_dev, stat.st_ino) == (stdout.st_dev, stdout.st_ino),
+        _ => false,
+    }
+}
+
+/// Finds out where a write to a path goes.
+fn target(path: &Path) -> io::Result<Target> {
+    let Some(file) = follow(path)? else { return Ok(Target::Stream(path.to_owned(), rustix::fs::stat(path)?)) };
+    match rustix::fs::lstat(&file) {
+        Ok(stat) if matches!(file_type(&stat), FileType::RegularFile | FileType::Directory) => {
+            Ok(Target::File(file, Some(stat)))
+        }
+        Ok(stat) => {
+            check_maker(&file, &stat)?;
+            Ok(Target::Stream(file, stat))
+        }
+        Err(Errno::NOENT) => Ok(Target::File(file, None)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Follows the links in a file's place; `None` if that leads to the name of an open file.
+fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match std::fs::read_link(&path) {
+            // Whoever opened it goes on with that file, not with one in its place.
+            Ok(_) if path.starts_with("/proc") || path.starts_with("/dev/fd") => return Ok(None),
+            Ok(link) => {
+                check_maker(&path, &rustix::fs::lstat(&path)?)?;
+                path = path.parent().unwrap_or(Path::new("")).join(link);
+            }
+            Err(_) => return Ok(Some(path)),
+        }
+    }
+    Err(Errno::LOOP.into())
+}
+
+/// Fails if somebody else has put a link or a pipe into a directory that is everybody's, such as `/tmp`: they could
+/// choose where the token goes. The rule is that of Linux (`fs.protected_symlinks`), which is not switched on everywhere.
+fn check_maker(path: &Path, stat: &Stat) -> io::Result<()> {
+    let (dir, _) = open_parent(path)?;
+    let dir = rustix::fs::fstat(&dir)?;
+    let is_shared = mode_of(&dir) & 0o1002 == 0o1002;
+    if is_shared && stat.st_uid != me() && stat.st_uid != dir.st_uid {
+        let text = format!("uid {} has put it into a directory that is everybody's", stat.st_uid);
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
     Ok(())
+}
+
+/// Replaces a regular file or a free name; where the system does not let it be replaced, the file is written in place.
+fn replace(path: &Path, before: Option<&Stat>, bytes: &[u8], mode: Mode) -> io::Result<()> {
+    let (dir, name) = open_parent(path)?;
+    let replaced = match replace_at(&dir, name, bytes, mode) {
+        // Another machine or container, where this process is not to be seen, took the temporary file for a left one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => replace_at(&dir, name, bytes, mode),
+        replaced => replaced,
+    };
+    match replaced {
+        Err(error) if before.is_some_and(|stat| file_type(stat) == FileType::RegularFile) => match error.kind() {
+            io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => {
+                overwrite(&dir, name, bytes, mode).map_err(|error| {
+                    let text = format!("a mount point cannot be replaced, and writing into it failed: {error}");
+                    io::Error::new(io::ErrorKind::ResourceBusy, text)
+                })
+            }
+            // A file that may be changed, in a directory that may not.
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                overwrite(&dir, name, bytes, mode).map_err(|_| error)
+            }
+            _ => Err(error),
+        },
+        Ok(()) => {
+            sweep(&dir, name);
+            Ok(())
+        }
+        failed => failed,
+    }
+}
+
+/// Writes into a regular file: all of it, or the old content is put back.
+///
+/// What is longer than the new content goes last, when that is on the disk: up to there, the overwritten part is enough
+/// to undo all.
+fn overwrite(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty())?);
+    let stat = rustix::fs::fstat(&file)?;
+    if file_type(&stat) != FileType::RegularFile {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if permissions(&stat) != mode {
+        set_mode(&file, mode)?;
+    }
+    let (old_length, length) = (file.metadata()?.len(), bytes.len() as u64);
+    let mut old = Vec::new();
+    (&file).take(length).read_to_end(&mut old)?;
+    let written = file
+        .write_all_at(bytes, 0)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| if length < old_length { file.set_len(length) } else { Ok(()) });
+    if written.is_err() {
+        // The blocks of the old content are still the file's own, so there is room for it even on a full disk.
+        let _ = file.write_all_at(&old, 0).and_then(|()| file.set_len(old_length)).and_then(|()| file.sync_all());
+    }
+    written
+}
+
+/// Removes what killed runs left beside a file that has just been written.
+fn sweep(dir: &OwnedFd, name: &OsStr) {
+    let stat = |name: &CStr| rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
+    let (Ok(entries), Ok(written)) =
+        (rustix::fs::Dir::read_from(dir), rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW))
+    else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let (Some(maker), Ok(found)) = (maker(entry.file_name().to_bytes(), name), stat(entry.file_name())) else {
+            continue;
+        };
+        // Both times are the file system's, whose clock may be another machine's.
+        let is_over = written.st_mtime.saturating_sub(found.st_mtime) > STALE || is_gone(maker);
+        if file_type(&found) == FileType::RegularFile && found.st_uid == me() && is_over {
+            let _ = rustix::fs::unlinkat(dir, entry.file_name(), AtFlags::empty());
+        }
+    }
+}
+
+/// The process that made a temporary file for a file of this name; `None` if it is no such temporary file.
+fn maker(temporary: &[u8], name: &OsStr) -> Option<i32> {
+    let rest = temporary.strip_prefix(b".")?.strip_prefix(stem(name))?.strip_prefix(b".")?.strip_suffix(b".tmp")?;
+    let (process, random) = std::str::from_utf8(rest).ok()?.split_once('.')?;
+    let is_ours = random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    process.parse().ok().filter(|process| is_ours && *process > 0)
+}
+
+/// Whether there is no process of this number. Our own would not have left anything yet.
+fn is_gone(process: i32) -> bool {
+    Pid::from_raw(process).is_some_and(|pid| {
+        pid == rustix::process::getpid() || rustix::process::test_kill_process(pid) == Err(Errno::SRCH)
+    })
+}
+
+/// The permission bits of a file.
+fn permissions(stat: &Stat) -> Mode {
+    Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o777)
+}
+
+/// The type of a file.
+fn file_type(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
 }
 
 /// Creates a directory and its parents, for their owner alone; one that is there stays as it is.
@@ -89,4 +270,39 @@ fn open_parent(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let dir = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     Ok((dir, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_temporary_files_are_known() {
+        let long = "x".repeat(255);
+        let start = "x".repeat(stem(OsStr::new(&long)).len());
+        for (temporary, name, process) in [
+            (".token.42.0123456789abcdef.tmp", "token", Some(42)),
+            (&format!(".{start}.7.0123456789abcdef.tmp"), &long, Some(7)),
+            (".other.42.0123456789abcdef.tmp", "token", None),
+            (".token.old.42.0123456789abcdef.tmp", "token", None),
+            (".token.42.0123456789abcdef", "token", None),
+            (".token.42.0123456789abcde.tmp", "token", None),
+            (".token.42.0123456789abcdeg.tmp", "token", None),
+            (".token.x.0123456789abcdef.tmp", "token", None),
+            (".token.-1.0123456789abcdef.tmp", "token", None),
+            (".token.0.0123456789abcdef.tmp", "token", None),
+            (".token.tmp", "token", None),
+            ("token.42.0123456789abcdef.tmp", "token", None),
+        ] {
+            assert_eq!(maker(temporary.as_bytes(), OsStr::new(name)), process, "{temporary}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_there_keeps_its_temporary_file() {
+        assert!(is_gone(std::process::id().cast_signed()), "what we left we left in an earlier life");
+        assert!(!is_gone(1));
+        assert!(!is_gone(0));
+        assert!(is_gone(4_194_305), "one more than Linux counts to");
+    }
 }

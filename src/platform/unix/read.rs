@@ -3,12 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{OTHERS, me, mode_of};
+use super::{OTHERS, me, mode_of, pipe};
 use crate::platform::{FileOwner, SecretFileError};
 
 /// Opens a file for reading; a pipe without anybody at its other end does not make us wait.
@@ -33,17 +34,29 @@ pub(super) fn whole(file: &OwnedFd, stat: &Stat, limit: usize) -> rustix::io::Re
     }
 }
 
-/// Reads a regular file. One larger than `limit` is cut, but not to `limit` or less.
-pub(crate) fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let (file, stat) = open(CWD, path, OFlags::empty())?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(io::Error::other("not a regular file"));
-    }
-    Ok(whole(&file, &stat, limit)?)
+/// Whether a path leads to a pipe, which gives its content only once and perhaps late.
+pub(crate) fn is_pipe(path: &Path) -> bool {
+    rustix::fs::stat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
-/// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`.
-pub(crate) fn read_secret_file(path: &Path, shared: bool, limit: usize) -> Result<Vec<u8>, SecretFileError> {
+/// Reads a regular file, or a pipe for so long at most. One larger than `limit` is cut, but not to `limit` or less.
+pub(crate) fn read_input(path: &Path, limit: usize, patience: Duration) -> io::Result<Vec<u8>> {
+    let (file, stat) = open(CWD, path, OFlags::empty())?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(whole(&file, &stat, limit)?),
+        FileType::Fifo => pipe::read(path, &file, limit, patience),
+        _ => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`. A pipe is read as
+/// it is: whoever writes it is asked for the secret.
+pub(crate) fn read_secret_file(
+    path: &Path,
+    shared: bool,
+    limit: usize,
+    patience: Duration,
+) -> Result<Vec<u8>, SecretFileError> {
     let failed = |error: rustix::io::Errno| SecretFileError::Io(error.into());
     let (file, stat) = match open(CWD, path, OFlags::empty()) {
         Ok(opened) => opened,
@@ -53,14 +66,17 @@ pub(crate) fn read_secret_file(path: &Path, shared: bool, limit: usize) -> Resul
         }
         Err(error) => return Err(failed(error)),
     };
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(SecretFileError::Irregular);
-    }
-    let owner = owner_of(&stat);
-    if !shared && (owner.mode & OTHERS != 0 || (owner.is_foreign && !is_read_for(&owner, path))) {
-        return Err(SecretFileError::Shared(owner));
-    }
-    let bytes = whole(&file, &stat, limit).map_err(failed)?;
+    let bytes = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {
+            let owner = owner_of(&stat);
+            if !shared && (owner.mode & OTHERS != 0 || (owner.is_foreign && !is_read_for(&owner, path))) {
+                return Err(SecretFileError::Shared(owner));
+            }
+            whole(&file, &stat, limit).map_err(failed)?
+        }
+        FileType::Fifo => pipe::read(path, &file, limit, patience).map_err(SecretFileError::Io)?,
+        _ => return Err(SecretFileError::Irregular),
+    };
     if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
 }
 
