@@ -68,6 +68,7 @@ class Tenant:
         client = json.loads(ready.read_text())
         self.url, self.client_id, self.secret = client["url"], client["client_id"], client["client_secret"]
         self.token_url = self.url + "/SAAS/auth/oauthtoken"
+        self.control_requests = 0
 
     def __enter__(self):
         return self
@@ -78,6 +79,7 @@ class Tenant:
 
     def control(self, path, body=None):
         """Sends a request to the emulator's control endpoint; returns the reply."""
+        self.control_requests += 1
         curl = ["curl", "-q", "--silent", "--show-error", "--fail", "--cacert", self.ca, self.url + path]
         return check([*curl, "--data-binary", body] if body else curl)
 

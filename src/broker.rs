@@ -15,13 +15,13 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::cache::{Loaded, Store};
+use crate::cache::Store;
 use crate::clock::{Clock, Deadline, Now};
 use crate::config::Profile;
 use crate::endpoint::{Endpoint, RequestError};
 use crate::entry::{Entry, Failure, Need, Verdict};
 use crate::error::{Cause, Error};
-use crate::failure::FailureKind;
+use crate::failure::{FailureKind, RequestFailure};
 use crate::grant::{Grant, TokenResponse};
 use crate::lock::LockAttempt;
 use crate::log::Log;
@@ -29,29 +29,18 @@ use crate::secret::Secret;
 use crate::secret::source::COMMAND_LIMIT;
 use crate::token::{ASSUMED_LIFE, Freshness, Token};
 
+mod disk;
 pub(crate) mod failure;
 pub(crate) mod forget;
+mod limits;
 pub(crate) mod lock;
 mod prove;
 mod request;
 
+pub(crate) use limits::RUN_LIMIT;
+use limits::{ADVISORY_NETWORK_LIMIT, NETWORK_LIMIT, SHORTEST_REQUEST, UNCOORDINATED_SPREAD};
 use lock::WriteAccess;
 pub(crate) use request::{AccessToken, Renew, TokenRequest};
-
-/// Time limit of the network, both grants together.
-const NETWORK_LIMIT: Duration = Duration::from_secs(10);
-
-/// The same while a valid token is at hand and only this process is waiting.
-const ADVISORY_NETWORK_LIMIT: Duration = Duration::from_secs(5);
-
-/// Shortest time limit of a request, however late it is.
-const SHORTEST_REQUEST: Duration = Duration::from_millis(500);
-
-/// Time limit of lock, secret and network together. kubectl gives up its discovery after 32 s.
-const RUN_LIMIT: Duration = Duration::from_secs(25);
-
-/// Processes that cannot coordinate spread their requests over this time.
-const UNCOORDINATED_SPREAD: Duration = Duration::from_secs(2);
 
 /// The broker of one profile.
 pub(crate) struct Broker<'a, S> {
@@ -67,22 +56,26 @@ pub(crate) struct Broker<'a, S> {
     pub(crate) log: &'a Log<'a>,
     /// The identity's hash, the salt of fingerprints.
     pub(crate) identity: &'a str,
+    /// When the run has to end.
+    pub(crate) deadline: Deadline,
 }
 
 impl<S: Store> Broker<'_, S> {
     /// Gets a token for a request.
     pub(crate) fn obtain(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
-        let deadline = Deadline::after(self.clock, RUN_LIMIT);
         let mut entry = self.load();
-        let need = request.need(&entry);
+        let need = request.need(&entry, self.clock.now().wall);
         let mut freshness = match self.judge(&entry, &need) {
             ControlFlow::Continue(freshness) => freshness,
             ControlFlow::Break(answer) => return answer,
         };
         let mut answer = None;
-        let limit = if freshness == Freshness::Expiring { Duration::ZERO } else { lock::LIMIT };
+        let limit = match freshness {
+            Freshness::Expiring => Duration::ZERO,
+            _ => lock::LIMIT.min(self.deadline(&entry, &need).left(self.clock)),
+        };
         let attempt = lock::wait(self.store, self.clock, self.log, limit, || {
-            entry = self.load();
+            entry = self.load_with_note();
             match self.judge(&entry, &need) {
                 ControlFlow::Continue(now) => freshness = now,
                 ControlFlow::Break(settled) => answer = Some(settled),
@@ -93,37 +86,27 @@ impl<S: Store> Broker<'_, S> {
             return answer;
         }
         let timed_out = || lock::timed_out(self.store, &self.profile.name, limit);
-        match attempt {
-            LockAttempt::Held(guard) => self.renew(&WriteAccess::Locked(guard), &need, deadline),
-            LockAttempt::Busy if freshness != Freshness::Expiring => self.old_token_or(&entry, &need, timed_out()),
-            attempt if freshness == Freshness::Expired => {
-                // Only where processes can read what one of them writes does it help that they start apart.
-                if matches!(attempt, LockAttempt::Unsupported(..)) {
+        match (attempt, freshness) {
+            (LockAttempt::Held(guard), _) => self.renew(&WriteAccess::Locked(guard), &need),
+            (LockAttempt::Busy, Freshness::Due | Freshness::Expired) => self.old_token_or(&entry, &need, timed_out()),
+            (attempt, Freshness::Due | Freshness::Expired)
+                if freshness == Freshness::Expired || self.is_running_out(&entry) =>
+            {
+                let access = self.uncoordinated(attempt);
+                if access.guard().is_some() {
                     self.clock.sleep(self.clock.jitter(UNCOORDINATED_SPREAD));
                 }
-                let access = self.uncoordinated(attempt);
-                self.renew(&access, &need, deadline)
+                self.renew(&access, &need)
             }
             _ => self.old_token(&entry, &need).ok_or_else(timed_out),
         }
     }
 
-    /// Reads the entry; one that is not trusted counts as none.
-    fn load(&self) -> Entry {
-        let (what, why) = match self.store.load() {
-            Loaded::Entry(entry) => return entry,
-            Loaded::Miss => return Entry::default(),
-            Loaded::Untrusted(why) => ("a cache file that others could have changed", why),
-            Loaded::Unusable(why) => ("a cache that cannot be used", why),
-        };
-        self.log.warn(&format!("ignoring {what} ({why})"));
-        Entry::default()
-    }
-
     /// Decides on an entry: the final answer, or how urgently to renew.
     fn judge(&self, entry: &Entry, need: &Need) -> ControlFlow<Result<AccessToken, Error>, Freshness> {
         let now = self.clock.now();
-        match entry.verdict(need, now, &|| self.clock.boot_id(), &|failure| self.has_new_secret(failure)) {
+        match entry.verdict(need, now, &|| self.clock.boot_id(), &|| failure::fingerprint(self.profile, self.identity))
+        {
             Verdict::Renew(freshness) => ControlFlow::Continue(freshness),
             Verdict::Serve(token, remaining) => ControlFlow::Break(Ok(self.hand_out(token, now, remaining, true))),
             Verdict::TooShort(life) => ControlFlow::Break(Err(failure::too_short(self.profile, life, need))),
@@ -135,27 +118,27 @@ impl<S: Store> Broker<'_, S> {
         }
     }
 
-    /// Whether the client secret is another than that of a failure.
-    fn has_new_secret(&self, failure: &Failure) -> bool {
-        let source = self.profile.client_secret.as_ref();
-        let current = source.and_then(|source| source.fingerprint(self.identity));
-        current.is_some() && failure.secret.is_some() && current != failure.secret
-    }
-
     /// Renews with the write access there is.
-    fn renew(&self, access: &WriteAccess<S::Guard>, need: &Need, deadline: Deadline) -> Result<AccessToken, Error> {
-        let mut entry = self.load();
+    fn renew(&self, access: &WriteAccess<S::Guard>, need: &Need) -> Result<AccessToken, Error> {
+        let mut entry = self.load_with_note();
         let freshness = match self.judge(&entry, need) {
             ControlFlow::Continue(freshness) => freshness,
             ControlFlow::Break(answer) => return answer,
         };
+        let deadline = self.deadline(&entry, need);
         let secret = match self.secret(deadline) {
             Ok(secret) => secret,
-            Err(error) => return self.old_token_or(&entry, need, error),
+            Err(error) => {
+                let error = RequestError::local(error);
+                // The entry is marked by nobody yet: where nothing is recorded, nothing has to be stored.
+                let access =
+                    if failure::memorable(self.profile, &error).is_some() { access } else { &WriteAccess::None };
+                return self.record(access, entry, error, need);
+            }
         };
         match self.request(access, &mut entry, freshness, &secret, deadline) {
             Ok((response, asked)) => self.install(access, entry, response, asked, need),
-            Err(error) => self.record(access, entry, error, &secret, need),
+            Err(error) => self.record(access, entry, error, need),
         }
     }
 
@@ -206,14 +189,6 @@ impl<S: Store> Broker<'_, S> {
         self.send(&Grant::ClientCredentials, secret, deadline)
     }
 
-    /// Notes in the entry on disk that its refresh token is being sent; whether that succeeded.
-    fn mark(&self, guard: &S::Guard, entry: &mut Entry) -> bool {
-        entry.refresh_in_flight = true;
-        let marked = self.store.save(guard, entry);
-        entry.refresh_in_flight = false;
-        marked.is_ok()
-    }
-
     /// Sends one request.
     fn send(&self, grant: &Grant, secret: &Secret, deadline: Deadline) -> Result<(TokenResponse, Now), RequestError> {
         let limit = deadline.left(self.clock).max(SHORTEST_REQUEST);
@@ -249,14 +224,20 @@ impl<S: Store> Broker<'_, S> {
         if self.profile.use_refresh_token && response.refresh_token.is_some() {
             entry.refresh_token = response.refresh_token;
         }
+        let Some((token, left)) = entry.servable(now, &boot_id) else {
+            let cause = "the new token has expired on arrival".to_owned();
+            return self.record(access, entry, RequestFailure::new(FailureKind::Unusable, cause).into(), need);
+        };
+        let answer = if need.must_renew && !is_gain {
+            let cause = "the tenant's new token is no better than the cached one";
+            Err(Error::system("no new token").because(cause))
+        } else if left >= need.min_ttl {
+            Ok(self.hand_out(token, now, left, !is_gain))
+        } else {
+            Err(failure::too_short(self.profile, token.best_life(left, need.min_ttl), need))
+        };
         self.save(access, &entry);
-        match entry.servable(now, &boot_id) {
-            Some((token, left)) if left >= need.min_ttl => Ok(self.hand_out(token, now, left, !is_gain)),
-            _ => {
-                let best = |token: &Token| token.best_life(token.remaining(now, &boot_id), need.min_ttl);
-                Err(failure::too_short(self.profile, entry.token.as_ref().map_or(0, best), need))
-            }
-        }
+        answer
     }
 
     /// Records a failure with the moment of the next attempt, and serves the old token if it is still valid.
@@ -265,24 +246,20 @@ impl<S: Store> Broker<'_, S> {
         access: &WriteAccess<S::Guard>,
         mut entry: Entry,
         error: RequestError,
-        secret: &Secret,
         need: &Need,
     ) -> Result<AccessToken, Error> {
         let mut pause = 0;
-        if let RequestError::Failed(failure) = &error {
+        if let Some(failure) = failure::memorable(self.profile, &error) {
             let roll = i64::try_from(self.clock.jitter(Duration::from_millis(1)).as_micros()).unwrap_or(0);
-            let secret = secret.fingerprint(self.identity);
-            pause = entry.fail(failure, self.clock.now().wall, roll, secret).unwrap_or(0);
+            let fingerprint = failure::fingerprint(self.profile, self.identity);
+            pause = entry.fail(&failure, self.clock.now().wall, roll, fingerprint);
         }
-        self.save(access, &entry);
+        if !self.save(access, &entry)
+            && let (Some(guard), Some(failure)) = (access.guard(), &entry.failure)
+        {
+            self.store.note_failure(guard, failure);
+        }
         self.old_token_or(&entry, need, failure::request_error(self.profile, error, pause))
-    }
-
-    /// Stores the entry if there is access; a cache that cannot be written never prevents a token.
-    fn save(&self, access: &WriteAccess<S::Guard>, entry: &Entry) {
-        if let Some(Err(why)) = access.guard().map(|guard| self.store.save(guard, entry)) {
-            self.log.warn(&format!("cannot write the cache ({why})"));
-        }
     }
 
     /// A token for the caller.
@@ -300,11 +277,11 @@ impl<S: Store> Broker<'_, S> {
         }
     }
 
-    /// The entry's token if it is still good enough for the caller, refused or not.
+    /// The entry's token if it is still good enough for the caller, unless only a new one will do.
     fn old_token(&self, entry: &Entry, need: &Need) -> Option<AccessToken> {
         let now = self.clock.now();
         let (token, remaining) = entry.servable(now, &|| self.clock.boot_id())?;
-        (remaining >= need.min_ttl).then(|| self.hand_out(token, now, remaining, true))
+        (remaining >= need.min_ttl && !need.must_renew).then(|| self.hand_out(token, now, remaining, true))
     }
 
     /// The old token with a warning, or the error.

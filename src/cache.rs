@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Failure};
 use crate::grant;
 use crate::lock::{self, LockAttempt, LockGuard};
 use crate::platform::{CacheRejected, PrivateDir};
@@ -65,6 +65,12 @@ pub(crate) trait Store {
 
     /// Replaces the entry. An error leaves the old one whole.
     fn save(&self, guard: &Self::Guard, entry: &Entry) -> Result<(), String>;
+
+    /// Notes a failure beside the entry, where that could not be written. It may be lost.
+    fn note_failure(&self, guard: &Self::Guard, failure: &Failure);
+
+    /// The failure that was noted, if any.
+    fn noted_failure(&self) -> Option<Failure>;
 
     /// Who holds the lock, for a message.
     fn holder(&self) -> Option<u32>;
@@ -171,6 +177,15 @@ impl Store for Cache {
             .dir
             .replace(&name, &encode(entry, &self.identity))
             .map_err(|error| format!("`{}`: {error}", guard.dir.path().join(name).display()))
+    }
+
+    fn note_failure(&self, guard: &LockGuard, failure: &Failure) {
+        lock::note(guard, &serde_json::to_vec(failure).unwrap_or_default());
+    }
+
+    fn noted_failure(&self) -> Option<Failure> {
+        let note = lock::noted(&self.open().ok()??, &self.lock_name())?;
+        serde_json::from_slice(&note).ok()
     }
 
     fn holder(&self) -> Option<u32> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::broker::forget::forget;
 use crate::broker::{AccessToken, Broker, TokenRequest};
 use crate::cache::{Cache, Place};
-use crate::clock::SystemClock;
+use crate::clock::{Deadline, SystemClock};
 use crate::config::{Profile, Sources};
 use crate::endpoint::HttpEndpoint;
 use crate::entry::Entry;
@@ -24,6 +24,8 @@ pub(crate) struct Context<'a> {
     pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
     /// Standard error.
     pub(crate) log: &'a Log<'a>,
+    /// When the run has to end.
+    pub(crate) deadline: Deadline,
     /// The program's own file, asked for only where it is written down.
     pub(crate) executable: &'a dyn Fn() -> Option<PathBuf>,
 }
@@ -73,6 +75,7 @@ impl Context<'_> {
             endpoint: &HttpEndpoint { profile, env: self.env },
             log: self.log,
             identity: cache.identity(),
+            deadline: self.deadline,
         })
     }
 

@@ -13,6 +13,12 @@ const LONGEST_BACK_OFF: i64 = 3600;
 /// Seconds for which nothing is renewed after a renewal that brought nothing better.
 pub(crate) const NO_GAIN_PAUSE: i64 = 60;
 
+/// Seconds after which a token that replaced a rejected one may be replaced in turn.
+const REPLACED_PAUSE: i64 = 30;
+
+/// Fingerprints that are kept of one failure.
+const TRIED_LIMIT: usize = 8;
+
 /// The content of a cache entry. Unknown fields make it another format, hence a miss.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,10 +30,12 @@ pub(crate) struct Entry {
     pub(crate) refresh_token: Option<Secret>,
     /// Set, on disk, before the refresh token is sent: whoever finds it knows that it may have been consumed.
     pub(crate) refresh_in_flight: bool,
+    /// Wall-clock second at which a caller's rejection of the token led to a new one; 0 if none did.
+    pub(crate) replaced_at: i64,
     /// Wall-clock second before which a token that is still valid is not renewed.
     pub(crate) renew_after: i64,
     /// The last failure, until a renewal succeeds.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<Box<Failure>>,
 }
 
 /// A failed renewal, kept so that other processes do not repeat it at once.
@@ -44,8 +52,8 @@ pub(crate) struct Failure {
     pub(crate) until: i64,
     /// How many failures of this kind came one after the other.
     pub(crate) count: u32,
-    /// Fingerprint of the client secret that was used; a changed secret is tried at once.
-    pub(crate) secret: Option<u32>,
+    /// Fingerprints of the secrets and settings that failed so, the latest last; others are tried at once.
+    pub(crate) tried: Vec<u32>,
 }
 
 /// What a caller needs, in terms of the entry that was there at the start of its run.
@@ -56,7 +64,9 @@ pub(crate) struct Need {
     /// A token that must not be handed out again if another can be had.
     pub(crate) rejected: Option<Secret>,
     /// A failure that is no reason to hold back: it was there before the caller insisted.
-    pub(crate) overridden: Option<Failure>,
+    pub(crate) overridden: Option<Box<Failure>>,
+    /// Nothing but a new token will do: without one the caller wants the error.
+    pub(crate) must_renew: bool,
 }
 
 /// What to do about an entry.
@@ -79,13 +89,18 @@ impl Entry {
         Some((token, token.remaining(now, boot_id))).filter(|(_, remaining)| *remaining > FLOOR)
     }
 
-    /// The decision for a caller. `secret_changed` is asked only while a failure would hold the caller back.
+    /// Whether a caller's rejection led to a new token just now: another rejection is not the token's fault.
+    pub(crate) fn is_replaced(&self, now: i64) -> bool {
+        self.replaced_at <= now && now.saturating_sub(self.replaced_at) < REPLACED_PAUSE
+    }
+
+    /// The decision for a caller. `fingerprint` is asked only while a failure would hold the caller back.
     pub(crate) fn verdict(
         &self,
         need: &Need,
         now: Now,
         boot_id: &dyn Fn() -> Option<String>,
-        secret_changed: &dyn Fn(&Failure) -> bool,
+        fingerprint: &dyn Fn() -> u32,
     ) -> Verdict<'_> {
         let pausing = within(now.wall, self.renew_after);
         let acceptable = self.token.as_ref().filter(|token| need.rejected.as_ref() != Some(&token.access_token));
@@ -101,8 +116,10 @@ impl Entry {
                 urgency => return Verdict::Renew(urgency),
             }
         }
-        match self.failure.as_ref().and_then(|failure| Some((failure, failure.pause(now.wall)?))) {
-            Some((failure, pause)) if need.overridden.as_ref() != Some(failure) && !secret_changed(failure) => {
+        match self.failure.as_deref().and_then(|failure| Some((failure, failure.pause(now.wall)?))) {
+            Some((failure, pause))
+                if need.overridden.as_deref() != Some(failure) && failure.tried.contains(&fingerprint()) =>
+            {
                 Verdict::HoldBack(failure, pause)
             }
             _ => Verdict::Renew(Freshness::Expired),
@@ -120,30 +137,31 @@ impl Entry {
         self.renew_after = if is_enough { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if is_gain {
             self.token = Some(token);
+            self.replaced_at = if need.rejected.is_some() && !need.must_renew { now.wall } else { self.replaced_at };
         }
         self.refresh_in_flight = false;
         self.failure = None;
         is_gain
     }
 
-    /// Records a failure; gives the seconds until the next attempt, or `None` if no pause helps.
+    /// Records a failure; gives the seconds until the next attempt.
     ///
-    /// `roll` is a fraction from 0 to 999 per mille, `secret` the fingerprint of the client secret.
-    pub(crate) fn fail(&mut self, failure: &RequestFailure, now: i64, roll: i64, secret: u32) -> Option<i64> {
-        let before = self.failure.as_ref().filter(|before| before.kind.continues(&failure.kind));
-        let count = before.map_or(1, |before| before.count.saturating_add(1));
-        let pause = failure.kind.back_off(count, failure.retry_after, roll)?;
+    /// `roll` is a fraction from 0 to 999 per mille, `fingerprint` that of the secret and the settings that were used.
+    pub(crate) fn fail(&mut self, failure: &RequestFailure, now: i64, roll: i64, fingerprint: u32) -> i64 {
+        let before = self.failure.take().filter(|before| before.kind.continues(&failure.kind));
+        let (count, mut tried) = before.map_or((0, Vec::new()), |before| (before.count, before.tried));
+        tried.retain(|other| *other != fingerprint);
+        tried.push(fingerprint);
+        if tried.len() > TRIED_LIMIT {
+            tried.remove(0);
+        }
+        let count = count.saturating_add(1);
+        let pause = failure.kind.back_off(count, failure.retry_after, roll);
         let until = now.saturating_add(pause);
-        self.renew_after = until;
-        self.failure = Some(Failure {
-            kind: failure.kind.clone(),
-            cause: failure.cause.clone(),
-            at: now,
-            until,
-            count,
-            secret: Some(secret),
-        });
-        Some(pause)
+        self.renew_after = until.saturating_add(1);
+        let (kind, cause) = (failure.kind.clone(), failure.cause.clone());
+        self.failure = Some(Box::new(Failure { kind, cause, at: now, until, count, tried }));
+        pause
     }
 
     /// Whether the tenant was asked just now and has nothing that lives longer: the token is new and short from its
@@ -156,14 +174,17 @@ impl Entry {
 
 impl Failure {
     /// Seconds until the next attempt, while there is a pause; none where the clock was set back since.
+    ///
+    /// Seconds are cut, so the last one belongs to the pause: else a pause of a second could be over in a moment.
     pub(crate) fn pause(&self, now: i64) -> Option<i64> {
-        (within(now, self.until) && self.at <= now.saturating_add(CLOCK_TOLERANCE)).then(|| self.until - now)
+        (within(now, self.until.saturating_add(1)) && self.at <= now.saturating_add(CLOCK_TOLERANCE))
+            .then(|| (self.until - now).max(1))
     }
 }
 
 /// Whether a moment is ahead, and not so far ahead that only a changed clock explains it.
 fn within(now: i64, until: i64) -> bool {
-    now < until && until.saturating_sub(now) <= LONGEST_BACK_OFF
+    now < until && until.saturating_sub(now) <= LONGEST_BACK_OFF + 1
 }
 
 /// How the pauses after failures of a kind grow, in seconds.
@@ -178,15 +199,18 @@ struct Schedule {
 }
 
 impl FailureKind {
-    /// The schedule of this kind; `None` where only a change on this machine can help, and no pause does.
-    fn schedule(&self) -> Option<Schedule> {
-        let schedule = |first, longest, spread| Some(Schedule { first, longest, spread });
+    /// The schedule of this kind.
+    fn schedule(&self) -> Schedule {
+        let schedule = |first, longest, spread| Schedule { first, longest, spread };
         match self {
             Self::Unreachable | Self::Interrupted | Self::TimedOut | Self::ServerError => schedule(2, 60, 1000),
             Self::TooManyRequests => schedule(60, 60, 0),
             Self::Denied(_) => schedule(60, 900, 200),
             Self::Unusable => schedule(5, 60, 0),
-            Self::Certificate(_) => None,
+            Self::Certificate(_) => schedule(10, 60, 0),
+            Self::Local(local) if local.is_setting => schedule(5, 30, 0),
+            // Another process may have what this one lacked.
+            Self::Local(_) => schedule(1, 1, 0),
         }
     }
 
@@ -195,18 +219,18 @@ impl FailureKind {
         self.schedule() == other.schedule()
     }
 
-    /// Seconds until the next attempt after `count` failures in a row (the first is 1); `None` for no pause.
+    /// Seconds until the next attempt after `count` failures in a row (the first is 1).
     ///
     /// `roll` is a fraction from 0 to 999 per mille; `retry_after` is what the server asked for.
-    pub(crate) fn back_off(&self, count: u32, retry_after: Option<i64>, roll: i64) -> Option<i64> {
-        if let (Self::TooManyRequests, Some(seconds)) = (self, retry_after) {
-            return Some(seconds.clamp(1, LONGEST_BACK_OFF));
+    pub(crate) fn back_off(&self, count: u32, retry_after: Option<i64>, roll: i64) -> i64 {
+        if let (Self::TooManyRequests | Self::ServerError, Some(seconds)) = (self, retry_after) {
+            return seconds.clamp(1, LONGEST_BACK_OFF);
         }
-        let Schedule { first, longest, spread } = self.schedule()?;
+        let Schedule { first, longest, spread } = self.schedule();
         let pause = (first << count.saturating_sub(1).min(12)).min(longest);
         // A partial spread lies around the pause, a whole one below it.
         let from = if spread == 1000 { 0 } else { pause - pause * spread / 2000 };
-        Some((from + pause * spread / 1000 * roll / 1000).max(1))
+        (from + pause * spread / 1000 * roll / 1000).max(1)
     }
 }
 
@@ -231,7 +255,7 @@ mod tests {
 
     fn verdict(entry: &Entry, need: &Need, later: i64, changed: bool) -> Verdict {
         let now = Now { wall: NOW.wall + later, boot: NOW.boot.map(|boot| boot + later) };
-        match entry.verdict(need, now, &|| Some("this".to_owned()), &|_| changed) {
+        match entry.verdict(need, now, &|| Some("this".to_owned()), &|| if changed { 8 } else { 7 }) {
             super::Verdict::Serve(_, left) => Verdict::Serve(left),
             super::Verdict::HoldBack(_, left) => Verdict::HoldBack(left),
             super::Verdict::TooShort(life) => Verdict::TooShort(life),
@@ -246,7 +270,7 @@ mod tests {
             at: NOW.wall,
             until: NOW.wall + until,
             count: 1,
-            secret: Some(7),
+            tried: vec![7],
         }
     }
 
@@ -275,12 +299,13 @@ mod tests {
 
     #[test]
     fn a_failure_holds_back_until_it_is_over_or_the_secret_changes() {
-        let entry = Entry { failure: Some(failure(60)), ..Entry::default() };
+        let entry = Entry { failure: Some(Box::new(failure(60))), ..Entry::default() };
         let need = Need::default();
         assert_eq!(verdict(&entry, &need, 18, false), Verdict::HoldBack(42));
         assert_eq!(verdict(&entry, &need, 18, true), Verdict::Renew(Freshness::Expired));
-        assert_eq!(verdict(&entry, &need, 60, false), Verdict::Renew(Freshness::Expired));
-        let of = |until| Entry { failure: Some(failure(until)), ..Entry::default() };
+        assert_eq!(verdict(&entry, &need, 60, false), Verdict::HoldBack(1), "seconds are cut");
+        assert_eq!(verdict(&entry, &need, 61, false), Verdict::Renew(Freshness::Expired));
+        let of = |until| Entry { failure: Some(Box::new(failure(until))), ..Entry::default() };
         assert_eq!(
             verdict(&of(3600), &need, 0, false),
             Verdict::HoldBack(3600),
@@ -300,7 +325,7 @@ mod tests {
         let entry = Entry {
             token: Some(token("t", 10_800)),
             renew_after: NOW.wall + 10_760,
-            failure: Some(failure(10_760)),
+            failure: Some(Box::new(failure(10_760))),
             ..Entry::default()
         };
         assert_eq!(verdict(&entry, &Need::default(), 10_700, false), Verdict::Serve(100));
@@ -308,13 +333,16 @@ mod tests {
 
     #[test]
     fn insisting_overrides_the_token_and_the_failure_seen_before() {
-        let entry = Entry { token: Some(token("t", 10_800)), failure: Some(failure(60)), ..Entry::default() };
-        let insist =
-            Need { rejected: Some(Secret::new("t".to_owned())), overridden: Some(failure(60)), ..Need::default() };
+        let entry = Entry { token: Some(token("t", 10_800)), failure: Some(Box::new(failure(60))), ..Entry::default() };
+        let insist = Need {
+            rejected: Some(Secret::new("t".to_owned())),
+            overridden: Some(Box::new(failure(60))),
+            ..Need::default()
+        };
         assert_eq!(verdict(&entry, &insist, 0, false), Verdict::Renew(Freshness::Expired));
         let renewed = Entry { token: Some(token("new", 10_800)), ..Entry::default() };
         assert_eq!(verdict(&renewed, &insist, 0, false), Verdict::Serve(10_800), "somebody else renewed it");
-        let failed = Entry { failure: Some(Failure { at: NOW.wall + 1, ..failure(60) }), ..entry };
+        let failed = Entry { failure: Some(Box::new(Failure { at: NOW.wall + 1, ..failure(60) })), ..entry };
         assert_eq!(verdict(&failed, &insist, 1, false), Verdict::HoldBack(59), "somebody else failed meanwhile");
     }
 
@@ -356,16 +384,15 @@ mod tests {
         let need = Need { min_ttl: 3600, ..Need::default() };
         assert_eq!(verdict(&entry, &need, 9_001, false), Verdict::TooShort(1_799));
         assert_eq!(verdict(&entry, &need, 9_060, false), Verdict::Renew(Freshness::Expired));
-        let failed = Entry { failure: Some(failure(9_060)), ..entry };
+        let failed = Entry { failure: Some(Box::new(failure(9_060))), ..entry };
         assert_eq!(verdict(&failed, &need, 9_001, false), Verdict::HoldBack(59), "a failure tells its own story");
     }
 
     #[test]
     fn back_off_grows_to_a_limit() {
         use FailureKind::{Denied, Interrupted, ServerError, TimedOut, TooManyRequests, Unreachable, Unusable};
-        let series = |kind: &FailureKind, roll| {
-            (1..=8).map(|count| kind.back_off(count, None, roll).unwrap()).collect::<Vec<_>>()
-        };
+        let series =
+            |kind: &FailureKind, roll| (1..=8).map(|count| kind.back_off(count, None, roll)).collect::<Vec<_>>();
         for kind in [Unreachable, Interrupted, TimedOut, ServerError] {
             assert_eq!(series(&kind, 999), [1, 3, 7, 15, 31, 59, 59, 59]);
             assert_eq!(series(&kind, 0), [1; 8]);
@@ -373,9 +400,10 @@ mod tests {
         assert_eq!(series(&Denied(None), 500), [60, 120, 240, 480, 900, 900, 900, 900]);
         assert_eq!(series(&Unusable, 0), [5, 10, 20, 40, 60, 60, 60, 60]);
         assert_eq!(series(&TooManyRequests, 0), [60; 8]);
-        assert_eq!(Denied(None).back_off(u32::MAX, None, 999), Some(989));
+        assert_eq!(Denied(None).back_off(u32::MAX, None, 999), 989);
         for (asked, given) in [(30, 30), (-5, 1), (0, 1), (1_000_000_000, 3600)] {
-            assert_eq!(TooManyRequests.back_off(1, Some(asked), 0), Some(given));
+            assert_eq!(TooManyRequests.back_off(1, Some(asked), 0), given);
+            assert_eq!(ServerError.back_off(1, Some(asked), 0), given);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::failure::FailureKind;
+use crate::failure::{FailureKind, LocalFailure, RequestFailure};
 use crate::text::line;
 
 /// Exit status: an operating-system failure or a bug.
@@ -97,7 +97,6 @@ impl ErrorKind {
     /// The exit status (README, "Exit status").
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::System | Self::BrokenPipe => EXIT_SYSTEM,
             Self::Usage | Self::NoConfig | Self::Secret | Self::CaFile | Self::Request(FailureKind::Certificate(_)) => {
                 EXIT_CONFIG
             }
@@ -111,6 +110,8 @@ impl ErrorKind {
             ) => EXIT_TEMPORARY,
             Self::Request(FailureKind::Denied(_)) => EXIT_DENIED,
             Self::Request(FailureKind::Unusable) => EXIT_UNUSABLE,
+            Self::Request(FailureKind::Local(local)) if local.is_setting => EXIT_CONFIG,
+            Self::System | Self::BrokenPipe | Self::Request(FailureKind::Local(_)) => EXIT_SYSTEM,
             Self::Interrupted => EXIT_INTERRUPTED,
         }
     }
@@ -196,6 +197,16 @@ impl Error {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same as a failure that other processes can report again.
+    pub(crate) fn to_failure(&self) -> RequestFailure {
+        let local = LocalFailure {
+            what: self.what.clone(),
+            hint: self.hint.clone(),
+            is_setting: self.kind.exit_code() == EXIT_CONFIG,
+        };
+        RequestFailure::new(FailureKind::Local(Box::new(local)), self.chain().skip(1).collect::<Vec<_>>().join(": "))
     }
 
     /// The exit status.

@@ -81,6 +81,20 @@ pub(crate) enum FailureKind {
     Unusable,
     /// The server's certificate is not accepted.
     Certificate(CertificateProblem),
+    /// The profile, its secret or this machine does not allow a request: nothing was sent.
+    Local(Box<LocalFailure>),
+}
+
+/// A failure on this machine, to be reported again by other processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LocalFailure {
+    /// What failed.
+    pub(crate) what: String,
+    /// One action that helps.
+    pub(crate) hint: Option<String>,
+    /// A setting has to change; else the operating system refused something.
+    pub(crate) is_setting: bool,
 }
 
 /// How far a request got.
@@ -98,7 +112,7 @@ impl FailureKind {
     /// How far the request got.
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::Unreachable | Self::Certificate(_) => Phase::NotSent,
+            Self::Unreachable | Self::Certificate(_) | Self::Local(_) => Phase::NotSent,
             Self::Interrupted | Self::TimedOut => Phase::Sent,
             Self::ServerError | Self::TooManyRequests | Self::Denied(_) | Self::Unusable => Phase::Answered,
         }

@@ -153,6 +153,7 @@ pub fn run(process: Process<'_>) -> u8 {
         default_cache_dir: cache_dir.as_deref(),
         env: &env,
         log: &log,
+        deadline: clock::Deadline::after(&clock::SystemClock, broker::RUN_LIMIT),
         executable,
     };
     let outcome = command::dispatch(&context, &cli.command, stdin);

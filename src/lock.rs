@@ -5,7 +5,7 @@
 //! dies, however it dies.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 
 use crate::platform::{CacheRejected, PrivateDir};
 
@@ -30,7 +30,7 @@ pub(crate) struct LockGuard {
     /// Where the entry is written.
     pub(crate) dir: PrivateDir,
     /// Held until it is dropped.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// Tries to take the lock `name` in the directory, without waiting.
@@ -50,27 +50,50 @@ pub(crate) fn try_lock(opened: Result<PrivateDir, CacheRejected>, name: &str) ->
             Flock::Held if !dir.is_current(name, &file) => {}
             Flock::Held => {
                 note_holder(&mut file);
-                return LockAttempt::Held(LockGuard { dir, _lock: Some(file) });
+                return LockAttempt::Held(LockGuard { dir, lock: Some(file) });
             }
             Flock::Busy => return LockAttempt::Busy,
             Flock::Unsupported(error) => {
                 let why = format!("lock file `{name}`: {error}");
-                return LockAttempt::Unsupported(LockGuard { dir, _lock: None }, why);
+                return LockAttempt::Unsupported(LockGuard { dir, lock: None }, why);
             }
             Flock::Failed(error) => return LockAttempt::Unusable(format!("lock file `{name}`: {error}")),
         }
     }
 }
 
+/// Bytes of a lock file at most: the holder's line and a note.
+const FILE_LIMIT: usize = 4096;
+
+/// Bytes of the holder's line: a process ID, blanks, a line feed.
+const HOLDER_LINE: usize = 12;
+
 /// The process that holds the lock, as it wrote itself into the file: for a message, never for a decision.
 pub(crate) fn holder(dir: &PrivateDir, name: &str) -> Option<u32> {
-    let bytes = dir.read(name, 16).ok()??;
-    std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
+    let bytes = dir.read(name, FILE_LIMIT).ok()??;
+    std::str::from_utf8(bytes.get(..HOLDER_LINE).unwrap_or(&bytes)).ok()?.trim().parse().ok()
 }
 
-/// Writes our process id into the lock file; that this fails matters to nobody.
+/// Writes our process ID over that of the last holder; write errors are ignored.
 fn note_holder(file: &mut File) {
-    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let line = format!("{:<width$}\n", std::process::id(), width = HOLDER_LINE - 1);
+    let _ = file.rewind().and_then(|()| file.write_all(line.as_bytes()));
+}
+
+/// Leaves a note for the next holders. The file is written over where it is long enough, which needs no room on the disk;
+/// write errors are ignored.
+pub(crate) fn note(guard: &LockGuard, text: &[u8]) {
+    let Some(mut file) = guard.lock.as_ref() else { return };
+    let length = text.len().min(FILE_LIMIT - HOLDER_LINE - 1);
+    let mut padded = vec![b' '; FILE_LIMIT - HOLDER_LINE];
+    padded[..length].copy_from_slice(&text[..length]);
+    let _ = file.seek(SeekFrom::Start(HOLDER_LINE as u64)).and_then(|_| file.write_all(&padded));
+}
+
+/// The note of the last holder that left one.
+pub(crate) fn noted(dir: &PrivateDir, name: &str) -> Option<Vec<u8>> {
+    let bytes = dir.read(name, FILE_LIMIT).ok()??;
+    Some(bytes.get(HOLDER_LINE..)?.trim_ascii().to_vec()).filter(|note| !note.is_empty())
 }
 
 /// What the system says to one lock call.

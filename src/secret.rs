@@ -47,16 +47,6 @@ impl Secret {
         Ok(Self(text))
     }
 
-    /// A number that changes when the secret changes: 32 bits of a salted SHA-256, useless for guessing.
-    pub(crate) fn fingerprint(&self, salt: &str) -> u32 {
-        let mut hash = hmac_sha256::Hash::new();
-        hash.update(salt);
-        hash.update([0]);
-        hash.update(&self.0);
-        let digest = hash.finalize();
-        u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
-    }
-
     /// The text: only for requests, the cache entry, the answer to the caller, and the stores of `login`.
     pub(crate) fn expose(&self) -> &str {
         &self.0
@@ -143,13 +133,5 @@ mod tests {
     #[test]
     fn debug_shows_nothing() {
         assert_eq!(format!("{:?}", Secret::new("canary".to_owned())), "***");
-    }
-
-    #[test]
-    fn fingerprints_differ_by_secret_and_by_salt() {
-        let (a, b) = (Secret::new("a".to_owned()), Secret::new("b".to_owned()));
-        assert_ne!(a.fingerprint("x"), b.fingerprint("x"));
-        assert_ne!(a.fingerprint("x"), a.fingerprint("y"));
-        assert_eq!(a.fingerprint("x"), a.clone().fingerprint("x"));
     }
 }

@@ -23,6 +23,9 @@ const MANDATORY: i64 = 120;
 /// Seconds that a token or a failure may come from the future before the clock is taken to have been set back.
 pub(crate) const CLOCK_TOLERANCE: i64 = 300;
 
+/// Seconds by which two clocks that agree may differ: both are cut to whole seconds.
+const SAME_CLOCK: i64 = 1;
+
 /// An access token and its time.
 #[expect(clippy::struct_field_names, reason = "`access_token` is its name in RFC 6749")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,25 +65,22 @@ impl Token {
 
     /// Seconds left, by the wall clock and by the boot clock: the smaller counts.
     ///
-    /// A clock set back must not lengthen a life. Where the wall clock is plainly before the token's issue it says
-    /// nothing, and the boot clock decides alone if this is still the same boot. `boot_id` is asked only then: in
-    /// every other case a reading of another boot cannot make the result longer than the wall clock allows, nor
-    /// shorter than the truth (the time since this boot is never longer than the time since the issue).
+    /// A clock set back must not lengthen a life: where the wall clock is plainly before the token's issue, only the boot
+    /// clock counts. Boot clocks of two boots or two machines have nothing to do with each other, so `boot_id` is compared
+    /// wherever the boot clock would decide. It is not asked while both clocks agree, as on the cached path.
     pub(crate) fn remaining(&self, now: Now, boot_id: &dyn Fn() -> Option<String>) -> i64 {
-        let elapsed = match (self.issued_boot, now.boot) {
-            (Some(then), Some(now)) if now >= then => Some(now.saturating_sub(then)),
-            _ => None,
-        };
+        let elapsed = self.issued_boot.zip(now.boot).filter(|(then, now)| now >= then);
+        let by_boot = elapsed.map(|(then, now)| self.life().saturating_sub(now.saturating_sub(then)));
+        let of_this_boot = |by_boot: &i64| (self.boot_id.is_some() && self.boot_id == boot_id()).then_some(*by_boot);
         if self.issued_at > now.wall.saturating_add(CLOCK_TOLERANCE) {
-            return match elapsed {
-                Some(elapsed) if self.boot_id.is_some() && self.boot_id == boot_id() => {
-                    self.life().saturating_sub(elapsed)
-                }
-                _ => i64::MIN,
-            };
+            return by_boot.as_ref().and_then(of_this_boot).unwrap_or(i64::MIN);
         }
         let by_wall = self.expires_at.saturating_sub(now.wall);
-        elapsed.map_or(by_wall, |elapsed| by_wall.min(self.life().saturating_sub(elapsed)))
+        match by_boot {
+            Some(by_boot) if by_boot < by_wall.saturating_sub(SAME_CLOCK) => of_this_boot(&by_boot).unwrap_or(by_wall),
+            Some(by_boot) => by_boot.min(by_wall),
+            None => by_wall,
+        }
     }
 
     /// The life to name to a caller who wants more of it: the whole, or what is left where the whole would do.
@@ -146,6 +146,8 @@ pub(crate) mod tests {
         assert_eq!(left(&token, 1_000_000, Some(8_500), "this"), 100, "wall clock stands still");
         assert_eq!(left(&token, 1_086_400, Some(5_100), "this"), -82_800, "wall clock a day forward");
         assert_eq!(left(&token, 1_000_200, Some(60), "next"), 3400, "after a reboot");
+        assert_eq!(left(&token, 1_000_200, Some(900_000), "other"), 3400, "on a machine that has been up for longer");
+        assert_eq!(left(&token, 1_000_200, Some(900_000), "this"), -891_400, "the wall clock was set back by hours");
     }
 
     #[test]

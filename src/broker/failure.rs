@@ -4,15 +4,52 @@ use crate::clock::{rfc3339, wall};
 use crate::config::Profile;
 use crate::endpoint::RequestError;
 use crate::entry::Need;
-use crate::error::{Cause, Error, ErrorKind};
-use crate::failure::{CertificateProblem, ErrorCode, FailureKind, Phase};
+use crate::error::{Cause, EXIT_CONFIG, Error, ErrorKind};
+use crate::failure::{CertificateProblem, ErrorCode, FailureKind, RequestFailure};
+use crate::platform;
+use crate::secret::Secret;
+use crate::secret::source::SecretSource;
 use crate::token::FLOOR;
+
+/// Bytes of `ca_file` that are looked at for a change.
+const CA_FILE_LIMIT: usize = 1024 * 1024;
 
 /// The error of a request that brought no token; the next attempt is `retry_in` seconds away.
 pub(crate) fn request_error(profile: &Profile, error: RequestError, retry_in: i64) -> Error {
     match error {
         RequestError::Local { error, .. } => error,
         RequestError::Failed(failure) => token_error(profile, &failure.kind, failure.cause.into(), retry_in),
+    }
+}
+
+/// A number that changes with what a failure may depend on besides the tenant: the secret where it is cheap to read, else
+/// its source; the trusted roots and the proxy of the profile. 32 bits of a salted SHA-256, useless for guessing.
+pub(crate) fn fingerprint(profile: &Profile, salt: &str) -> u32 {
+    let mut hash = hmac_sha256::Hash::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update(bytes.len().to_le_bytes());
+        hash.update(bytes);
+    };
+    add(salt.as_bytes());
+    add(&profile.client_secret.as_ref().map_or_else(Vec::new, SecretSource::fingerprint_input));
+    add(profile.proxy.as_ref().map_or("", Secret::expose).as_bytes());
+    if let Some(file) = &profile.ca_file {
+        add(&platform::read_regular(file, CA_FILE_LIMIT).unwrap_or_default());
+    }
+    add(&[u8::from(profile.ca_only)]);
+    let digest = hash.finalize();
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// What is recorded of a failure. A failure on this machine is recorded only where repeating it is slow: a setting that
+/// is wrong beside a slow secret source. What the system refuses this process, it may grant another.
+pub(super) fn memorable(profile: &Profile, error: &RequestError) -> Option<RequestFailure> {
+    match error {
+        RequestError::Failed(failure) => Some(failure.clone()),
+        RequestError::Local { error, .. } => {
+            let is_slow = profile.client_secret.as_ref().is_some_and(SecretSource::is_slow);
+            (is_slow && error.exit_code() == EXIT_CONFIG).then(|| error.to_failure())
+        }
     }
 }
 
@@ -28,23 +65,21 @@ pub(crate) fn token_error(profile: &Profile, kind: &FailureKind, cause: Cause, r
             format!("tenant `{tenant}` rejected client `{}` of profile `{}`", profile.client_id, profile.name)
         }
         FailureKind::Unusable => format!("`{}` did not answer as a token endpoint", profile.token_url),
+        FailureKind::Local(local) => local.what.clone(),
         FailureKind::Certificate(_) => {
             format!("cannot verify the certificate of `{}`", profile.token_url.origin.authority())
         }
     };
-    Error::new(ErrorKind::Request(kind.clone()), what).because(cause).hint(hint(profile, kind, retry_in))
+    let error = Error::new(ErrorKind::Request(kind.clone()), what).because(cause);
+    hint(profile, kind, retry_in).into_iter().fold(error, Error::hint)
 }
 
 /// What to do about it.
-fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> String {
-    match kind {
-        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::ServerError => {
-            match kind.phase() {
-                Phase::Answered => "retry later; if it lasts, ask the tenant's administrator".to_owned(),
-                Phase::NotSent | Phase::Sent => {
-                    "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned()
-                }
-            }
+fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> Option<String> {
+    Some(match kind {
+        FailureKind::ServerError => "retry later; if it lasts, ask the tenant's administrator".to_owned(),
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut => {
+            "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned()
         }
         FailureKind::TooManyRequests => format!("wait {retry_in} s"),
         FailureKind::Denied(Some(ErrorCode::InvalidScope)) => {
@@ -58,7 +93,8 @@ fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> String {
             format!("check `tenant` and `preset` of profile `{}`: it must be the Access host itself", profile.name)
         }
         FailureKind::Certificate(problem) => certificate_hint(problem),
-    }
+        FailureKind::Local(local) => return local.hint.clone(),
+    })
 }
 
 /// What to do about a certificate.

@@ -1,6 +1,7 @@
 //! A proof that a client's credentials work: one request with them, whatever is cached or was refused before.
 
-use super::{Broker, NETWORK_LIMIT, failure, lock};
+use super::limits::NETWORK_LIMIT;
+use super::{Broker, failure, lock};
 use crate::cache::Store;
 use crate::clock::Deadline;
 use crate::endpoint::RequestError;
@@ -26,9 +27,9 @@ impl<S: Store> Broker<'_, S> {
         let (response, asked) = self.send(&Grant::ClientCredentials, secret, deadline).map_err(|error| {
             let pause = match &error {
                 RequestError::Failed(failure) => failure.kind.back_off(1, failure.retry_after, 0),
-                RequestError::Local { .. } => None,
+                RequestError::Local { .. } => 0,
             };
-            failure::request_error(self.profile, error, pause.unwrap_or(0))
+            failure::request_error(self.profile, error, pause)
         })?;
         // It may have been consumed, or belong to a secret that is no longer the client's: it is not sent again.
         entry.refresh_token = None;

@@ -27,14 +27,15 @@ pub(crate) enum Renew {
 
 impl TokenRequest {
     /// The same in terms of the entry that is there at the start of the run.
-    pub(super) fn need(&self, entry: &Entry) -> Need {
+    pub(super) fn need(&self, entry: &Entry, now: i64) -> Need {
         let cached = entry.token.as_ref().map(|token| &token.access_token);
         let (rejected, overridden) = match &self.renew {
             Renew::IfNeeded => (None, None),
             Renew::Always => (cached.cloned(), entry.failure.clone()),
+            Renew::IfRejected(_) if entry.is_replaced(now) => (None, None),
             Renew::IfRejected(refused) => (cached.filter(|token| fingerprint(token) == *refused).cloned(), None),
         };
-        Need { min_ttl: self.min_ttl, rejected, overridden }
+        Need { min_ttl: self.min_ttl, rejected, overridden, must_renew: self.renew == Renew::Always }
     }
 }
 

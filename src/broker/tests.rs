@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use super::request::fingerprint;
 use super::*;
+use crate::cache::Loaded;
 use crate::config::{AuthStyle, Preset};
 use crate::failure::{CertificateProblem, ErrorCode, RequestFailure};
 use crate::origin::{Origin, Target};
@@ -60,6 +61,8 @@ struct World {
     /// Numbers of the writes that fail, from 1.
     full_at: Vec<usize>,
     writes: Cell<usize>,
+    /// The failure that is noted beside the entry.
+    noted: RefCell<Option<Failure>>,
     replies: RefCell<VecDeque<Reply>>,
     /// Milliseconds since the beginning, by which all clocks go.
     elapsed: Cell<i64>,
@@ -91,6 +94,7 @@ impl World {
             locks: RefCell::new([Lock::Held].into()),
             full_at: Vec::new(),
             writes: Cell::new(0),
+            noted: RefCell::default(),
             replies: RefCell::default(),
             elapsed: Cell::new(0),
             wall: Cell::new(ISSUED + age),
@@ -181,8 +185,15 @@ impl World {
         self.effects.borrow_mut().clear();
         let stderr = Stderr::default();
         let log = Log::new(Box::new(stderr.clone()), &|_| None);
-        let broker =
-            Broker { profile: &self.profile, store: self, clock: self, endpoint: self, log: &log, identity: "id" };
+        let broker = Broker {
+            profile: &self.profile,
+            store: self,
+            clock: self,
+            endpoint: self,
+            log: &log,
+            identity: "id",
+            deadline: Deadline::after(self, RUN_LIMIT),
+        };
         let result = call(&broker);
         let warnings = String::from_utf8(stderr.0.take()).unwrap();
         let warnings: Vec<&str> = warnings.lines().map(|line| line.strip_prefix("warning: ").unwrap()).collect();
@@ -318,6 +329,15 @@ impl Store for World {
         Ok(())
     }
 
+    fn note_failure(&self, _guard: &(), failure: &Failure) {
+        self.note("note");
+        self.noted.replace(Some(failure.clone()));
+    }
+
+    fn noted_failure(&self) -> Option<Failure> {
+        self.noted.borrow().clone()
+    }
+
     fn holder(&self) -> Option<u32> {
         Some(77)
     }
@@ -377,8 +397,8 @@ fn renewed(text: &str, age: i64) -> Entry {
 /// A failure that another process had at that age of `t1`, with the client secret `s1`.
 fn failed(kind: FailureKind, age: i64, pause: i64) -> Failure {
     let at = ISSUED + age;
-    let secret = Some(secret("s1").fingerprint("id"));
-    Failure { kind, cause: "what it said".to_owned(), at, until: at + pause, count: 1, secret }
+    let tried = vec![failure::fingerprint(&profile(), "id")];
+    Failure { kind, cause: "what it said".to_owned(), at, until: at + pause, count: 1, tried }
 }
 
 fn secret(text: &str) -> Secret {

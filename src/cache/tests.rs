@@ -13,15 +13,16 @@ fn entry() -> Entry {
         token: Some(token("abc.def-_~+/==", 10_800)),
         refresh_token: Some(Secret::new("r\"\\\n\u{1}é".to_owned())),
         refresh_in_flight: true,
+        replaced_at: 5,
         renew_after: 1_000_060,
-        failure: Some(Failure {
+        failure: Some(Box::new(Failure {
             kind: FailureKind::Denied(Some(ErrorCode::InvalidClient)),
             cause: "HTTP 429".to_owned(),
             at: 1,
             until: 2,
             count: 3,
-            secret: Some(4),
-        }),
+            tried: vec![4, u32::MAX],
+        })),
     }
 }
 
@@ -43,7 +44,7 @@ fn the_file_is_one_line_of_json() {
 /// The format of the file: who changes it changes [`FORMAT`] too.
 #[test]
 fn the_format_is_pinned() {
-    insta::assert_snapshot!(String::from_utf8(encode(&entry(), "id")).unwrap(), @r#"{"checksum":"f63d74fe","content":{"version":2,"identity":"id","entry":{"token":{"access_token":"abc.def-_~+/==","issued_at":1000000,"expires_at":1010800,"issued_boot":5000,"boot_id":"this"},"refresh_token":"r\"\\\n\u0001é","refresh_in_flight":true,"renew_after":1000060,"failure":{"kind":{"denied":"invalid_client"},"cause":"HTTP 429","at":1,"until":2,"count":3,"secret":4}}}}"#);
+    insta::assert_snapshot!(String::from_utf8(encode(&entry(), "id")).unwrap(), @r#"{"checksum":"6d2f34ab","content":{"version":2,"identity":"id","entry":{"token":{"access_token":"abc.def-_~+/==","issued_at":1000000,"expires_at":1010800,"issued_boot":5000,"boot_id":"this"},"refresh_token":"r\"\\\n\u0001é","refresh_in_flight":true,"replaced_at":5,"renew_after":1000060,"failure":{"kind":{"denied":"invalid_client"},"cause":"HTTP 429","at":1,"until":2,"count":3,"tried":[4,4294967295]}}}}"#);
 }
 
 #[test]
@@ -227,8 +228,8 @@ fn an_entry_of_64_kib_is_read_and_a_larger_one_is_a_miss() {
     let cache = cache(&home);
     let of = |bytes: usize| {
         let with = |fill: usize| {
-            let failure = Failure { cause: "x".repeat(fill), ..entry().failure.unwrap() };
-            Entry { failure: Some(failure), ..entry() }
+            let failure = Failure { cause: "x".repeat(fill), ..*entry().failure.unwrap() };
+            Entry { failure: Some(Box::new(failure)), ..entry() }
         };
         let around = encode(&with(0), IDENTITY).len();
         with(bytes - around)

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::broker::failure::fingerprint;
 use crate::cli::Doctor;
 use crate::config::Profile;
 use crate::context::Context;
@@ -121,7 +122,7 @@ fn tokens(
     time: &TimeBudget,
     findings: &mut Vec<Finding>,
 ) {
-    let back_off = cache.back_off(secret.fingerprint(&endpoint.profile.identity()));
+    let back_off = cache.back_off(fingerprint(endpoint.profile, &endpoint.profile.identity()));
     let (finding, issued) = tenant::token(context, endpoint, secret, back_off.as_ref(), time);
     findings.push(finding);
     let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };

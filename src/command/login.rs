@@ -189,7 +189,8 @@ fn again(error: &Error) -> Option<Again> {
             FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType))
             | FailureKind::ServerError
             | FailureKind::TooManyRequests
-            | FailureKind::Certificate(CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_)) => None,
+            | FailureKind::Certificate(CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_))
+            | FailureKind::Local(_) => None,
             FailureKind::Denied(_) => Some(Again::Client),
             FailureKind::Unreachable
             | FailureKind::Interrupted

@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::failure::{CertificateProblem, ErrorCode};
+use crate::failure::{CertificateProblem, ErrorCode, LocalFailure};
 use crate::token::properties::{allowed, any_token, reading, second};
 
 /// Any kind of failure.
 pub(crate) fn any_kind() -> impl Strategy<Value = FailureKind> {
     use FailureKind::{
-        Certificate, Denied, Interrupted, ServerError, TimedOut, TooManyRequests, Unreachable, Unusable,
+        Certificate, Denied, Interrupted, Local, ServerError, TimedOut, TooManyRequests, Unreachable, Unusable,
     };
     let names = proptest::collection::vec(any::<String>(), 0..4);
     prop_oneof![
@@ -22,6 +22,8 @@ pub(crate) fn any_kind() -> impl Strategy<Value = FailureKind> {
         Just(Unusable),
         names.prop_map(|names| Certificate(CertificateProblem::WrongName(names))),
         any::<i64>().prop_map(|at| Certificate(CertificateProblem::Expired(at))),
+        (any::<String>(), proptest::option::of(any::<String>()), any::<bool>())
+            .prop_map(|(what, hint, is_setting)| Local(Box::new(LocalFailure { what, hint, is_setting }))),
     ]
 }
 
@@ -33,13 +35,13 @@ fn failure() -> impl Strategy<Value = Failure> {
         at,
         until,
         count,
-        secret: None,
+        tried: Vec::new(),
     })
 }
 
 /// Any entry.
 fn entry() -> impl Strategy<Value = Entry> {
-    (proptest::option::of(any_token()), second(), proptest::option::of(failure()))
+    (proptest::option::of(any_token()), second(), proptest::option::of(failure().prop_map(Box::new)))
         .prop_map(|(token, renew_after, failure)| Entry { token, renew_after, failure, ..Entry::default() })
 }
 
@@ -54,22 +56,26 @@ proptest! {
         min_ttl in second(),
         rejects in any::<bool>(),
         overrides in any::<bool>(),
-        changed in any::<bool>(),
+        was_tried in any::<bool>(),
     ) {
+        let mut entry = entry;
+        if let Some(failure) = entry.failure.as_mut().filter(|_| was_tried) {
+            failure.tried.push(7);
+        }
         let rejected = entry.token.as_ref().filter(|_| rejects).map(|token| token.access_token.clone());
         let overridden = entry.failure.clone().filter(|_| overrides);
-        let need = Need { min_ttl, rejected, overridden };
+        let need = Need { min_ttl, rejected, overridden, must_renew: false };
         let boot_id = || Some("a".to_owned());
-        match entry.verdict(&need, now, &boot_id, &|_| changed) {
+        match entry.verdict(&need, now, &boot_id, &|| 7) {
             Verdict::Serve(token, remaining) => {
                 prop_assert!(!rejects);
                 prop_assert!(remaining > 5 && remaining >= min_ttl);
-                prop_assert!(i128::from(remaining) <= allowed(token, now));
+                prop_assert!(i128::from(remaining) <= allowed(token, now, Some("a")));
             }
             Verdict::HoldBack(failure, seconds) => {
-                prop_assert!(!overrides && !changed);
+                prop_assert!(!overrides && was_tried);
                 prop_assert!((1..=3600).contains(&seconds));
-                prop_assert_eq!(i128::from(failure.until) - i128::from(now.wall), i128::from(seconds));
+                prop_assert_eq!((i128::from(failure.until) - i128::from(now.wall)).max(1), i128::from(seconds));
                 prop_assert!(i128::from(failure.at) <= i128::from(now.wall) + 300, "a failure of the future");
             }
             Verdict::TooShort(life) => prop_assert!(!rejects && life < min_ttl),
@@ -82,7 +88,7 @@ proptest! {
     #[test]
     fn servable_is_above_the_floor(entry in entry(), now in reading()) {
         if let Some((token, remaining)) = entry.servable(now, &|| Some("a".to_owned())) {
-            prop_assert!(remaining > 5 && i128::from(remaining) <= allowed(token, now));
+            prop_assert!(remaining > 5 && i128::from(remaining) <= allowed(token, now, Some("a")));
         }
     }
 
@@ -94,20 +100,16 @@ proptest! {
         retry_after in proptest::option::of(second()),
         roll in 0..1_000_i64,
     ) {
-        let bounds = match kind {
-            FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::ServerError => {
-                Some((1, 60))
-            }
-            FailureKind::TooManyRequests => Some((1, LONGEST_BACK_OFF)),
-            FailureKind::Denied(_) => Some((54, 990)),
-            FailureKind::Unusable => Some((5, 60)),
-            FailureKind::Certificate(_) => None,
+        let (least, most) = match &kind {
+            FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut => (1, 60),
+            FailureKind::TooManyRequests | FailureKind::ServerError => (1, LONGEST_BACK_OFF),
+            FailureKind::Denied(_) => (54, 990),
+            FailureKind::Unusable => (5, 60),
+            FailureKind::Certificate(_) => (10, 60),
+            FailureKind::Local(local) => if local.is_setting { (5, 30) } else { (1, 1) },
         };
         let pause = kind.back_off(count, retry_after, roll);
-        prop_assert_eq!(pause.is_some(), bounds.is_some());
-        if let Some(((least, most), pause)) = bounds.zip(pause) {
-            prop_assert!((least..=most).contains(&pause), "{pause}");
-            prop_assert!(kind.back_off(count.saturating_add(1), retry_after, roll) >= Some(pause));
-        }
+        prop_assert!((least..=most).contains(&pause), "{pause}");
+        prop_assert!(kind.back_off(count.saturating_add(1), retry_after, roll) >= pause);
     }
 }

@@ -85,11 +85,17 @@ impl SecretSource {
         }
     }
 
-    /// A number that changes with the secret; `None` for sources that are slow to read.
-    pub(crate) fn fingerprint(&self, salt: &str) -> Option<u32> {
+    /// Whether reading it takes long, or a person.
+    pub(crate) fn is_slow(&self) -> bool {
+        matches!(self, Self::Command(_) | Self::Keychain { .. })
+    }
+
+    /// Bytes that change with the secret, or with its source where the secret is slow to read. Not to be kept.
+    pub(crate) fn fingerprint_input(&self) -> Vec<u8> {
         match self {
-            Self::Command(_) | Self::Keychain { .. } => None,
-            _ => Some(self.read(Duration::ZERO).map_or(0, |secret| secret.fingerprint(salt))),
+            Self::Command(argv) => argv.join("\0").into_bytes(),
+            Self::Keychain { account, .. } => account.clone().into_bytes(),
+            _ => self.read(Duration::ZERO).map_or_else(|_| Vec::new(), |secret| secret.expose().as_bytes().to_vec()),
         }
     }
 

@@ -274,6 +274,8 @@ fn a_revoked_token_is_healed_in_one_command() {
         let forge = Forge::with_helper(git);
         for prefix in ["git", "git-bearer"] {
             forge.quietly(&["clone", "--quiet", &forge.url(prefix), prefix]);
+            // What replaced a refused token is not replaced for half a minute.
+            forge.sandbox.age(31);
             forge.emulator.revoke_all();
             let before = forge.token_requests();
             forge.quietly(&["-C", prefix, "fetch", "--quiet"]);

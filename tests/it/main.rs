@@ -44,6 +44,7 @@ mod login;
 mod login_file;
 mod login_import;
 mod logout;
+mod memory;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(not(feature = "keychain"))]

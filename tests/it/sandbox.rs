@@ -250,6 +250,7 @@ impl Sandbox {
                 "/token/expires_at",
                 "/token/issued_boot",
                 "/renew_after",
+                "/replaced_at",
                 "/failure/at",
                 "/failure/until",
             ] {

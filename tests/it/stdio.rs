@@ -56,7 +56,10 @@ fn a_closed_output_swallows_the_token_and_harms_no_file() {
     let token = emulator.issued().remove(0);
     assert_eq!(sandbox.entry()["token"]["access_token"], token, "nothing was written into the entry");
     let holder = std::fs::read_to_string(sandbox.lock_file()).unwrap();
-    assert!(holder.strip_suffix('\n').is_some_and(|pid| pid.parse::<u32>().is_ok()), "nor into the lock: {holder}");
+    assert!(
+        holder.strip_suffix('\n').is_some_and(|pid| pid.trim_end().parse::<u32>().is_ok()),
+        "nor into the lock: {holder}"
+    );
     assert_eq!(sandbox.run(&["get"]).token(), token);
     assert_eq!(emulator.counters().token_requests, 1);
 }

@@ -14,7 +14,11 @@ fn a_life_counts_from_the_start_of_its_request() {
 fn a_reply_that_took_longer_than_its_tokens_life_is_not_served() {
     let world = World::empty().replies([issued("t2", 10).after(6)]);
     let run = world.get();
-    assert_eq!(run.answer, "exit 2: tenant `acme.example.com` issues tokens for 4 s, less than the 6 s asked for");
+    assert_eq!(
+        run.answer,
+        "exit 5: `https://acme.example.com/SAAS/auth/oauthtoken` did not answer as a token endpoint < the new token has \
+         expired on arrival"
+    );
 }
 
 #[test]

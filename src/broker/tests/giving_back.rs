@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_token_that_is_given_back_is_dropped() {
-    let failure = Some(failed(FailureKind::Unusable, 0, 5));
+    let failure = Some(Box::new(failed(FailureKind::Unusable, 0, 5)));
     let entry = Entry { refresh_token: Some(secret("r1")), renew_after: ISSUED + FRESH + 60, failure, ..t1() };
     let world = World::new(FRESH, entry);
     assert_eq!(world.discard("t1"), "load, lock, load, save - r1 Unusable#1 for -95");

@@ -109,14 +109,17 @@ impl Start {
             }),
             refresh_token: refresh.map(|token| Secret::new(token.to_owned())),
             refresh_in_flight: self.refresh == Some(true),
+            replaced_at: 0,
             renew_after: until.unwrap_or(0),
-            failure: until.map(|until| Failure {
-                kind: FailureKind::Denied(None),
-                cause: "HTTP 401".to_owned(),
-                at: WALL - 30,
-                until,
-                count: 1,
-                secret: Some(Secret::new("s1".to_owned()).fingerprint("id")),
+            failure: until.map(|until| {
+                Box::new(Failure {
+                    kind: FailureKind::Denied(None),
+                    cause: "HTTP 401".to_owned(),
+                    at: WALL - 30,
+                    until,
+                    count: 1,
+                    tried: vec![crate::broker::failure::fingerprint(&profile(), "id")],
+                })
             }),
         })
     }
@@ -166,12 +169,21 @@ struct Scenario {
     locks: Locks,
     /// Whether the wall clock may be set once.
     clock_jumps: bool,
+    /// Whether all but the first process run on another machine, with another boot clock.
+    two_machines: bool,
 }
 
 impl Scenario {
     /// Callers that start together.
     fn new(start: Start, wants: &[Want]) -> Self {
-        Self { start, wants: wants.to_vec(), starts: vec![0; wants.len()], locks: Locks::Work, clock_jumps: false }
+        Self {
+            start,
+            wants: wants.to_vec(),
+            starts: vec![0; wants.len()],
+            locks: Locks::Work,
+            clock_jumps: false,
+            two_machines: false,
+        }
     }
 
     /// The same, the last one ten seconds later: it finds what the others left.
@@ -276,4 +288,11 @@ fn processes_whose_clock_is_set() {
     let groups: [&[Want]; 2] = [&[Want::Any, Want::Any], &[Want::Any, Want::New]];
     let scenarios: Vec<_> = everything(&groups).into_iter().map(|all| Scenario { clock_jumps: true, ..all }).collect();
     met_everything(explore("clock set", &scenarios, |_| Search::systematic(if full() { 2 } else { 1 })));
+}
+
+#[test]
+fn processes_of_two_machines() {
+    let groups: [&[Want]; 2] = [&[Want::Any, Want::Any], &[Want::Any, Want::New]];
+    let scenarios: Vec<_> = everything(&groups).into_iter().map(|all| Scenario { two_machines: true, ..all }).collect();
+    met_everything(explore("two machines", &scenarios, |_| Search::systematic(if full() { 2 } else { 1 })));
 }

@@ -19,7 +19,7 @@ fn a_proof_asks_with_credentials_whatever_is_cached() {
         (
             World::new(
                 EXPIRED,
-                Entry { failure: Some(failed(FailureKind::Denied(None), EXPIRED, 60)), ..Entry::default() },
+                Entry { failure: Some(Box::new(failed(FailureKind::Denied(None), EXPIRED, 60))), ..Entry::default() },
             ),
             "t2 -",
         ),
@@ -33,7 +33,7 @@ fn a_proof_asks_with_credentials_whatever_is_cached() {
 
 #[test]
 fn a_refused_proof_leaves_the_entry_as_it_is() {
-    let backed_off = Entry { failure: Some(failed(FailureKind::Denied(None), FRESH, 60)), ..t1() };
+    let backed_off = Entry { failure: Some(Box::new(failed(FailureKind::Denied(None), FRESH, 60))), ..t1() };
     for entry in [Entry::default(), t1(), Entry { refresh_token: Some(secret("r1")), ..t1() }, backed_off] {
         for reply in [denied("HTTP 401"), unreachable(), broken(), untrusted()] {
             let world = World::new(FRESH, entry.clone()).replies([reply]);

@@ -47,7 +47,7 @@ fn a_marked_refresh_token_is_dropped() {
     let world = World::new(DUE, marked).replies([unreachable()]);
     assert_eq!(
         world.get().effects,
-        "load, lock, load, ask credentials 10000, save t1 - pause 1 Unreachable#1 for 1",
+        "load, lock, load, ask credentials 10000, save t1 - pause 2 Unreachable#1 for 1",
         "also when nothing replaces it"
     );
 }
@@ -73,13 +73,13 @@ fn a_refresh_token_that_was_not_looked_at_is_kept_and_nothing_else_is_tried() {
     let unverified = "cannot verify the certificate of `acme.example.com`";
     let no_request = || fails(RequestError::local(Error::system("no threads").because("none left")));
     let rows: [Row; 5] = [
-        (unreachable, [" pause 1 Unreachable#1 for 1", "exit 3", no_token, "connection refused"]),
+        (unreachable, [" pause 2 Unreachable#1 for 1", "exit 3", no_token, "connection refused"]),
         (
             || denied("HTTP 401 invalid_client"),
-            [" pause 60 Denied#1 for 60", "exit 4", rejected, "HTTP 401 invalid_client"],
+            [" pause 61 Denied#1 for 60", "exit 4", rejected, "HTTP 401 invalid_client"],
         ),
-        (|| limited(None, "HTTP 429"), [" pause 60 TooManyRequests#1 for 60", "exit 3", too_many, "HTTP 429"]),
-        (untrusted, ["", "exit 2", unverified, "invalid certificate"]),
+        (|| limited(None, "HTTP 429"), [" pause 61 TooManyRequests#1 for 60", "exit 3", too_many, "HTTP 429"]),
+        (untrusted, [" pause 11 Certificate#1 for 10", "exit 2", unverified, "invalid certificate"]),
         (no_request, ["", "exit 1", "no threads", "none left"]),
     ];
     for (reply, [failure, exit, what, why]) in rows {
@@ -109,9 +109,9 @@ fn a_refused_refresh_token_is_dropped_and_the_credentials_are_tried_at_once() {
 /// The failures after which nobody knows whether the refresh token was consumed, with what becomes of them.
 fn doubtful() -> [(Reply, &'static str); 3] {
     [
-        (broken(), " pause 1 Interrupted#1 for 1"),
-        (refused(FailureKind::ServerError, "HTTP 503"), " pause 1 ServerError#1 for 1"),
-        (refused(FailureKind::Unusable, "HTTP 200 with malformed JSON"), " pause 5 Unusable#1 for 5"),
+        (broken(), " pause 2 Interrupted#1 for 1"),
+        (refused(FailureKind::ServerError, "HTTP 503"), " pause 2 ServerError#1 for 1"),
+        (refused(FailureKind::Unusable, "HTTP 200 with malformed JSON"), " pause 6 Unusable#1 for 5"),
     ]
 }
 
@@ -140,7 +140,7 @@ fn when_both_grants_fail_the_second_failure_counts() {
     quiet(
         &world.get(),
         "exit 3: tenant `acme.example.com` asks for fewer requests < HTTP 429",
-        &format!("{SENT}, ask credentials 10000, save t1 - pause 7 TooManyRequests#1 for 7"),
+        &format!("{SENT}, ask credentials 10000, save t1 - pause 8 TooManyRequests#1 for 7"),
     );
 }
 

@@ -72,14 +72,14 @@ fn a_caller_that_needs_more_than_is_left_gets_a_new_token_or_an_error() {
     quiet(
         &world.ask(3600, Renew::IfNeeded),
         "exit 3: cannot get a token from tenant `acme.example.com` < connection refused",
-        "load, lock, load, ask credentials 10000, save t1 - pause 1 Unreachable#1 for 1",
+        "load, lock, load, ask credentials 10000, save t1 - pause 2 Unreachable#1 for 1",
     );
     quiet(
         &world.ask(3600, Renew::IfNeeded),
         "exit 3: cannot get a token from tenant `acme.example.com` < connection refused < no new attempt for 1 s",
         "load",
     );
-    world.pass(1);
+    world.pass(2);
     world.tenant_says([issued("t2", LIFE)]);
     assert_eq!(world.ask(3600, Renew::IfNeeded).answer, "t2, 10800 s left, new");
     let world = World::aged(30).replies([issued("t2", LIFE)]);

@@ -20,14 +20,22 @@ fn without_locks_another_process_may_be_quicker() {
 }
 
 #[test]
-fn without_locks_a_valid_token_is_not_renewed() {
-    for age in [EXPIRING, DUE] {
-        for lock in [Lock::Unsupported, Lock::Unusable] {
-            let run = World::aged(age).without_secret().locks([lock]).get();
-            assert_eq!(run.answer, format!("t1, {} s left, cached", LIFE - age));
-            assert_eq!(run.warnings, "");
-        }
+fn without_locks_an_expiring_token_is_not_renewed() {
+    for lock in [Lock::Unsupported, Lock::Unusable] {
+        let run = World::aged(EXPIRING).without_secret().locks([lock]).get();
+        assert_eq!((&*run.answer, &*run.warnings), ("t1, 400 s left, cached", ""));
     }
+}
+
+#[test]
+fn without_locks_a_token_that_has_hardly_any_time_left_is_renewed() {
+    let world = World::aged(LIFE - 30).without_secret().locks([Lock::Unsupported]);
+    assert_eq!(world.get().answer, "t1, 30 s left, cached");
+    let world = World::aged(LIFE - 29).locks([Lock::Unsupported]).replies([issued("t2", LIFE)]);
+    let effects = "load, no lock, sleep 1000, load, ask credentials 10000, save t2 -";
+    loud(&world.get(), "t2, 10800 s left, new", effects, NO_LOCKS);
+    let world = World::aged(LIFE - 9).locks([Lock::Unusable]).replies([unreachable().after(1)]);
+    assert_eq!(world.get().answer, "t1, 8 s left, cached");
 }
 
 #[test]

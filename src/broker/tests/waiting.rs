@@ -20,7 +20,7 @@ fn a_waiter_takes_over_when_the_leader_is_gone() {
 
 #[test]
 fn a_waiter_tells_the_leaders_failure_again() {
-    let failure = Some(failed(FailureKind::Denied(None), EXPIRED, 60));
+    let failure = Some(Box::new(failed(FailureKind::Denied(None), EXPIRED, 60)));
     let world = World::aged(EXPIRED).locks([Lock::Busy]).other_writes(2, Entry { failure, ..t1() });
     quiet(
         &world.get(),
@@ -41,7 +41,7 @@ fn every_class_of_failure_is_told_again_with_its_own_status() {
             "exit 5: `https://acme.example.com/SAAS/auth/oauthtoken` did not answer as a token endpoint",
         ),
     ] {
-        let world = World::new(10, Entry { failure: Some(failed(class, 0, 60)), ..Entry::default() });
+        let world = World::new(10, Entry { failure: Some(Box::new(failed(class, 0, 60))), ..Entry::default() });
         quiet(&world.get(), &format!("{exit} < what it said < no new attempt for 50 s"), "load");
     }
 }
@@ -75,7 +75,7 @@ fn what_was_renewed_before_the_lock_is_served() {
 
 #[test]
 fn what_failed_before_the_lock_is_not_repeated() {
-    let failure = Some(failed(FailureKind::Unusable, EXPIRED, 5));
+    let failure = Some(Box::new(failed(FailureKind::Unusable, EXPIRED, 5)));
     let world = World::aged(EXPIRED).locks([Lock::HeldAfter(Entry { failure, ..t1() })]);
     let run = world.get();
     assert_eq!(run.effects, "load, lock, load");

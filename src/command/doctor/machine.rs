@@ -60,11 +60,11 @@ pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &TimeBu
 }
 
 impl CacheCheck {
-    /// The failure for which other calls back off, if it was with this secret: its text, and the seconds left.
+    /// The failure for which other calls back off, if it was with this secret and these settings: its text, and the seconds left.
     pub(super) fn back_off(&self, fingerprint: u32) -> Option<(String, i64)> {
         let failure = self.entry.failure.as_ref()?;
         let pause = failure.pause(wall())?;
-        failure.secret.is_none_or(|used| used == fingerprint).then(|| (failure.cause.clone(), pause))
+        failure.tried.contains(&fingerprint).then(|| (failure.cause.clone(), pause))
     }
 
     /// Releases the lock.

@@ -171,6 +171,7 @@ mod tests {
             default_cache_dir: None,
             env: &env,
             log: &log,
+            deadline: crate::clock::Deadline::after(&crate::clock::SystemClock, crate::broker::RUN_LIMIT),
             executable: &|| None,
         };
         super::super::run(&context, "get", &mut &input[..])

@@ -170,12 +170,17 @@ impl State {
             self.checks.spent.remove(token.expose());
         }
         let until = self.wall() + fate.pause();
-        self.checks.window = answer.is_err().then_some(Window { until, by: Some(pid), told: None });
+        // What the system refuses one process, it may grant another.
+        let is_remembered = answer.is_err() && fate != Fate::Local;
+        self.checks.window = is_remembered.then_some(Window { until, by: Some(pid), told: None });
     }
 
-    /// A process could not save: what it knows is lost.
-    pub(super) fn check_failed_save(&mut self, pid: usize) {
-        self.check_killed(pid);
+    /// A process notes its failure where it could not save it.
+    pub(super) fn check_note(&mut self, pid: usize) {
+        let version = self.version;
+        if let Some(window) = self.checks.window.as_mut().filter(|window| window.by == Some(pid)) {
+            window.told.get_or_insert(version);
+        }
     }
 
     /// A process is dead: what it knows and has not told is lost.
@@ -272,7 +277,12 @@ impl State {
         let needed = self.scenario.wants[pid].request().min_ttl.max(FLOOR).unsigned_abs() * 1000 + 1000;
         let proc = &self.procs[pid];
         let found = proc.found.as_ref().and_then(|found| found.ends);
-        if found.is_some_and(|ends| ends > proc.read + needed) && !self.checks.insisted && self.set_by == 0 {
+        let must_renew = self.scenario.wants[pid] == Want::New;
+        if !must_renew
+            && found.is_some_and(|ends| ends > proc.read + needed)
+            && !self.checks.insisted
+            && self.set_by == 0
+        {
             self.violated("I6", "a process that found a good token serves none");
         }
     }

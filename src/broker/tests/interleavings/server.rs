@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::LIFE;
 use crate::endpoint::RequestError;
+use crate::error::Error;
 use crate::failure::{ErrorCode, FailureKind, RequestFailure};
 use crate::grant::{Grant, TokenResponse};
 use crate::secret::Secret;
@@ -33,8 +34,12 @@ pub(super) enum Fate {
     Never,
     /// No connection.
     Unreachable,
-    /// 401.
+    /// 401 `invalid_client`.
     Denied,
+    /// 401 `invalid_token`, which some servers say to a refresh token.
+    DeniedToken,
+    /// The system refuses a thread or a socket: nothing is sent.
+    Local,
     /// 503.
     Failed,
     /// 429.
@@ -44,7 +49,7 @@ pub(super) enum Fate {
 }
 
 /// Every fate; the first is how it goes when nothing special happens.
-pub(super) const FATES: [Fate; 14] = [
+pub(super) const FATES: [Fate; 16] = [
     Fate::Good,
     Fate::Slow,
     Fate::NoRefresh,
@@ -56,6 +61,8 @@ pub(super) const FATES: [Fate; 14] = [
     Fate::Never,
     Fate::Unreachable,
     Fate::Denied,
+    Fate::DeniedToken,
+    Fate::Local,
     Fate::Failed,
     Fate::Limited,
     Fate::Unusable,
@@ -74,13 +81,23 @@ impl Fate {
 
     /// Whether the tenant issues tokens.
     fn issues(self) -> bool {
-        !matches!(self, Self::Never | Self::Unreachable | Self::Denied | Self::Failed | Self::Limited | Self::Unusable)
+        matches!(
+            self,
+            Self::Good
+                | Self::Slow
+                | Self::NoRefresh
+                | Self::Short
+                | Self::Again
+                | Self::Lost
+                | Self::TooLate
+                | Self::Overtaken
+        )
     }
 
     /// Seconds for which nobody else should ask after this failure, at least.
     pub(super) fn pause(self) -> i64 {
         match self {
-            Self::Denied => 54,
+            Self::Denied | Self::DeniedToken => 54,
             Self::Limited => 30,
             Self::Unusable => 5,
             _ => 1,
@@ -89,7 +106,7 @@ impl Fate {
 
     /// Whether a refresh token that was sent is certainly unspent.
     pub(super) fn leaves_refresh_token(self) -> bool {
-        matches!(self, Self::NoRefresh | Self::Unreachable | Self::Denied | Self::Limited)
+        matches!(self, Self::NoRefresh | Self::Unreachable | Self::Denied | Self::Local | Self::Limited)
     }
 }
 
@@ -133,6 +150,13 @@ impl Server {
             (Fate::Good | Fate::Slow | Fate::NoRefresh | Fate::Short | Fate::Again, Some(answer)) => answer,
             (Fate::Unreachable, _) => failed(FailureKind::Unreachable, "connection refused"),
             (Fate::Denied, _) => failed(FailureKind::Denied(Some(ErrorCode::InvalidClient)), "HTTP 401 invalid_client"),
+            (Fate::DeniedToken, _) => {
+                if let Grant::RefreshToken(token) = grant {
+                    self.live.remove(token.expose());
+                }
+                failed(FailureKind::Denied(Some(ErrorCode::InvalidToken)), "HTTP 401 invalid_token")
+            }
+            (Fate::Local, _) => Err(RequestError::local(Error::system("cannot send a request"))),
             (Fate::Failed, _) => failed(FailureKind::ServerError, "HTTP 503"),
             (Fate::Limited, _) => Err(RequestFailure {
                 retry_after: Some(30),

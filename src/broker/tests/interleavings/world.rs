@@ -12,12 +12,12 @@ use super::checks::{Checks, Found};
 use super::search::Search;
 use super::server::{FATES, Fate, Server};
 use super::{Locks, Scenario, WALL};
-use crate::broker::{AccessToken, Broker};
+use crate::broker::{AccessToken, Broker, RUN_LIMIT};
 use crate::cache::{Loaded, Store};
-use crate::clock::{Clock, Now};
+use crate::clock::{Clock, Deadline, Now};
 use crate::config::Profile;
 use crate::endpoint::{Endpoint, RequestError};
-use crate::entry::Entry;
+use crate::entry::{Entry, Failure};
 use crate::error::Error;
 use crate::grant::{Grant, TokenResponse};
 use crate::lock::LockAttempt;
@@ -26,6 +26,9 @@ use crate::secret::Secret;
 
 /// Milliseconds for which a stopped process is stopped: longer than anybody waits for the lock.
 const STOPPED: u64 = 20_000;
+
+/// Seconds for which the second machine has been up for longer: more than any token lives.
+const UPTIME: i64 = 1_000_000;
 
 /// Milliseconds after which a poll is repeated at the latest if nothing changes.
 const POLL: u64 = 5_000;
@@ -103,6 +106,8 @@ pub(super) struct State {
     /// Seconds by which somebody has set the wall clock.
     pub(super) set_by: i64,
     pub(super) disk: Option<Entry>,
+    /// The failure that is noted in the lock file.
+    pub(super) noted: Option<Failure>,
     lock: Option<usize>,
     /// Counts the changes of the disk and of the lock.
     pub(super) version: u64,
@@ -134,6 +139,7 @@ impl World {
             now: 0,
             set_by: 0,
             disk: None,
+            noted: None,
             lock: None,
             version: 0,
             server: Server::default(),
@@ -165,6 +171,7 @@ impl State {
     fn begin(&mut self) {
         self.now = 0;
         self.set_by = 0;
+        self.noted = None;
         self.lock = None;
         self.version = 0;
         self.steps = 0;
@@ -295,7 +302,16 @@ impl<'w> Process<'w> {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let log = Log::new(Box::new(std::io::sink()), &|_| None);
                 let profile = &self.world.profile;
-                let broker = Broker { profile, store: &self, clock: &self, endpoint: &self, log: &log, identity: "id" };
+                let deadline = Deadline::after(&self, RUN_LIMIT);
+                let broker = Broker {
+                    profile,
+                    store: &self,
+                    clock: &self,
+                    endpoint: &self,
+                    log: &log,
+                    identity: "id",
+                    deadline,
+                };
                 let result = broker.obtain(&want);
                 drop(self.step(Step::End));
                 result
@@ -455,11 +471,20 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl Process<'_> {
+    /// Whether it runs on another machine than the first, which has been up for longer.
+    fn is_elsewhere(&self, state: &State) -> bool {
+        state.scenario.two_machines && self.pid > 0
+    }
+}
+
 impl Clock for Process<'_> {
     fn now(&self) -> Now {
         let mut state = self.step(Step::Read);
         state.procs[self.pid].read = state.now;
-        state.clocks()
+        let clocks = state.clocks();
+        let boot = clocks.boot.map(|boot| boot + if self.is_elsewhere(&state) { UPTIME } else { 0 });
+        Now { boot, ..clocks }
     }
 
     fn instant(&self) -> Instant {
@@ -467,7 +492,8 @@ impl Clock for Process<'_> {
     }
 
     fn boot_id(&self) -> Option<String> {
-        Some("this".to_owned())
+        let is_elsewhere = self.is_elsewhere(&self.world.lock());
+        Some(if is_elsewhere { "other" } else { "this" }.to_owned())
     }
 
     fn sleep(&self, time: Duration) {
@@ -553,7 +579,6 @@ impl<'w> Store for Process<'w> {
         if state.search.choose(1, 2) == 1 {
             state.note(self.pid, || "cannot save".to_owned());
             state.checks.full += 1;
-            state.check_failed_save(self.pid);
             return Err("disk full".to_owned());
         }
         state.note(self.pid, || {
@@ -567,6 +592,17 @@ impl<'w> Store for Process<'w> {
         state.check_save(self.pid, entry);
         state.disk = Some(entry.clone());
         Ok(())
+    }
+
+    fn note_failure(&self, _guard: &Held<'w>, failure: &Failure) {
+        let mut state = self.step(Step::Read);
+        state.noted = Some(failure.clone());
+        state.changed();
+        state.check_note(self.pid);
+    }
+
+    fn noted_failure(&self) -> Option<Failure> {
+        self.step(Step::Read).noted.clone()
     }
 
     fn holder(&self) -> Option<u32> {

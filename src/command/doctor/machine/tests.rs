@@ -41,19 +41,19 @@ fn whoever_holds_the_lock_is_named() {
 
 #[test]
 fn a_back_off_counts_for_its_own_secret_and_its_own_time() {
-    let held = |until: i64, used: Option<u32>| {
+    let held = |until: i64, used: u32| {
         let failure = Failure {
             kind: FailureKind::Denied(None),
             cause: "HTTP 401".to_owned(),
             at: wall(),
             until: wall() + until,
             count: 1,
-            secret: used,
+            tried: vec![used],
         };
-        let entry = Entry { failure: Some(failure), ..Entry::default() };
+        let entry = Entry { failure: Some(Box::new(failure)), ..Entry::default() };
         CacheCheck { findings: Vec::new(), entry, guard: None, is_busy: false }.back_off(7).is_some()
     };
-    assert!(held(60, Some(7)) && held(60, None));
-    assert!(!held(60, Some(8)), "a changed secret is tried at once");
-    assert!(!held(-1, Some(7)) && !held(90_000, Some(7)));
+    assert!(held(60, 7));
+    assert!(!held(60, 8), "a changed secret is tried at once");
+    assert!(!held(-1, 7) && !held(90_000, 7));
 }
