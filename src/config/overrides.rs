@@ -14,7 +14,7 @@ pub(crate) struct Overrides {
     /// Read this configuration file [env: WS1_TOKEN_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Cache tokens in this directory, or in a private one inside it if others may write to it [env: WS1_TOKEN_CACHE_DIR]
+    /// Cache tokens in this directory [env: WS1_TOKEN_CACHE_DIR]
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
     /// Neither read nor write the cache [env: WS1_TOKEN_NO_CACHE]
