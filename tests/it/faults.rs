@@ -6,7 +6,20 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 12] = [('A', 22), ('B', 28), ('C', 16), ('D', 32), ('E', 7), ('F', 22), ('G', 9), ('H', 20), ('J', 16), ('K', 14), ('L', 19), ('M', 15)];
+const ROWS: [(char, usize); 12] = [
+    ('A', 22),
+    ('B', 28),
+    ('C', 16),
+    ('D', 32),
+    ('E', 7),
+    ('F', 22),
+    ('G', 9),
+    ('H', 20),
+    ('J', 16),
+    ('K', 14),
+    ('L', 19),
+    ('M', 15),
+];
 
 /// The lines of a module, without those of the modules written inside it.
 type Lines = Vec<String>;

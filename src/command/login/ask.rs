@@ -10,7 +10,7 @@ use crate::config::{self, Preset};
 use crate::error::Error;
 use crate::platform;
 use crate::prompt::{self, Person};
-use crate::secret::source::{COMMAND_LIMIT, SecretSource};
+use crate::secret::source::{COMMAND_LIMIT, SHARED_FILE_VARIABLE, SecretSource};
 use crate::secret::store::check_key_store;
 use crate::secret::{Secret, SecretError};
 use crate::text::line;
@@ -204,7 +204,7 @@ impl Wizard<'_> {
                 return Ok(DraftSecret::Refer(path));
             }
             self.check_store(draft)?;
-            let source = SecretSource::File { path, shared: false };
+            let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE) };
             return source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
