@@ -219,7 +219,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Deletes the listed secret files that no profile refers to.
+    /// Deletes the listed secret files that no profile refers to, and what a killed write of the file left.
     fn sweep(&mut self) {
         let dir = self.present.dir().to_owned();
         for name in self.listed.drain(..).filter(|name| !self.present.refers_to(name)) {
@@ -227,6 +227,7 @@ impl Transaction {
         }
         let Some(lock) = &mut self.lock else { return };
         let _ = lock.set_len(0).and_then(|()| lock.rewind());
+        platform::sweep(&self.present.file);
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) use stream::Stream;
 pub(crate) use system::{
     PrivateDir, boot_clock, boot_id, create_private, create_private_dir, end_group, guard_terminal, hand_over,
     is_elevated, is_foreground, is_pipe, is_stdout, lead_group, open_lock, others_place, read_hidden, read_input,
-    read_secret_file, replace_process, rewrite, terminal, without_newline, write_private,
+    read_secret_file, replace_process, rewrite, sweep, terminal, without_newline, write_private,
 };
 
 /// Input that was not shown.

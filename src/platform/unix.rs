@@ -24,7 +24,7 @@ mod stdio;
 pub(crate) use directory::{PrivateDir, others_place};
 pub(crate) use hidden::{guard_terminal, read_hidden, terminal};
 pub(crate) use paths::{
-    create_private, create_private_dir, is_stdout, open_lock, rewrite, without_newline, write_private,
+    create_private, create_private_dir, is_stdout, open_lock, rewrite, sweep, without_newline, write_private,
 };
 pub(crate) use read::{is_pipe, read_input, read_secret_file};
 pub use stdio::{Stdin, Stdout};

@@ -155,7 +155,7 @@ fn replace(path: &Path, before: Option<&Stat>, bytes: &[u8], mode: Mode) -> io::
             _ => Err(error),
         },
         Ok(()) => {
-            sweep(&dir, name);
+            sweep_in(&dir, name);
             Ok(())
         }
         failed => failed,
@@ -190,8 +190,17 @@ fn overwrite(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Resul
     written
 }
 
-/// Removes what killed runs left beside a file that has just been written.
-fn sweep(dir: &OwnedFd, name: &OsStr) {
+/// Removes what killed runs left beside a file.
+pub(crate) fn sweep(path: &Path) {
+    if let Ok(Some(file)) = follow(path)
+        && let Ok((dir, name)) = open_parent(&file)
+    {
+        sweep_in(&dir, name);
+    }
+}
+
+/// The same in an open directory.
+fn sweep_in(dir: &OwnedFd, name: &OsStr) {
     let stat = |name: &CStr| rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
     let (Ok(entries), Ok(written)) =
         (rustix::fs::Dir::read_from(dir), rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW))
