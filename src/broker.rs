@@ -130,7 +130,7 @@ impl<S: Store> Broker<'_, S> {
             Ok(secret) => secret,
             Err(error) => {
                 let error = RequestError::local(error);
-                // The entry is marked by nobody yet: where nothing is recorded, nothing has to be stored.
+                // The entry has no mark yet: if the failure is not recorded, nothing has to be stored.
                 let access =
                     if failure::memorable(self.profile, &error).is_some() { access } else { &WriteAccess::None };
                 return self.record(access, entry, error, need);

@@ -24,7 +24,7 @@ const FORMAT: u32 = 2;
 /// Bytes that are read of an entry at most: a token of 16 KiB, a refresh token of 16 KiB, and room.
 const ENTRY_LIMIT: usize = 64 * 1024;
 
-/// Age in seconds after which somebody's left temporary file is removed.
+/// Age in seconds after which a left temporary file is removed.
 const STALE: i64 = 3600;
 
 /// The checksum with its smallest table: the larger ones save instructions, but take as long to be fetched, and 15 KB.
@@ -54,7 +54,7 @@ pub(crate) enum Loaded {
 
 /// The seam for the cache: the broker works on it, and the simulation in the tests replaces it.
 pub(crate) trait Store {
-    /// Leave to write.
+    /// Write access.
     type Guard;
 
     /// Reads the entry, without a lock.
@@ -131,7 +131,7 @@ impl Cache {
         }
     }
 
-    /// What a person should know about an entry that is no entry to [`Store::load`]; `None` if there is none at all.
+    /// Why [`Store::load`] does not accept the entry, for people; `None` if there is no entry.
     pub(crate) fn why_missed(&self) -> Option<String> {
         match self.open() {
             Ok(dir) => {

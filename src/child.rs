@@ -1,7 +1,7 @@
 //! The only place that starts other programs.
 //!
-//! No child inherits a secret variable. One whose output is read is bounded in time and bytes, and its whole process group
-//! ends with it.
+//! No child inherits a secret variable. A child whose output is read has limits of time and bytes, and its whole
+//! process group is ended with it.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use crate::platform::{self, Stream};
 /// The variables of our own environment that hold a secret.
 const SECRET_VARIABLES: [&str; 2] = ["WS1_TOKEN_CLIENT_SECRET", "WS1_TOKEN_API_TOKEN"];
 
-/// How long an ended child's exit status is looked for at a time.
+/// Interval between two checks for the child's exit status.
 const POLL: Duration = Duration::from_millis(2);
 
 /// A program to start, its environment free of secret variables; `secret_variable` is that of an `{"env"}` source.
@@ -47,7 +47,7 @@ impl TerminalGuard {
         let mut command = command(program, None);
         command.arg(GUARD).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(platform::terminal().ok()?);
         let mut guard = Self(command.spawn().ok()?);
-        // Ready: a signal to our process group no longer reaches it.
+        // It has left our process group: signals to the group no longer reach it.
         guard.0.stdout.take()?.read_exact(&mut [0]).ok()?;
         Some(guard)
     }
@@ -65,7 +65,7 @@ impl Drop for TerminalGuard {
 pub(crate) struct Wanted {
     /// Bytes at most; a child that writes more is ended.
     pub(crate) limit: usize,
-    /// Whether what was read so far is enough; the child is then ended.
+    /// Whether what was read so far is enough; if so, the child is ended.
     pub(crate) is_enough: fn(&[u8]) -> bool,
 }
 
@@ -114,8 +114,8 @@ pub(crate) struct Finished {
 
 /// Starts a child.
 ///
-/// It gets a process group of its own, so that its children end with it. Where we have a terminal it stays in our group
-/// instead: there it may ask its user something, and Ctrl-C reaches it.
+/// It gets a process group of its own, so that its children end with it. If we have a terminal, it stays in our group
+/// instead: it may prompt the user there, and Ctrl-C reaches it.
 pub(crate) fn start(command: &mut Command, stderr: Stderr, wanted: Wanted) -> io::Result<Running> {
     let has_terminal = Stream::Stderr.is_terminal() && platform::is_foreground();
     let leads_group = !has_terminal && platform::lead_group(command);
@@ -242,7 +242,7 @@ mod tests {
     fn a_childs_children_end_with_it() {
         let place = tempfile::tempdir().unwrap();
         let note = place.path().join("pid");
-        // No time at all: the grandchild is looked for by the number that it left, if it came that far.
+        // The limit is zero: the grandchild is found by the process ID that it wrote, if it came that far.
         let text = format!("sleep 600 & echo $! > '{}'; echo; wait", note.display());
         let wanted = Wanted { limit: 100, is_enough: |output| output == b"\n" };
         assert!(script(&text, wanted, 60).unwrap().status.is_none());

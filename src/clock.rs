@@ -1,11 +1,11 @@
-//! Time, as the program sees it: a wall clock for the tenant's promises, a boot clock that nobody can set.
+//! Time, as the program sees it: a wall clock for the tenant's times, a boot clock that cannot be set.
 
 use std::time::{Duration, Instant};
 
 /// One reading of both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Now {
-    /// Seconds since the Unix epoch, UTC. May jump when somebody sets the clock.
+    /// Seconds since the Unix epoch, UTC. Jumps when the clock is set.
     pub(crate) wall: i64,
     /// Seconds since the machine started, counting sleep; `None` where the platform has no such clock.
     pub(crate) boot: Option<i64>,

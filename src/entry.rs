@@ -28,7 +28,7 @@ pub(crate) struct Entry {
     /// The refresh token, if the tenant issued one and the profile uses it.
     #[serde(with = "secret::exposed::optional")]
     pub(crate) refresh_token: Option<Secret>,
-    /// Set, on disk, before the refresh token is sent: whoever finds it knows that it may have been consumed.
+    /// Set, on disk, before the refresh token is sent: if it is set, the token may have been consumed.
     pub(crate) refresh_in_flight: bool,
     /// Wall-clock second at which a caller's rejection of the token led to a new one; 0 if none did.
     pub(crate) replaced_at: i64,
@@ -48,7 +48,7 @@ pub(crate) struct Failure {
     pub(crate) cause: String,
     /// Wall-clock second of the failure.
     pub(crate) at: i64,
-    /// Wall-clock second until which nobody tries again.
+    /// Wall-clock second before which no attempt is made.
     pub(crate) until: i64,
     /// How many failures of this kind came one after the other.
     pub(crate) count: u32,
@@ -61,11 +61,11 @@ pub(crate) struct Failure {
 pub(crate) struct Need {
     /// Seconds of life that the token must have left.
     pub(crate) min_ttl: i64,
-    /// A token that must not be handed out again if another can be had.
+    /// A token that must not be handed out again if the tenant issues another.
     pub(crate) rejected: Option<Secret>,
     /// A failure that is no reason to hold back: it was there before the caller insisted.
     pub(crate) overridden: Option<Box<Failure>>,
-    /// Nothing but a new token will do: without one the caller wants the error.
+    /// The caller accepts only a new token; otherwise it wants the error.
     pub(crate) must_renew: bool,
 }
 

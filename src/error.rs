@@ -75,7 +75,7 @@ impl From<io::Error> for Cause {
     }
 }
 
-/// What a failure means for whoever decides on it.
+/// What kind of failure it is, for the code that decides on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     /// The operating system refused something.
@@ -92,7 +92,7 @@ pub(crate) enum ErrorKind {
     Busy,
     /// A request brought nothing.
     Request(FailureKind),
-    /// The reader of standard output went away: nobody is left to read a report.
+    /// The reader of standard output is gone: no report is written.
     BrokenPipe,
     /// Ctrl-C at a prompt.
     Interrupted,
@@ -256,7 +256,7 @@ impl Error {
         std::iter::once(self.what.as_str()).chain(causes.map(|cause| cause.text.as_str()))
     }
 
-    /// The whole report, ending in a newline; empty where nobody is left to read it.
+    /// The whole report, ending in a newline; empty if standard output has no reader any more.
     pub(crate) fn report(&self) -> String {
         if matches!(self.kind, ErrorKind::BrokenPipe | ErrorKind::Interrupted) {
             return String::new();

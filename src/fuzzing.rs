@@ -1,5 +1,5 @@
-//! What the fuzz targets in `fuzz/` call: one function per parser of input that somebody else writes. They panic if a
-//! promise is broken; the property tests beside each parser hold the same promises against random input.
+//! What the fuzz targets in `fuzz/` call: one function per parser of foreign input. They panic if a property does not
+//! hold; the property tests beside each parser check the same properties with random input.
 
 use crate::grant::Answer;
 use crate::secret::Secret;

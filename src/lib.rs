@@ -14,16 +14,17 @@
 //! | `context.rs`, `outcome.rs` | what a run works with, and a token of a profile; how a run ends |
 //! | `prompt.rs` | questions to a person, answers shown or not |
 //! | `broker.rs`, `broker/` | the renewal algorithm; its lock, its errors, dropping a token, proving credentials |
-//! | `probe/` | `doctor`'s way to the tenant: address, connection, tunnel, handshake |
+//! | `probe.rs`, `probe/` | `doctor`'s connection to the tenant: address, TCP, tunnel, TLS handshake |
 //! | `endpoint.rs`, `endpoint/` | requests to the tenant; certificate problems |
 //! | `cache.rs` | one self-checking entry per identity |
 //! | `grant.rs` | grants to form fields, responses to types. Pure |
-//! | `entry.rs`, `token.rs` | the decisions on an entry and on time. Pure |
+//! | `entry.rs` | the decisions on an entry. Pure |
 //! | `cli.rs`, `cli/` | clap definitions, help pages, the quick reading of hot command lines |
 //! | `config.rs`, `config/` | file, environment and flags become a `Profile`; the sibling services; edits of the file |
 //! | `lock.rs` | the lock, whose guard every write needs |
 //! | `log.rs`, `progress.rs`, `terminal.rs` | standard error: warnings, steps, a line during long waits, colours |
-//! | `proxy.rs`, `origin.rs`, `claims.rs` | which proxy; scheme, host and port; what a token says about itself. Pure |
+//! | `proxy.rs`, `origin.rs` | which proxy; scheme, host and port. Pure |
+//! | `claims.rs`, `token.rs` | what a token says about itself; how long it is usable. Pure |
 //! | `secret.rs`, `secret/` | `Secret`, which cannot be shown; where it is read and stored |
 //! | `child.rs` | starts other programs, and this one again as the guard of the terminal |
 //! | `background.rs`, `clock.rs` | work with a time limit; wall clock, boot clock, deadlines |
@@ -54,19 +55,23 @@
 //! * **I11** No input makes it panic.
 //! * **I12** The kernel frees the lock on any death of its holder.
 //! * **I13** A stored secret or refresh token goes only to the origin that it is stored for.
+//! * **I14** Failures are remembered: processes that fail in the same way, whatever the way, make a handful of attempts
+//!   per back-off window together, and each of them reports the true error.
 //!
 //! # Where the cache is
 //!
 //! In the directory that flag, variable or platform names, if it is ours alone, else in a private one inside it
-//! (`platform/unix/directory.rs`): the volume of a pod, `/tmp`. Neither is ever emptied. Root leaves another user's home
-//! alone, which `sudo` may leave in HOME: it reads the configuration and the secret there, works without a cache, and
-//! refuses to change anything; `sudo kubectl` works, and the user's other programs keep their `~/.cache`.
+//! (`platform/unix/directory.rs`), as in the volume of a pod or in `/tmp`. Neither is ever emptied. If `sudo` keeps
+//! another user's HOME, root reads configuration and secret there, works without a cache and refuses to change
+//! anything: files that root creates there would lock the user out.
 //!
-//! Kept by absence: only `main.rs` touches process globals; only `prompt.rs` and `progress.rs` write to the user's terminal;
-//! only `endpoint/`, `probe/` and the key store's library open sockets; only `child.rs` starts programs; only `cache.rs` and
-//! `lock.rs` touch the cache directory; standard output is written once, last; `expose()` is called only for the request,
-//! the cache entry, the place where `login` stores a secret, and the answer; a broken cache never prevents a token; only
-//! `login` and a locked key store prompt.
+//! # Boundaries
+//!
+//! Only `main.rs` touches process globals; only `prompt.rs` and `progress.rs` write to the user's terminal; only
+//! `endpoint/`, `probe/` and the key store's library open sockets; only `child.rs` starts programs; only `cache.rs` and
+//! `lock.rs` touch the cache directory; standard output is written once, last; `expose()` is called only for the
+//! request, the cache entry, the place where `login` stores a secret, and the answer; a broken cache never prevents a
+//! token; only `login` and a locked key store prompt.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 
 use crate::platform::{CacheRejected, PrivateDir};
 
-/// What became of an attempt to take the lock.
+/// The result of an attempt to take the lock.
 #[derive(Debug)]
 pub(crate) enum LockAttempt<G> {
     /// It is ours until the guard is dropped.
@@ -20,11 +20,11 @@ pub(crate) enum LockAttempt<G> {
     Unsupported(G, String),
     /// The cache cannot be written at all; the text says why.
     Unusable(String),
-    /// There is no cache, and that is as it should be; the text says why.
+    /// No cache is used, on purpose; the text says why.
     Declined(String),
 }
 
-/// Leave to write: the directory, checked and held open, and the lock where there is one.
+/// Write access: the directory, checked and held open, and the lock where there is one.
 #[derive(Debug)]
 pub(crate) struct LockGuard {
     /// Where the entry is written.
@@ -46,7 +46,7 @@ pub(crate) fn try_lock(opened: Result<PrivateDir, CacheRejected>, name: &str) ->
             Err(error) => return LockAttempt::Unusable(format!("lock file `{name}`: {error}")),
         };
         match flock(&file) {
-            // Somebody may have removed or replaced the file between the open and the lock: then ours guards nothing.
+            // The file may have been removed or replaced between the open and the lock: then ours guards nothing.
             Flock::Held if !dir.is_current(name, &file) => {}
             Flock::Held => {
                 note_holder(&mut file);
@@ -68,7 +68,7 @@ const FILE_LIMIT: usize = 4096;
 /// Bytes of the holder's line: a process ID, blanks, a line feed.
 const HOLDER_LINE: usize = 12;
 
-/// The process that holds the lock, as it wrote itself into the file: for a message, never for a decision.
+/// The process ID that the lock's holder wrote into the file: for a message, never for a decision.
 pub(crate) fn holder(dir: &PrivateDir, name: &str) -> Option<u32> {
     let bytes = dir.read(name, FILE_LIMIT).ok()??;
     std::str::from_utf8(bytes.get(..HOLDER_LINE).unwrap_or(&bytes)).ok()?.trim().parse().ok()
@@ -80,7 +80,7 @@ fn note_holder(file: &mut File) {
     let _ = file.rewind().and_then(|()| file.write_all(line.as_bytes()));
 }
 
-/// Leaves a note for the next holders. The file is written over where it is long enough, which needs no room on the disk;
+/// Leaves a note for the next holders. A file that is long enough is overwritten, which needs no space on the disk;
 /// write errors are ignored.
 pub(crate) fn note(guard: &LockGuard, text: &[u8]) {
     let Some(mut file) = guard.lock.as_ref() else { return };
@@ -96,11 +96,11 @@ pub(crate) fn noted(dir: &PrivateDir, name: &str) -> Option<Vec<u8>> {
     Some(bytes.get(HOLDER_LINE..)?.trim_ascii().to_vec()).filter(|note| !note.is_empty())
 }
 
-/// What the system says to one lock call.
+/// The result of one lock call.
 pub(crate) enum Flock {
     /// Ours.
     Held,
-    /// Somebody else's.
+    /// Held by another process.
     Busy,
     /// Not possible on this file system.
     Unsupported(io::Error),

@@ -1,6 +1,6 @@
 //! A line on the terminal during a long wait: `waiting for acme.example.com …`, erased when the wait is over.
 //!
-//! A thread of its own draws it, since the one that waits is busy waiting. It is started only on the cold path and only
+//! A separate thread draws it, since the waiting thread is blocked. It is started only on the cold path and only
 //! for a person at a terminal (see [`crate::log::Log::waiting`]), sleeps until the line is due or the wait is over, and
 //! is never waited for.
 

@@ -83,7 +83,7 @@ impl Token {
         }
     }
 
-    /// The life to name to a caller who wants more of it: the whole, or what is left where the whole would do.
+    /// The life to report to a caller that asks for more: the whole, or what is left if the whole would suffice.
     pub(crate) fn best_life(&self, remaining: i64, wanted: i64) -> i64 {
         if self.life() < wanted { self.life() } else { remaining.max(0) }
     }

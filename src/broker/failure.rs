@@ -24,8 +24,8 @@ pub(crate) fn request_error(profile: &Profile, error: RequestError, retry_in: i6
     }
 }
 
-/// A number that changes with what a failure may depend on besides the tenant: the secret where it is cheap to read, else
-/// its source; the trusted roots and the proxy of the profile. 32 bits of a salted SHA-256, useless for guessing.
+/// A fingerprint of what a failure may depend on besides the tenant: the secret if it is cheap to read, else its
+/// source; the trusted roots and the proxy of the profile. 32 bits of a salted SHA-256, useless for guessing.
 pub(crate) fn fingerprint(profile: &Profile, salt: &str) -> u32 {
     let mut hash = hmac_sha256::Hash::new();
     let mut add = |bytes: &[u8]| {

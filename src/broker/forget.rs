@@ -14,7 +14,7 @@ use crate::secret::Secret;
 /// Age in seconds below which a token that a caller gives back is kept: each failing caller would cost a request.
 const YOUNG: i64 = 30;
 
-/// Time limit of the wait for the lock where nobody waits for the result.
+/// Time limit of the wait for the lock in `discard`, whose result is not used.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
 
 impl<S: Store> Broker<'_, S> {
@@ -51,8 +51,8 @@ impl<S: Store> Broker<'_, S> {
     }
 }
 
-/// Removes an entry, under the lock: a renewal in progress would bring it back. Gives what was in it, and the lock: until
-/// that is dropped, nothing brings the entry back.
+/// Removes an entry under the lock, since a renewal in progress would store it again. Returns the entry and the lock:
+/// until that is dropped, no process can store it again.
 pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<(Entry, LockGuard), Error> {
     let failed =
         |why: String| Error::system(format!("cannot drop the cached token of profile `{profile}`")).because(why);

@@ -24,14 +24,14 @@ pub(crate) const RUN_LIMIT: Duration = Duration::from_secs(25);
 /// Seconds below which a token is renewed without coordination: its caller still has to use it.
 const UNCOORDINATED_FLOOR: i64 = 30;
 
-/// Time before a token gets too old for its caller at which the wait for its renewal ends, so that it can be served.
+/// The wait for a renewal ends this long before the old token gets too old for the caller, so that it can be served.
 const SPARE: Duration = Duration::from_secs(1);
 
 /// Processes that cannot coordinate spread their requests over this time.
 pub(super) const UNCOORDINATED_SPREAD: Duration = Duration::from_secs(2);
 
 impl<S: Store> Broker<'_, S> {
-    /// Whether there is no token, or one with so little time left that it is renewed even where processes cannot coordinate.
+    /// Whether there is no token, or one with so little time left that it is renewed even without coordination.
     pub(super) fn is_running_out(&self, entry: &Entry) -> bool {
         let left = entry.servable(self.clock.now(), &|| self.clock.boot_id()).map(|(_, left)| left);
         left.is_none_or(|left| left < UNCOORDINATED_FLOOR)

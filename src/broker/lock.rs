@@ -32,7 +32,7 @@ impl<G> WriteAccess<G> {
     }
 }
 
-/// Waits for the lock. The wait ends with `Busy` at the limit, and when `is_needed`, asked between two attempts, says no.
+/// Waits for the lock. Gives `Busy` at the limit, or when `is_needed` returns `false` between two attempts.
 pub(crate) fn wait<S: Store>(
     store: &S,
     clock: &dyn Clock,

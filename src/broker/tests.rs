@@ -1,7 +1,7 @@
 //! Table tests of the broker: time, the tenant and the disk are scripted, and every effect is noted in its order.
 //!
-//! A [`World`] holds what outlives a run. [`World::get`] is one run of one process; it tells the answer, the effects
-//! and the warnings as text. Entries are told as `TOKEN REFRESH_TOKEN`, `-` for none, `!` after a refresh token that
+//! A [`World`] holds what outlives a run. [`World::get`] is one run of one process; it gives the answer, the effects
+//! and the warnings as text. Entries are written as `TOKEN REFRESH_TOKEN`, `-` for none, `!` after a refresh token that
 //! is marked as in flight, then `pause N` and the failure, all in seconds from now.
 
 use std::cell::{Cell, RefCell};
@@ -39,7 +39,7 @@ enum Lock {
     Unsupported,
     Unusable,
     Declined,
-    /// Held, but somebody replaced the entry just before.
+    /// Held, but another process replaced the entry just before.
     HeldAfter(Entry),
     /// Held, but this process was stopped for so many seconds before.
     HeldLate(i64),
@@ -180,7 +180,7 @@ impl World {
         self.run(|broker| broker.discard(given)).1
     }
 
-    /// Runs something on a broker; tells the effects and the warnings besides.
+    /// Runs something on a broker; also gives the effects and the warnings.
     fn run<T>(&self, call: impl FnOnce(&Broker<'_, Self>) -> T) -> (T, String, String) {
         self.effects.borrow_mut().clear();
         let stderr = Stderr::default();

@@ -17,7 +17,7 @@ use crate::text::utf8;
 /// Bytes of a configuration file that are read at most.
 const CONFIG_LIMIT: usize = 4 * 1024 * 1024;
 
-/// How long to wait for whoever writes a pipe that stands for the file.
+/// How long to wait for the writer of a pipe in the place of the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The configuration file. Profiles stay text until one is chosen.

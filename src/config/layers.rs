@@ -9,8 +9,8 @@ use crate::origin::{Origin, Target};
 use crate::secret::Secret;
 use crate::secret::source::{SHARED_FILE_VARIABLE, SecretSource};
 
-/// Builds the profile of a run; paths in the file are relative to `config_dir`, and variables that `is_hidden` are as if
-/// unset.
+/// Builds the profile of a run; paths in the file are relative to `config_dir`, and variables for which `is_hidden` is
+/// true count as unset.
 pub(super) fn build(
     sources: &Sources<'_>,
     name: &str,
@@ -142,7 +142,7 @@ impl Layers<'_> {
         }
         self.with_its_own_secret(layer, "tenant")
             .map_err(|error| if raw.tenant.is_none() { error.hint("set `tenant` in the profile") } else { error })?;
-        // `token_url` is the stored tenant's: its tokens are not for this one.
+        // The stored `token_url` belongs to the stored tenant, not to this one.
         read(&tenant, None)
     }
 
@@ -158,8 +158,8 @@ impl Layers<'_> {
         Ok(client_id)
     }
 
-    /// Refuses a tenant or client that is not the profile's, unless a secret comes with it: one that is stored for a tenant
-    /// and a client never goes to others (I13).
+    /// Refuses a tenant or client that is not the profile's, unless a secret is given with it: a stored secret never
+    /// goes to another tenant or client (I13).
     fn with_its_own_secret(&self, layer: Layer, what: &str) -> Result<(), Error> {
         let (setting, hint) = match layer {
             _ if self.given_secret()?.is_some() => return Ok(()),
@@ -188,7 +188,7 @@ impl Layers<'_> {
             let shared = self.sources.is_on(SHARED_FILE_VARIABLE);
             return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared }));
         }
-        // Its newline is dropped where every secret's is.
+        // Reading the secret drops the newline, as for every source.
         let value =
             self.shown("WS1_TOKEN_CLIENT_SECRET", |name| self.sources.raw_text(name).transpose()).transpose()?;
         Ok(value.map(|value| SecretSource::Given(Secret::new(value))))
@@ -285,8 +285,8 @@ impl Layers<'_> {
         check_git_username(&name, self.key("git_username")).map(|()| name)
     }
 
-    /// The first value that is set of flag, environment and file, and where it was. `missing` is the setting in words, and
-    /// the hint, if none is set.
+    /// The first value that is set in flag, environment or file, and its layer. `missing` is the setting's name and the
+    /// hint for the error if none is set.
     fn required(
         &self,
         (flag, given): (&'static str, Option<&String>),
@@ -309,7 +309,7 @@ impl Layers<'_> {
         self.shown(name, |name| self.sources.text(name).transpose()).transpose()
     }
 
-    /// What is read of a variable, unless it is hidden.
+    /// The result of `read` for a variable, unless it is hidden.
     fn shown<T>(&self, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         if (self.is_hidden)(name) { None } else { read(name) }
     }

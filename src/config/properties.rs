@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Overrides, Profile, Sources, layers};
 use crate::error::Error;
 
-/// Stands for a secret that somebody wrote into the wrong place of the file.
+/// A secret that was written into the wrong place of the file.
 const CANARY: &str = "hunter2-c4n4ry";
 
 /// What a canary is written as: alone, and as every part of a URL but its host, which may be named.

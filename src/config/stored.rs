@@ -35,8 +35,8 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads the file and checks every profile in it, as a change requires. Root changes nothing in another user's home:
-    /// what `sudo` leaves behind there, a lock file for one, its owner can no longer open.
+    /// Reads the file and checks every profile in it, as a change requires. Root changes nothing in another user's
+    /// home, since that user could not open the files that root creates, such as the lock file.
     pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Error> {
         let stored = Self::open(sources)?;
         match platform::others_place(stored.dir()) {
@@ -175,8 +175,8 @@ impl Stored {
 
 /// A change of the file and of the secrets beside it, under the lock.
 ///
-/// The lock file lists the secret files that the change makes or stops using. When it ends, those that no profile refers to
-/// are deleted; if it is killed, the next one deletes them.
+/// The lock file lists the secret files that the change creates or stops using. At the end, those that no profile
+/// refers to are deleted; after a kill, the next transaction deletes them.
 pub(crate) struct Transaction {
     /// The file as it is now.
     pub(crate) present: Stored,
@@ -187,11 +187,11 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    /// Starts with what a killed one left behind.
+    /// Deletes what a killed transaction left behind.
     fn start(present: Stored, mut lock: Option<File>) -> Self {
         let mut text = String::new();
         if let Some(file) = &mut lock {
-            // A list that cannot be read is as good as none.
+            // A list that cannot be read counts as empty.
             let _ = file.take(LIST_LIMIT).read_to_string(&mut text);
         }
         let listed = text.lines().filter(|name| store::owner(name).is_some()).map(str::to_owned).collect();
@@ -200,7 +200,7 @@ impl Transaction {
         transaction
     }
 
-    /// Lists a secret file that is about to be made, or to be no longer used.
+    /// Lists a secret file that is about to be created, or will no longer be used.
     pub(crate) fn list(&mut self, name: &str) -> Result<(), Error> {
         self.listed.push(name.to_owned());
         let Some(file) = &mut self.lock else { return Ok(()) };

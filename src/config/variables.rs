@@ -1,4 +1,4 @@
-//! The variables of the environment that are ours: their names, and how their values are read.
+//! The environment variables of this program: their names, and how their values are read.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::platform;
 use crate::text::nearest;
 
-/// The start of their names.
+/// The prefix of their names.
 const PREFIX: &str = "WS1_TOKEN_";
 
 /// The variables that replace settings of a profile.
@@ -31,17 +31,17 @@ const OTHERS: [&str; 6] = [
     "WS1_TOKEN_VERBOSE",
 ];
 
-/// Whether a variable says whose token it is. With `--profile` the profile alone says so, whatever the shell has set.
+/// Whether a variable chooses tenant, client or scope. With `--profile` these come from the profile alone.
 pub(crate) fn says_whose(variable: &str) -> bool {
     LAYERS.contains(&variable) && variable != "WS1_TOKEN_CA_FILE"
 }
 
-/// Whether a name looks like one of ours and is not.
+/// Whether a name has our prefix and is not a known variable.
 pub(crate) fn is_unknown(variable: &str) -> bool {
     variable.starts_with(PREFIX) && !LAYERS.contains(&variable) && !OTHERS.contains(&variable)
 }
 
-/// The nearest of our variables, if any is near; their common start makes none near.
+/// The most similar of our variables, if any is similar; the common prefix does not count.
 pub(crate) fn nearest_variable(variable: &str) -> Option<String> {
     let known = LAYERS.into_iter().chain(OTHERS).filter_map(|name| name.strip_prefix(PREFIX));
     nearest(variable.strip_prefix(PREFIX)?, known).map(|near| format!("{PREFIX}{near}"))

@@ -30,7 +30,7 @@ use crate::proxy::ProxyEnvironment;
 /// Bytes of a bundle of certificates that are read at most; the largest in use have a quarter of a million.
 const BUNDLE_LIMIT: usize = 16 * 1024 * 1024;
 
-/// How long to wait for whoever writes a pipe that stands for such a file.
+/// How long to wait for the writer of a pipe in the place of such a file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Time for finding the tenant's address, and for connecting (TCP and TLS), each.

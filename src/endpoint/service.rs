@@ -67,8 +67,8 @@ impl HttpEndpoint<'_> {
         Ok(documents)
     }
 
-    /// Where a document says that tokens are taken back, if that is a door of the token endpoint's own origin: nobody
-    /// else gets the client's credentials (I10).
+    /// The document's revocation endpoint, if it has the origin of the token endpoint: no other origin gets the
+    /// client's credentials (I10).
     pub(crate) fn revocation_url(&self, document: &Discovery) -> Option<Target> {
         let url = Target::parse(document.revocation_endpoint.as_deref()?).ok()?;
         (url.origin == self.profile.token_url.origin && !url.rest.contains('#')).then_some(url)

@@ -9,7 +9,7 @@ pub(crate) struct Access {
     pub(crate) mode: u32,
     /// It belongs neither to this user nor to root.
     pub(crate) is_foreign: bool,
-    /// Its group is the user's own, which many systems give nobody else.
+    /// Its group is the user's private group, which usually has no other member.
     pub(crate) is_own_group: bool,
 }
 

@@ -268,7 +268,7 @@ pub(crate) fn others_place(_path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Writes beside and renames, again and again for two seconds: a rename fails while somebody has the file open.
+/// Writes beside and renames, retrying for two seconds: a rename fails while another process has the file open.
 fn replace_in(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     // Not the whole of a long name: the system limits the temporary one too.
     let stem: String = name.chars().take(100).collect();

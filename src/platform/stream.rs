@@ -14,7 +14,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Whether a person is at the other end.
+    /// Whether it is a terminal.
     pub(crate) fn is_terminal(self) -> bool {
         match self {
             Self::Stdin => std::io::stdin().is_terminal(),

@@ -167,7 +167,7 @@ fn open_lock_at(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
         return Err(io::Error::other("not a regular file"));
     }
     if mode_of(&stat) & 0o777 != 0o600 {
-        // A umask that takes the owner's own rights would leave a lock that nobody can open a second time.
+        // A umask that masks the owner's bits would leave a lock file that cannot be opened a second time.
         let _ = rustix::fs::fchmod(&file, PRIVATE);
     }
     Ok(File::from(file))

@@ -10,7 +10,7 @@ use super::{Secret, SecretError};
 use crate::error::Error;
 use crate::platform;
 
-/// Puts back what a store held before.
+/// Restores what a store held before.
 pub(crate) type Undo = Box<dyn FnOnce()>;
 
 /// A new name of a file, in the configuration's directory, for the secret of a profile.
@@ -21,7 +21,7 @@ pub(crate) fn new_file_name(profile: &str) -> String {
     format!("{profile}@{:016x}.secret", platform::random())
 }
 
-/// The profile whose secret `login` stored in a file of this name; `None` if `login` gives no such name.
+/// The profile whose secret `login` stored in a file of this name; `None` for any other name.
 pub(crate) fn owner(name: &str) -> Option<&str> {
     let (profile, number) = name.strip_suffix(".secret")?.rsplit_once('@')?;
     let is_number = number.len() == 16 && number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -59,8 +59,7 @@ impl SecretSource {
         }
     }
 
-    /// Stores a secret: in a file that is not there yet, or in place of the key store's. The returned [`Undo`] takes it
-    /// back.
+    /// Stores a secret: in a new file, or in the key store, replacing the old one. The returned [`Undo`] reverts it.
     pub(crate) fn put(&self, secret: &Secret) -> Result<Undo, Error> {
         match self {
             Self::File { path, .. } => {

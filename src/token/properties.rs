@@ -78,7 +78,7 @@ proptest! {
         prop_assert!(i128::from(remaining) <= allowed(&token, now, id.as_deref()).max(0), "{remaining}");
     }
 
-    /// Real time passes and somebody sets the wall clock, again and again: the token still ends when it ends.
+    /// Real time passes and the wall clock is set, again and again: the expiry never moves later.
     #[test]
     fn setting_the_clock_lengthens_no_life(
         life in 6..LONGEST_LIFE,

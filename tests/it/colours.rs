@@ -1,4 +1,4 @@
-//! Colours: for people at a terminal who want them, and for nobody else.
+//! Colours: only for people at a terminal who want them.
 
 use ws1_emulator::Emulator;
 

@@ -1,4 +1,4 @@
-//! Many processes at once: one of them asks, nobody waits in vain, nobody asks twice.
+//! Many processes at once: one sends the request, none waits in vain, none repeats it.
 
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ fn while_one_renews_an_expiring_token_nobody_else_waits() {
     emulator.play(Fault::Hang);
     let leader = sandbox.start(sandbox.command(&["get"]));
     wait_until("the leader asks", || emulator.requests().len() == 2);
-    // The tenant is silent as long as these run: whoever waited for it could not come to an end before it is released.
+    // The tenant is silent as long as these run: a process that waited for it could not end before it is released.
     let others = tokens(&sandbox.run_many(20, &["get"]));
     assert_eq!(emulator.requests()[1].status, 0, "the leader is still waiting");
     emulator.release();

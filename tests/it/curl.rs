@@ -1,4 +1,4 @@
-//! `curl`: the real curl with the token, and nobody else with it.
+//! `curl`: the real curl gets the token, and no other process or host does.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

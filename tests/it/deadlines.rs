@@ -1,4 +1,4 @@
-//! Nothing takes for ever: every wait of a run has its limit. One test, because waiting is all it does.
+//! Nothing waits for ever: every wait of a run has its limit. One test, because waiting is all it does.
 
 use serde_json::json;
 use ws1_emulator::{Emulator, Fault, Part, TlsFault};
@@ -23,7 +23,7 @@ fn every_wait_ends() {
     let of_handshake = Sandbox::with_tenant(&handshake);
     let (unasked, of_command) = tenant(None);
     of_command.edit_profile(|profile| profile["client_secret"] = json!({ "command": ["sleep", "40"] }));
-    // A token is there, but its renewal is somebody else's, who never comes to an end.
+    // There is a token, but another process holds the lock for its renewal and never ends.
     let (held, of_holder) = tenant(None);
     let token = of_holder.run(&["get"]).token();
     of_holder.age_until(60);
@@ -36,7 +36,7 @@ fn every_wait_ends() {
     let cold_lock = std::fs::File::open(of_cold.lock_file()).unwrap();
     fs2::FileExt::lock_exclusive(&cold_lock).unwrap();
 
-    // Pipes with nobody at their other end.
+    // Pipes without a reader or a writer.
     let (unfed, of_unfed) = tenant(None);
     let (unread, of_unread) = tenant(None);
     let pipe = |sandbox: &Sandbox, path: std::path::PathBuf| {

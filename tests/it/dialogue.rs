@@ -165,7 +165,7 @@ fn whatever_ends_a_login_the_terminal_shows_again_what_is_typed() {
             up_to_the_secret(&mut terminal, &emulator.url());
             assert!(!terminal.is_cooked());
             terminal.type_text("half").signal(signal, whole_group);
-            // Looks at the terminal when all that had it open have ended.
+            // Checks the terminal when all processes that had it open have ended.
             let output = finish(terminal, &sandbox);
             assert_eq!((output.status, kept(&sandbox).len()), (128 + signal.as_raw(), 0), "{output}");
         }

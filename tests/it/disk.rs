@@ -407,7 +407,7 @@ fn a_panic_before_the_connection_is_told_without_its_words_and_costs_no_refresh_
         return;
     }
     let (emulator, sandbox, _) = cached(0);
-    // The first thread is the look whether one can be had; the library panics for want of the second.
+    // The first thread is the check that one can be started; the library panics without the second.
     let output = strace::tampered(&sandbox, "?clone,clone3:error=EAGAIN:when=2+");
     assert_snapshot!("disk-panic", output);
     assert_eq!(emulator.counters().token_requests, 1);

@@ -117,7 +117,7 @@ fn the_cached_token_is_neither_used_nor_changed() {
         let text = format!("{} {:?} {}", request.target, request.headers, String::from_utf8_lossy(&request.body));
         assert!(!text.contains(&token) && !text.contains(&refresh_token), "{text}");
     }
-    // Nor is it spent for whoever comes next.
+    // Nor is the refresh token spent for the next call.
     assert_ne!(sandbox.run(&["get"]).token(), token);
     let counters = emulator.counters();
     assert_eq!((counters.client_credentials, counters.refresh, counters.refresh_reuse), (2, 2, 0));

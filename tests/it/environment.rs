@@ -1,4 +1,4 @@
-//! What stands in the shell of whoever calls: it takes no stored secret elsewhere, and is never half understood.
+//! The caller's environment: it sends no stored secret to another server, and no value is ignored silently.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -82,7 +82,7 @@ fn with_the_flag_a_profile_does_not_depend_on_the_shell() {
         .set("WS1_TOKEN_SCOPE", "stray");
     for args in [&["kubectl"][..], &["get"], &["google"], &["exec", "--", "true"], &["status"], &["doctor"]] {
         let output = sandbox.run(&[args, &["--profile", PROFILE]].concat());
-        // What stands behind `--` is the command's.
+        // Arguments after `--` belong to the command.
         let output = if args[0] == "exec" { sandbox.run(&[&["--profile", PROFILE], args].concat()) } else { output };
         assert_eq!(output.status, 0, "{args:?}: {output}");
         assert!(!output.stdout.contains("stray") && !output.stdout.contains("overridden by"), "{output}");

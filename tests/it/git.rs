@@ -357,7 +357,7 @@ fn a_redirect_does_not_carry_the_token_away() {
         forge.configure("http.followRedirects", "true");
         let foreign = Emulator::builder().git_root(forge.root.path()).start().unwrap();
         let away = format!("Location: {}/git/demo.git/info/refs?service=git-upload-pack\r\n", foreign.url());
-        // The one redirects at once, the other only whoever has shown a token.
+        // The one redirects at once, the other only requests with a token.
         for shown in [false, true] {
             let away = away.clone();
             let door = Stub::start(move |head| {
@@ -379,7 +379,7 @@ fn a_redirect_does_not_carry_the_token_away() {
     }
 }
 
-/// The values of all `Authorization` headers that somebody was sent, with a token in them.
+/// The values of all `Authorization` headers with a token that a server received.
 fn authorized(emulator: &Emulator) -> Vec<String> {
     let requests = emulator.requests();
     let values = requests.iter().filter_map(|request| request.header("authorization").map(str::to_owned));
@@ -472,7 +472,7 @@ fn a_refused_token_is_replaced_once() {
     let second = ask(&sandbox, "get", &format!("{request}{state}\n\n")).stdout;
     assert!(!second.contains("continue"), "{second}");
     assert_eq!(emulator.counters().token_requests, 2);
-    // Somebody else has renewed it meanwhile: the new one is good, and costs nothing.
+    // Another process has renewed it meanwhile: the new one is served without a request.
     let third = ask(&sandbox, "get", &format!("{request}{state}\n\n")).stdout;
     let but_time =
         |answer: &str| answer.lines().filter(|line| !line.starts_with(EXPIRY)).collect::<Vec<_>>().join("\n");

@@ -108,7 +108,7 @@ fn a_pipe_stands_for_the_secret() {
         sandbox.run(&["forget"]);
         page.push_str(&format!("# {title}\n{}\n", run(&sandbox, writer, "get")));
     }
-    // The pause of the wrong one holds: whether a pipe has another secret is not known before it is read.
+    // The pause of the wrong secret still counts: a pipe has to be read to know whether its secret is another.
     page.push_str(&format!("# right, in the pause\n{}\n", run(&sandbox, &format!("echo {SECRET}"), "get")));
     assert_snapshot!("inputs-pipe-secret", page, (r"for \d+ s", "for $$N s"));
     run(&sandbox, &format!("echo {SECRET}"), "get --force-refresh").token();

@@ -29,7 +29,7 @@ fn a_secret_in_the_key_store_gets_a_token() {
     let secret = "Canary+Secret/7Zq~%= é";
     let (emulator, mut sandbox) = world(secret);
     let Some(session) = SecretService::start(&mut sandbox) else { return };
-    // As somebody's editor or shell left it; exactly one newline is none of the secret's.
+    // As an editor or a shell writes it; exactly one newline does not belong to the secret.
     file(&sandbox, &emulator, &format!("{secret}\n"));
 
     sandbox.set("RUST_LOG", "trace").set("WS1_TOKEN_VERBOSE", "1");
@@ -121,7 +121,7 @@ fn a_valid_token_is_served_whatever_the_key_store_does() {
 #[test]
 fn only_a_request_with_a_secret_of_the_key_store_asks_it() {
     let (emulator, mut sandbox) = world(SECRET);
-    // Nobody answers here; whoever connects is noticed.
+    // This bus never answers; connections to it are noticed.
     let socket = sandbox.path("bus");
     let bus = UnixListener::bind(&socket).unwrap();
     bus.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! No secret where it does not belong, whatever goes wrong and however much the user wants to know.
+//! No secret where it does not belong, whatever goes wrong and however verbose the run is.
 
 use std::path::Path;
 

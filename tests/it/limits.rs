@@ -1,4 +1,4 @@
-//! The limits of time and size that the program really sets, seen at its system calls and at their edges: nobody waits.
+//! The limits of time and size that the program really sets, seen at its system calls and at their edges. No waits.
 
 use std::io::Write;
 use std::process::Stdio;

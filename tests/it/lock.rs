@@ -1,4 +1,4 @@
-//! Faults of the lock: it is not to be had, it is removed, or its holder does not go on.
+//! Faults of the lock: it cannot be taken, it is removed, or its holder hangs.
 
 use std::path::Path;
 use std::process::Child;
@@ -18,7 +18,7 @@ fn cached(left: i64) -> (Emulator, Sandbox, String) {
     (emulator, sandbox, token)
 }
 
-/// Lets everybody go who waits for the tenant, whoever comes to wait a moment later too.
+/// Releases every request that waits for the tenant, also those that arrive a moment later.
 pub(crate) fn release_all(emulator: &Emulator) {
     wait_until("the tenant has answered everybody", || {
         emulator.release();

@@ -1,5 +1,5 @@
-//! Killed at any system call of a login: profile and secret fit together, and what is left over goes with the next login or
-//! logout.
+//! Killed at any system call of a login: profile and secret fit together, and the next login or logout removes what is
+//! left over.
 
 use serde_json::Value;
 
@@ -96,7 +96,7 @@ fn only_what_a_killed_login_listed_is_swept() {
     for name in kept.iter().chain(&[listed]) {
         write(&dir.join(name), b"a secret");
     }
-    // The list holds what is in use, what is not ours by its name, and a path that leads elsewhere.
+    // The list holds a file in use, names that are not ours, and a path to another directory.
     write(&sandbox.path("outside@0123456789abcdef.secret"), b"a secret");
     let list = format!("{own}\nprod.secret\nnotes\n../../../outside@0123456789abcdef.secret\n{listed}\n\n");
     write(&dir.join(".config.json.lock"), list.as_bytes());

@@ -1,4 +1,4 @@
-//! What `login` does to the configuration file: as little as it can, all of it or nothing, and one login at a time.
+//! How `login` changes the configuration file: as little as possible, atomically, and one login at a time.
 
 use serde_json::json;
 use ws1_emulator::Emulator;
@@ -145,7 +145,7 @@ fn a_configuration_that_cannot_be_written_leaves_no_secret() {
     let emulator = Emulator::start();
     let mut sandbox = empty(&emulator);
     std::fs::create_dir_all(sandbox.config_file().parent().unwrap()).unwrap();
-    // Not there yet, and nobody can make it, not even root.
+    // It does not exist, and not even root can create it.
     std::os::unix::fs::symlink("/proc/nowhere/config.json", sandbox.config_file()).unwrap();
     sandbox.name("/home/.config", "$CONFIG");
     let output = login(&sandbox, &["--tenant", &emulator.url(), "--client-id", "ci-bot"], SECRET);

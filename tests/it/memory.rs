@@ -55,7 +55,7 @@ fn a_secret_command_that_fails_is_run_by_a_handful_of_a_crowd() {
     let count = || std::fs::read_to_string(&log).unwrap().lines().count() as u64;
     assert!(count() <= HANDFUL, "{}", count());
     assert_eq!(emulator.counters().token_requests, 0);
-    // Another command is another configuration.
+    // Another command counts as another secret: it is tried at once.
     sandbox.edit_profile(|profile| profile["client_secret"] = json!({ "command": ["printf", crate::sandbox::SECRET] }));
     sandbox.run(&["get"]).token();
 }

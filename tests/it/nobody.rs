@@ -14,7 +14,7 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether a program can be run by a user that is not root; if not, the test is to be skipped.
+/// Whether a program can be run by a user that is not root; if not, the test must be skipped.
 pub(crate) fn is_there() -> bool {
     !is_root() || can("setpriv", &[&NOBODY[..], &["true"]].concat())
 }

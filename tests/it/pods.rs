@@ -286,7 +286,7 @@ fn root_gets_a_token_with_another_users_home_and_leaves_nothing_there() {
         assert_eq!(output.status, status, "{args:?}: {output}");
         text.push_str(&format!("# {}\n{output}\n", args[0]));
     }
-    // No callers to be looked for: some of them write to the home.
+    // No callers on PATH for `doctor` to find: some of them write to the home.
     let mut doctor = pod.sandbox.command(&["doctor"]);
     doctor.env("PATH", pod.sandbox.path(""));
     let doctor = pod.sandbox.finish(doctor).to_string();

@@ -303,7 +303,7 @@ fn a_run_without_a_thread_is_told_in_plain_words() {
         return;
     }
     let (emulator, mut sandbox) = tenant();
-    // Where no thread can be had, the HTTP library would panic.
+    // If no thread can be started, the HTTP library would panic.
     sandbox.set("RUST_BACKTRACE", "full");
     let copy = nobody::give_away(&sandbox);
     let output = sandbox.finish(nobody::shell(&sandbox, &copy, "exec prlimit --nproc=1 \"$0\" get"));
@@ -328,7 +328,7 @@ fn a_wait_without_a_thread_is_not_told_and_does_no_harm() {
     let limited = Terminal::start_piped(&nobody::shell(&sandbox, &copy, "exec prlimit --nproc=1 \"$0\" get"));
     let mut witness = Terminal::start_piped(&nobody::shell(&sandbox, &copy, "exec \"$0\" get"));
     witness.expect("another ws1-token is renewing");
-    // Somebody else has renewed: both need nothing more.
+    // Another process has renewed: both need nothing more.
     sandbox.age_until(5000);
     for (terminal, told) in [(limited, false), (witness, true)] {
         let output = terminal.finish(&sandbox);

@@ -1,4 +1,4 @@
-//! The line that tells of a long wait: it is there while somebody waits at a terminal, and gone without a trace then.
+//! The line that a long wait shows on a terminal: it is there during the wait, and erased without a trace after it.
 //!
 //! Nothing is timed: a test waits until the line is shown, then lets the tenant answer. That no line comes is known once
 //! another run, begun later, shows its own.
@@ -230,7 +230,7 @@ fn nobody_else_is_told() {
         terminals.push(Terminal::start_piped(&shell(&sandbox, &format!("{before}\"$0\" {args}"))));
     }
     wait_until("all have asked", || emulator.requests().len() == silent.len());
-    // This one began later, so the time of the others has come and gone when it tells of its wait.
+    // This one began later, so the others would have shown their line before it shows its own.
     sandbox.set("WS1_TOKEN_PROFILE", profiles.last().unwrap());
     let mut witness = Terminal::start_piped(&sandbox.command(&["get"]));
     witness.expect(&waiting(&emulator));

@@ -1,5 +1,5 @@
-//! The README's console blocks, run as they stand: commands in bash, their output compared line by line, `…` standing
-//! for anything.
+//! The README's console blocks, run as they are: commands in bash, their output compared line by line; `…` matches
+//! anything.
 
 use ws1_emulator::Emulator;
 
@@ -120,7 +120,7 @@ impl World {
         shell.args(["-c", &script]);
         let output = self.sandbox.finish(shell);
         let printed = output.stdout.replace(&self.emulator.host(), "acme.example.com");
-        // A token may be a few seconds old when its rest is told; the README's is new.
+        // A token may be a few seconds old when its remaining life is printed; the README's is new.
         let printed = (10_770..10_799).fold(printed, |text, left| text.replace(&left.to_string(), "10799"));
         let mut parts = printed.split("=== ");
         let mut text = parts.next().unwrap().to_owned();

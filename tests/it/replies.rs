@@ -1,4 +1,4 @@
-//! What the tenant may answer, and what becomes of it.
+//! The tenant's possible replies, and what each leads to.
 
 use serde_json::{Value, json};
 use ws1_emulator::{Emulator, Fault};

@@ -360,7 +360,7 @@ fn of_cargo(variable: &str, compiled: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| compiled.to_owned())
 }
 
-/// A directory that nobody else can change and that ends with the value.
+/// A directory that only this user can change, removed when the value is dropped.
 pub(crate) fn temporary() -> tempfile::TempDir {
     tempfile::tempdir_in(place()).unwrap()
 }
@@ -371,7 +371,7 @@ fn place() -> PathBuf {
     places.into_iter().find(|place| is_usable(place)).expect("no usable directory for temporary files: set TMPDIR")
 }
 
-/// Whether nobody but root and this user can rename what is in a directory, or the directory itself: the program keeps no
+/// Whether only root and this user can rename what is in a directory, or the directory itself: the program keeps no
 /// cache elsewhere. Root lets other users run programs in it, so that they must be able to reach it.
 fn is_usable(dir: &Path) -> bool {
     #[cfg(unix)]

@@ -52,7 +52,7 @@ impl SecretService {
         Some(Self { bus, daemon: None })
     }
 
-    /// Locks it. There is nobody on this bus who could ask a user to unlock it.
+    /// Locks it. This bus has no program that could ask a user to unlock it.
     #[expect(clippy::unused_self, reason = "there must be a session to do that in")]
     pub(crate) fn lock(&self, sandbox: &Sandbox) {
         let mut lock = sandbox.program("dbus-send");
@@ -79,7 +79,7 @@ impl Drop for SecretService {
     }
 }
 
-/// Files a secret under attributes, as a user would; tells whether that went well.
+/// Stores a secret under attributes, as a user would; whether that succeeded.
 pub(crate) fn store(sandbox: &Sandbox, attributes: &[&str], secret: &str) -> bool {
     let mut tool = sandbox.program("secret-tool");
     tool.args(["store", "--label=a test's"]).args(attributes);
@@ -89,7 +89,7 @@ pub(crate) fn store(sandbox: &Sandbox, attributes: &[&str], secret: &str) -> boo
     sandbox.wait(child).status == 0
 }
 
-/// A bus on which nobody is started on demand, so that what is on the machine makes no difference.
+/// A bus without service activation, so that what is installed on the machine makes no difference.
 fn configuration(socket: &str) -> String {
     format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

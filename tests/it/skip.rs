@@ -53,7 +53,7 @@ pub(crate) fn can(program: &str, args: &[&str]) -> bool {
 
 /// Whether mounts can be made in a name space of the test's own.
 ///
-/// Not in a user name space: root's directories belong to nobody there, so the program would trust none of them.
+/// Not in a user namespace: root's directories belong to the overflow user there, so the program would not trust them.
 #[cfg(unix)]
 pub(crate) fn can_mount() -> bool {
     can("unshare", &["-m", "mount", "-t", "tmpfs", "none", "/tmp"])

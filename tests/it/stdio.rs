@@ -93,7 +93,7 @@ fn get_leaves_standard_input_alone() {
         writer.write_all(b"for somebody else\n").unwrap();
         let mut command = sandbox.command(&["get"]);
         command.stdin(reader.try_clone().unwrap());
-        // The other end stays open: whoever read it to its end would wait for ever.
+        // The other end stays open: reading to the end would wait for ever.
         sandbox.finish(command).token();
         drop(writer);
         let mut left = String::new();

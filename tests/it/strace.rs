@@ -1,4 +1,4 @@
-//! strace as a tool of tests: it shows a run's system calls, and lets them fail or kills the run there.
+//! strace as a tool of tests: it shows a run's system calls, makes them fail, or kills the run there.
 
 use std::process::Command;
 

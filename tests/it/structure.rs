@@ -1,10 +1,10 @@
-//! Imports only go down: the order of the rooms, held against the sources.
+//! Imports only go down: the order of the modules, checked against the sources.
 
 use std::path::{Path, PathBuf};
 
 use crate::sandbox::source;
 
-/// The program's rooms, top to bottom. A room is a file of `src/` with the directory of its name.
+/// The program's modules ("rooms"), top to bottom: each a file of `src/` with the directory of its name.
 const PROGRAM: [&str; 32] = [
     "main",
     "fuzzing",
@@ -90,7 +90,7 @@ fn check(directory: &str, order: &[&str]) {
         let own = rank(name).unwrap_or_else(|| panic!("{}: where is the room `{name}`?", file.display()));
         let text = std::fs::read_to_string(&file).unwrap();
         for other in imported(&text) {
-            // `crate::Name` is an item of `lib.rs` that a lower room gives.
+            // `crate::Name` is an item that `lib.rs` re-exports from a lower room.
             let Some(below) = rank(other) else {
                 assert!(other.starts_with(char::is_uppercase), "{}: `{other}` is no room", file.display());
                 continue;

@@ -1,5 +1,5 @@
 //! Where the program writes: devices, pipes, sockets and links stay what they are, a file is replaced or left whole, and
-//! what a killed run left goes with the next one.
+//! the next run removes what a killed one left.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -39,7 +39,7 @@ fn put(sandbox: &Sandbox, file: &str) {
     assert_eq!((output.status, output.to_string().as_str()), (0, ""), "{file}");
 }
 
-/// What must stay of a file that is written into: inode, and type with mode.
+/// What must not change when a file is written into: inode, and type with mode.
 fn identity(path: &Path) -> (u64, u32) {
     let meta = std::fs::symlink_metadata(path).unwrap();
     (meta.ino(), meta.mode())
@@ -99,7 +99,7 @@ fn a_pipe_is_written_into_and_stays() {
     symlink("pipe", sandbox.path("out/link")).unwrap();
     let before = identity(&pipe);
     for file in ["out/pipe", "out/link"] {
-        // Whoever comes first waits for the other.
+        // The first of reader and writer waits for the other.
         let read = shell(&sandbox, &format!("cat {file} & \"$0\" get --output {file}; wait"));
         assert_eq!((read.status, &read.stdout, read.stderr.as_str()), (0, &token, ""));
         let read = shell(&sandbox, &format!("\"$0\" get --output {file} & cat {file}; wait"));
@@ -133,7 +133,7 @@ fn standard_output_by_its_name_is_standard_output() {
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out/link"] {
         let output = get(&sandbox, name);
         assert_eq!((output.status, &output.stdout, output.stderr.as_str()), (0, &token, ""), "{name}");
-        // A file that the shell opened is the shell's: what stands in it stays, and what comes later comes after it.
+        // The shell has opened the file: its content stays, and what the shell writes later follows the token.
         let output = shell(
             &sandbox,
             &format!("echo before > file; {{ \"$0\" get --output {name}; echo; echo after; }} >> file; cat file"),
@@ -232,7 +232,7 @@ fn what_others_put_into_a_shared_directory_is_not_written_into() {
     assert_snapshot!("targets-shared-directory", all);
     assert_eq!(text(&sandbox.path("victim")), "precious");
     assert_eq!(names_in(&out), ["dangling", "link", "pipe"]);
-    // A file is replaced, and in a directory of somebody's own what is there is theirs to choose.
+    // A file is replaced; and in a directory of a user's own, that user may choose its content.
     write(&out.join("file"), b"x");
     std::os::unix::fs::chown(out.join("file"), Some(54321), None).unwrap();
     put(&sandbox, "out/file");
@@ -304,7 +304,7 @@ fn only_what_a_killed_run_left_is_swept() {
     let old = old.replace(&format!("{random}0"), "fedcba9876543210");
     let kept = [
         young,
-        // No process has the number 4194305, the first that the kernel does not give.
+        // No process has the ID 4194305: the kernel's limit is 4194304.
         format!(".other.4194305.{random}.tmp"),
         format!("token.4194305.{random}.tmp"),
         format!(".token.4194305.{random}"),

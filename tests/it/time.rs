@@ -1,6 +1,6 @@
-//! Clocks that jump, stand still or start again, and tenants with an odd idea of time.
+//! Clocks that jump, stand still or start again, and tenants that state odd lifetimes.
 //!
-//! The wall clock is moved under the program's feet by a library that is loaded before the system's. The boot clock is
+//! The wall clock is moved by a library that is loaded before the system's (LD_PRELOAD). The boot clock is
 //! read without a library: in its place the entry's own readings are moved.
 
 use std::process::Command;
@@ -53,8 +53,8 @@ impl Moved {
         self.sandbox.unset("WALL_AT")
     }
 
-    /// Checks when a token ends by what a run said: while the wall clock stands still the boot clock goes on, so the end
-    /// may come closer by as many seconds as the test has taken, and never goes away.
+    /// Checks the expiry that a run reported: the wall clock stands still while the boot clock runs, so it may be
+    /// earlier by as many seconds as the test has taken, and never later.
     fn assert_end(&self, told: i64, expected: i64) {
         let taken = i64::try_from(self.made.elapsed().as_secs()).unwrap() + 1;
         assert!((expected - taken..=expected).contains(&told), "{told} is not {expected}, {taken} s into the test");
@@ -227,8 +227,8 @@ fn after_a_reboot_the_wall_clock_decides_alone() {
     let sandbox = moved.at(start + 600);
     assert_eq!(sandbox.run(&["get"]).token(), first);
     assert_eq!(expiry(sandbox), start + LIFE);
-    // From the future, as far as anybody can tell: less than five minutes is two clocks that differ, more is a clock
-    // that was set, and then nothing is known of the token's age.
+    // It seems to be from the future: up to five minutes are two clocks that differ, more means that a clock was set,
+    // and then nothing is known of the token's age.
     assert_eq!(moved.at(start - 300).run(&["get"]).token(), first);
     assert_eq!(requests(&emulator), 1);
     let sandbox = moved.at(start - 301);

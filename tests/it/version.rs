@@ -1,4 +1,4 @@
-//! The version, and what it says of the build; the build script's own parts are tested here too, for no other test
+//! The version, and what it says about the build; the build script's own parts are tested here too, as no other test
 //! compiles it.
 
 use std::path::Path;

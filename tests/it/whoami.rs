@@ -101,7 +101,7 @@ fn claims_of_every_shape_are_shown_as_far_as_they_go() {
     let json = json_of(&sandbox);
     assert_eq!((&json["format"], &json["claims"], &json["scopes"]), (&json!("opaque"), &Value::Null, &json!([])));
     assert_eq!(json["client_id"], "ci-bot", "the profile's");
-    // What a claim does not tell, the cache does.
+    // What the claims do not say, the cache does.
     sandbox.edit_entry(|entry| entry["token"]["issued_at"] = iat.into());
     let by_cache = json_of(&sandbox);
     issue(&emulator, &sandbox, &jwt(&json!({ "iat": iat })));

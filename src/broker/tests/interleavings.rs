@@ -34,7 +34,7 @@ const WALL: i64 = 1_000_000_000;
 /// Life of a token in seconds.
 const LIFE: i64 = 10_800;
 
-/// The life that a caller with a wish for more wants.
+/// The life that [`Want::More`] asks for.
 const MORE: i64 = 3_600;
 
 /// What a process wants.
@@ -201,7 +201,7 @@ fn full() -> bool {
     std::env::var_os("WS1_TEST_FULL").is_some_and(|value| value == "1")
 }
 
-/// Explores scenarios; fails with the first run in which an invariant does not hold. Tells how many runs there were.
+/// Explores scenarios; fails with the first run in which an invariant does not hold. Returns the number of runs.
 #[expect(clippy::print_stderr, reason = "tells with --nocapture how much was explored")]
 fn explore(name: &str, scenarios: &[Scenario], search: impl Fn(usize) -> Search) -> Total {
     let began = std::time::Instant::now();

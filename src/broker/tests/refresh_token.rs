@@ -106,7 +106,7 @@ fn a_refused_refresh_token_is_dropped_and_the_credentials_are_tried_at_once() {
     }
 }
 
-/// The failures after which nobody knows whether the refresh token was consumed, with what becomes of them.
+/// The failures after which the refresh token may have been consumed, and how each is reported.
 fn doubtful() -> [(Reply, &'static str); 3] {
     [
         (broken(), " pause 2 Interrupted#1 for 1"),

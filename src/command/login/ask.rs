@@ -199,7 +199,7 @@ impl Wizard<'_> {
         }
         if let Some(file) = file.or_else(|| sources.path("WS1_TOKEN_CLIENT_SECRET_FILE")) {
             let path = sources.absolute(file);
-            // A pipe will not be there again.
+            // A pipe cannot be read by later runs.
             if self.args.store.is_none() && !platform::is_pipe(&path) {
                 return Ok(DraftSecret::Refer(path));
             }

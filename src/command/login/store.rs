@@ -1,5 +1,5 @@
 //! Stores the verified draft: the secret in a new place, then the profile that refers to it, then the old secret goes.
-//! Whatever ends the run, profile and secret fit together; what is left over is deleted by the next login or logout.
+//! However the run ends, profile and secret fit together; the next login or logout deletes what is left over.
 
 use std::time::Duration;
 
@@ -81,8 +81,8 @@ impl Wizard<'_> {
         source.is_own_store(stored.dir(), &self.name)
     }
 
-    /// What became of the old secret; one in the key store is removed here, unless another profile uses it. A file that
-    /// merely got a successor is not worth a word.
+    /// Whether the old secret was removed or kept; one in the key store is removed here, unless another profile uses
+    /// it. Nothing is reported of a file that was replaced by a new one.
     fn retire(&self, old: SecretSource, stored: &Stored, profile: &Profile) -> Option<OldSecret> {
         let is_own_file =
             |source: &SecretSource| matches!(source, SecretSource::File { .. }) && self.is_own(source, stored);

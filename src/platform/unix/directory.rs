@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::{OTHERS, OTHERS_WRITE, PRIVATE, me, mode_of, open_lock_at, paths, read, replace_at};
 use crate::platform::CacheRejected;
 
-/// A directory that is ours alone, held open so that nobody can swap it between a check and a use.
+/// A directory that is ours alone, held open so that it cannot be swapped between a check and a use.
 ///
 /// Where the directory that was asked for belongs to another user, or others may write to it (the volume of a pod,
 /// `/tmp`), it is `ws1-token-UID` inside. Others may be able to rename that one, but never to make one that is ours.
@@ -102,7 +102,7 @@ impl PrivateDir {
     /// Opens a lock file, creating it empty with mode 0600; links are not followed.
     pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
         let file = open_lock_at(&self.fd, OsStr::new(name))?;
-        // Whoever left it here while others could write to the directory could hold it for ever.
+        // Another user may have created it while the directory was writable to others, and could hold it for ever.
         let is_ours = rustix::fs::fstat(&file)?.st_uid == me();
         if is_ours { Ok(file) } else { Err(io::Error::other("it belongs to another user")) }
     }
@@ -205,13 +205,13 @@ impl Candidate {
         mode_of(&self.stat) & OTHERS_WRITE != 0
     }
 
-    /// Whether its owner has every right, and nobody else any.
+    /// Whether its permission bits are 0700.
     fn is_private(&self) -> bool {
         mode_of(&self.stat) & 0o777 == 0o700
     }
 
-    /// Takes others' rights away, if all the names in it are ours; whether it is private now. Some file systems refuse
-    /// a mode, others forget it.
+    /// Sets mode 0700 if all the names in it are ours; whether it is private now. Some file systems refuse a mode,
+    /// others forget it.
     fn close(&self, ours: fn(&str) -> bool) -> bool {
         self.dir.list().is_ok_and(|names| names.iter().all(|name| ours(name)))
             && rustix::fs::fchmod(&self.dir.fd, Mode::RWXU).is_ok()
@@ -229,14 +229,14 @@ fn inside(path: &Path) -> PathBuf {
     path.join(format!("ws1-token-{}", me()))
 }
 
-/// The place of another user that a path leads into, if this is root: `sudo` may leave the user's HOME, and whatever root
-/// creates there locks the user out. A directory that everybody may write to is nobody's place.
+/// The directory of another user that a path is in, if this is root: `sudo` may keep the user's HOME, and files that
+/// root creates there lock the user out. A directory that everybody may write to does not count.
 pub(crate) fn others_place(path: &Path) -> Option<PathBuf> {
     if me() != 0 {
         return None;
     }
     let owner = |dir: &Path| rustix::fs::stat(dir).map(|stat| (stat.st_uid, mode_of(&stat) & 0o002 != 0));
-    // In a user namespace, the system's own directories belong to a user without a name.
+    // In a user namespace, the system's own directories belong to the overflow user ID.
     let system = owner(Path::new("/")).map_or(0, |(user, _)| user);
     for dir in path.ancestors() {
         match owner(dir) {

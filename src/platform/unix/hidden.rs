@@ -1,9 +1,9 @@
 //! A line typed at the terminal without being shown.
 //!
-//! The terminal is in raw mode (ICANON, ECHO and ISIG off), so Ctrl-C and Ctrl-Z arrive as bytes: whatever ends the line,
-//! the terminal is restored first. Where a signal ends the process, a guard restores it: a child that has the settings and
-//! waits for the end of a pipe, which the kernel closes even after SIGKILL. Input before the prompt or after the line is discarded: it is never shown and never taken
-//! for another answer.
+//! The terminal is in raw mode (ICANON, ECHO and ISIG off), so Ctrl-C and Ctrl-Z arrive as bytes, and the terminal is
+//! restored before they take effect. If a signal ends the process, a guard restores it: a child that has the settings
+//! and waits for the end of a pipe, which the kernel closes even after SIGKILL. Input before the prompt or after the
+//! line is discarded: it is never shown and never taken for another answer.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -22,7 +22,7 @@ const LINE_LIMIT: usize = 64 * 1024;
 /// Bytes that arrive within this time belong to one paste.
 const SAME_PASTE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// Reads a line from the terminal that standard input is; `ask` shows the prompt, once echo is off.
+/// Reads a line from the terminal on standard input; `ask` shows the prompt, once echo is off.
 pub(crate) fn read_hidden(ask: impl Fn()) -> io::Result<HiddenInput> {
     loop {
         let typed = {
@@ -38,29 +38,29 @@ pub(crate) fn read_hidden(ask: impl Fn()) -> io::Result<HiddenInput> {
                 let _ = kill_process(getpid(), Signal::INT);
                 return Ok(HiddenInput::Interrupt);
             }
-            // As the key would have done, for the whole job. Once it is continued, the question is asked again.
+            // Stops the whole job, as the key would have done. Once it is continued, the prompt is shown again.
             Typed::Suspend => drop(kill_current_process_group(Signal::TSTP)),
         }
     }
 }
 
-/// The terminal that standard input is, for a child.
+/// The terminal on standard input, for a child.
 pub(crate) fn terminal() -> io::Result<Stdio> {
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-/// The guard's side: restores the terminal that standard error is when standard input ends. Gives the exit status.
+/// Runs the guard: restores the terminal on standard error when standard input ends. Gives the exit status.
 ///
-/// It says with a line on standard output that it is ready.
+/// A line on standard output says that it is ready.
 pub(crate) fn guard_terminal() -> u8 {
     let guard = || -> rustix::io::Result<()> {
         let before = tcgetattr(io::stderr())?;
-        // No signal for the group reaches it in a session of its own, and there the terminal is not its controlling one,
-        // so that it may be changed without being in the foreground.
+        // In a session of its own, no signal to the group reaches it, and the terminal is not its controlling one, so
+        // it may change the settings from the background.
         setsid()?;
         rustix::io::write(io::stdout(), b"\n")?;
         while retry_on_intr(|| rustix::io::read(io::stdin(), &mut [0]))? > 0 {}
-        // Settings other than ours are somebody else's by now.
+        // Other settings than ours were made by another program since.
         if is_raw(&tcgetattr(io::stderr())?) {
             tcsetattr(io::stderr(), OptionalActions::Flush, &before)?;
         }

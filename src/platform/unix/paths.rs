@@ -18,7 +18,7 @@ use super::{PRIVATE, me, mode_of, open_lock_at, pipe, replace_at, set_mode, stem
 /// The most symbolic links to follow, as the kernel counts.
 const LINKS: usize = 40;
 
-/// Seconds after which a temporary file is left over even if some process has its maker's number.
+/// Seconds after which a temporary file counts as left over, even if a process has the ID in its name.
 const STALE: i64 = 3600;
 
 /// Where a path leads a write to, all links followed.
@@ -40,7 +40,7 @@ pub(crate) fn without_newline(path: OsString) -> OsString {
 
 /// Writes a file with mode 0600, for `get --output` and `login`: it has the whole old content or the whole new one.
 ///
-/// A link stays and its target is replaced. What is no regular file is written into, for so long at most.
+/// A link stays and its target is replaced. Anything but a regular file is written into, within the time limit.
 pub(crate) fn write_private(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
     match target(path)? {
         Target::Stream(file, stat) => pipe::write_into(&file, &stat, bytes, limit),
@@ -48,8 +48,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8], limit: Duration) -> io::R
     }
 }
 
-/// The same for a file that is its owner's to share or not: an old one keeps its mode, and its owner where that is
-/// allowed (root's run for somebody else).
+/// The same for a file that its owner may share: an old one keeps its mode, and its owner where that is allowed (for
+/// root, running for another user).
 pub(crate) fn rewrite(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
     let (file, before) = match target(path)? {
         Target::File(file, Some(before)) => (file, before),
@@ -63,7 +63,7 @@ pub(crate) fn rewrite(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<
     Ok(())
 }
 
-/// Writes a new file with mode 0600 under a name that is not taken; no temporary file is made, so a kill leaves at most the
+/// Creates a file with mode 0600 under a name that is not taken, without a temporary file: a kill leaves at most the
 /// file itself.
 pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (dir, name) = open_parent(path)?;
@@ -107,7 +107,7 @@ fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         match std::fs::read_link(&path) {
-            // Whoever opened it goes on with that file, not with one in its place.
+            // The process that opened it keeps writing to that file, so it must not be replaced.
             Ok(_) if path.starts_with("/proc") || path.starts_with("/dev/fd") => return Ok(None),
             Ok(link) => {
                 check_maker(&path, &rustix::fs::lstat(&path)?)?;
@@ -119,8 +119,8 @@ fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(Errno::LOOP.into())
 }
 
-/// Fails if somebody else has put a link or a pipe into a directory that is everybody's, such as `/tmp`: they could
-/// choose where the token goes. The rule is that of Linux (`fs.protected_symlinks`), which is not switched on everywhere.
+/// Fails on a link or pipe of another user in a shared sticky directory such as `/tmp`: that user could choose where
+/// the token goes. Linux has the same rule (`fs.protected_symlinks`), but it is not switched on everywhere.
 fn check_maker(path: &Path, stat: &Stat) -> io::Result<()> {
     let (dir, _) = open_parent(path)?;
     let dir = rustix::fs::fstat(&dir)?;
@@ -136,7 +136,7 @@ fn check_maker(path: &Path, stat: &Stat) -> io::Result<()> {
 fn replace(path: &Path, before: Option<&Stat>, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let (dir, name) = open_parent(path)?;
     let replaced = match replace_at(&dir, name, bytes, mode) {
-        // Another machine or container, where this process is not to be seen, took the temporary file for a left one.
+        // Another machine or container, which does not see this process, removed the temporary file as left over.
         Err(error) if error.kind() == io::ErrorKind::NotFound => replace_at(&dir, name, bytes, mode),
         replaced => replaced,
     };
@@ -148,7 +148,7 @@ fn replace(path: &Path, before: Option<&Stat>, bytes: &[u8], mode: Mode) -> io::
                     io::Error::new(io::ErrorKind::ResourceBusy, text)
                 })
             }
-            // A file that may be changed, in a directory that may not.
+            // A writable file in a directory that is not writable.
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 overwrite(&dir, name, bytes, mode).map_err(|_| error)
             }
@@ -164,8 +164,8 @@ fn replace(path: &Path, before: Option<&Stat>, bytes: &[u8], mode: Mode) -> io::
 
 /// Writes into a regular file: all of it, or the old content is put back.
 ///
-/// What is longer than the new content goes last, when that is on the disk: up to there, the overwritten part is enough
-/// to undo all.
+/// The file is truncated last, when the new content is on the disk: until then, restoring the overwritten part undoes
+/// everything.
 fn overwrite(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty())?);
@@ -184,7 +184,7 @@ fn overwrite(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> io::Resul
         .and_then(|()| file.sync_all())
         .and_then(|()| if length < old_length { file.set_len(length) } else { Ok(()) });
     if written.is_err() {
-        // The blocks of the old content are still the file's own, so there is room for it even on a full disk.
+        // The blocks of the old content still belong to the file, so it fits even on a full disk.
         let _ = file.write_all_at(&old, 0).and_then(|()| file.set_len(old_length)).and_then(|()| file.sync_all());
     }
     written
@@ -211,7 +211,7 @@ fn sweep_in(dir: &OwnedFd, name: &OsStr) {
         let (Some(maker), Ok(found)) = (maker(entry.file_name().to_bytes(), name), stat(entry.file_name())) else {
             continue;
         };
-        // Both times are the file system's, whose clock may be another machine's.
+        // Both times come from the file system, whose clock may be that of another machine.
         let is_over = written.st_mtime.saturating_sub(found.st_mtime) > STALE || is_gone(maker);
         if file_type(&found) == FileType::RegularFile && found.st_uid == me() && is_over {
             let _ = rustix::fs::unlinkat(dir, entry.file_name(), AtFlags::empty());
@@ -219,7 +219,7 @@ fn sweep_in(dir: &OwnedFd, name: &OsStr) {
     }
 }
 
-/// The process that made a temporary file for a file of this name; `None` if it is no such temporary file.
+/// The ID of the process that made this temporary file for `name`; `None` if it is no such temporary file.
 fn maker(temporary: &[u8], name: &OsStr) -> Option<i32> {
     let rest = temporary.strip_prefix(b".")?.strip_prefix(stem(name))?.strip_prefix(b".")?.strip_suffix(b".tmp")?;
     let (process, random) = std::str::from_utf8(rest).ok()?.split_once('.')?;
@@ -227,7 +227,7 @@ fn maker(temporary: &[u8], name: &OsStr) -> Option<i32> {
     process.parse().ok().filter(|process| is_ours && *process > 0)
 }
 
-/// Whether there is no process of this number. Our own would not have left anything yet.
+/// Whether no other process has this ID: a file with our own ID was left by an earlier process.
 fn is_gone(process: i32) -> bool {
     Pid::from_raw(process).is_some_and(|pid| {
         pid == rustix::process::getpid() || rustix::process::test_kill_process(pid) == Err(Errno::SRCH)

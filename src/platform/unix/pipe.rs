@@ -12,16 +12,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-/// How often to look whether somebody reads a pipe: the system wakes nobody up for that.
+/// How often to check whether a pipe has a reader: poll(2) cannot wait for that.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Bytes to make room for before each read.
 const ROOM: usize = 4096;
 
-/// What pipes gave to this run: each gives it once, and some inputs are asked for twice.
+/// What was read from pipes in this run: a pipe can be read only once, and some inputs are read twice.
 static GIVEN: Mutex<Vec<(PathBuf, Vec<u8>)>> = Mutex::new(Vec::new());
 
-/// Reads a pipe until its writers are done. Of more than `limit` bytes, more than that are read, but not all.
+/// Reads a pipe until all writers have closed it. Stops when more than `limit` bytes are read.
 pub(super) fn read(path: &Path, file: &OwnedFd, limit: usize, patience: Duration) -> io::Result<Vec<u8>> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, bytes)) = given.iter().find(|(known, _)| known == path) {
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, file: &OwnedFd, limit: usize, patience: Duration
     let end = Instant::now() + patience;
     let mut bytes = Vec::new();
     while bytes.len() <= limit {
-        // Without this, a pipe that nobody has opened for writing yet would look like one that is at its end.
+        // Without this, a pipe that has no writer yet would look like one at its end.
         wait(file, PollFlags::IN, end)?;
         bytes.reserve(ROOM);
         match rustix::io::read(file, spare_capacity(&mut bytes)) {
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path, file: &OwnedFd, limit: usize, patience: Duration
     Ok(bytes)
 }
 
-/// Writes into what is no regular file. Its type, mode and inode stay.
+/// Writes into anything but a regular file. Its type, mode and inode stay.
 pub(super) fn write_into(path: &Path, stat: &Stat, bytes: &[u8], limit: Duration) -> io::Result<()> {
     let end = Instant::now() + limit;
     let kind = FileType::from_raw_mode(stat.st_mode);
@@ -66,11 +66,11 @@ pub(super) fn write_into(path: &Path, stat: &Stat, bytes: &[u8], limit: Duration
     Ok(())
 }
 
-/// Opens it for writing; of a pipe, when somebody reads it.
+/// Opens it for writing; a pipe, as soon as it has a reader.
 fn open(path: &Path, kind: FileType, end: Instant) -> io::Result<OwnedFd> {
     let mut flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     if kind == FileType::RegularFile {
-        // An open file, by the name of its descriptor: what others have written through it stays.
+        // An open file, by the name of its descriptor: what other processes have written to it stays.
         flags |= OFlags::APPEND;
     }
     loop {

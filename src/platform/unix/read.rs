@@ -49,8 +49,8 @@ pub(crate) fn read_input(path: &Path, limit: usize, patience: Duration) -> io::R
     }
 }
 
-/// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`. A pipe is read as
-/// it is: whoever writes it is asked for the secret.
+/// Reads a file that may hold a secret: regular, ours or root's, and closed to others unless `shared`. A pipe is read
+/// without these checks: its writer provides the secret.
 pub(crate) fn read_secret_file(
     path: &Path,
     shared: bool,

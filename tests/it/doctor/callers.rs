@@ -53,7 +53,7 @@ fn old_and_new_versions() {
 #[test]
 fn git_that_loses_the_token_until_it_is_set_up() {
     let (_emulator, mut sandbox) = world();
-    // It tells a setting as the real one does: in bytes, and by the whole URL.
+    // It prints a setting as the real one does: in bytes, and by the whole URL.
     let script = "case $1 in --version) echo 'git version 2.47.3';; \
                   config) [ \"$2 $3 $4\" = '--type=int --get-urlmatch http.postBuffer' ] && cat \"$HOME/${5#https://}\";; esac";
     install(&sandbox, "git", script);

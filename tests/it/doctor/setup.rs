@@ -46,7 +46,7 @@ fn a_configuration_that_is_not_usable() {
     sandbox.edit_profile(|profile| {
         profile["client_id"] = "ci-bot".into();
         profile["client_secret"] = json!("hunter2");
-        // The column that is told must not depend on where the sandbox is.
+        // The reported column must not depend on where the sandbox is.
         profile["ca_file"] = "../../../ca.pem".into();
     });
     add("a value of another kind", &sandbox);

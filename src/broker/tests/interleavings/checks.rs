@@ -29,7 +29,7 @@ pub(super) struct Checks {
     requests: usize,
     /// Refresh tokens that may have been consumed.
     spent: HashSet<String>,
-    /// The time in which nobody asks.
+    /// The back-off in which no request is allowed.
     window: Option<Window>,
     /// Whether a token was replaced because a caller insisted.
     insisted: bool,
@@ -49,7 +49,7 @@ pub(super) struct Total {
     pub(super) kills: usize,
     pub(super) faults: usize,
     pub(super) full: usize,
-    /// Requests that had to be let through although a failure was on the disk: somebody insisted.
+    /// Requests that were allowed although a failure was on the disk: the caller insisted.
     pub(super) overridden: usize,
 }
 
@@ -87,7 +87,7 @@ struct Window {
     until: i64,
     /// Whose failure it was.
     by: Option<usize>,
-    /// Version of the disk that told of it first.
+    /// First version of the disk that has the failure.
     told: Option<u64>,
 }
 
@@ -142,7 +142,7 @@ impl State {
         self.check_window(pid);
     }
 
-    /// I7: nobody asks during a back-off, except whoever insists and had seen the failure when it started.
+    /// I7: no request during a back-off, except by a caller that insists and had seen the failure when it started.
     fn check_window(&mut self, pid: usize) {
         let Some(window) = self.checks.window else { return };
         if !self.strict() || window.by == Some(pid) || self.wall() >= window.until {
@@ -271,7 +271,7 @@ impl State {
         }
     }
 
-    /// I6: whoever found a token that is still good enough gets a token.
+    /// I6: a process that found a token that is still good enough gets a token.
     fn check_error(&mut self, pid: usize) {
         self.checks.total.errors += 1;
         let needed = self.scenario.wants[pid].request().min_ttl.max(FLOOR).unsigned_abs() * 1000 + 1000;

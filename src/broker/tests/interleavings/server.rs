@@ -94,7 +94,7 @@ impl Fate {
         )
     }
 
-    /// Seconds for which nobody else should ask after this failure, at least.
+    /// Seconds before another request is allowed after this failure, at least.
     pub(super) fn pause(self) -> i64 {
         match self {
             Self::Denied | Self::DeniedToken => 54,

@@ -33,7 +33,7 @@ const UPTIME: i64 = 1_000_000;
 /// Milliseconds after which a poll is repeated at the latest if nothing changes.
 const POLL: u64 = 5_000;
 
-/// Steps after which a run is taken to go on for ever.
+/// Steps after which a run counts as endless.
 const ENDLESS: usize = 20_000;
 
 /// What a thread is unwound with when its process is killed.
@@ -72,7 +72,7 @@ enum Turn {
     KillArrives,
     /// The process is killed; what is on its way to the tenant arrives after the next request.
     KillArrivesLate,
-    /// Somebody sets the wall clock by so many seconds.
+    /// The wall clock is set by so many seconds.
     SetClock(i64),
 }
 
@@ -103,7 +103,7 @@ pub(super) struct State {
     pub(super) search: Search,
     /// Milliseconds since the beginning.
     pub(super) now: u64,
-    /// Seconds by which somebody has set the wall clock.
+    /// Seconds by which the wall clock was set.
     pub(super) set_by: i64,
     pub(super) disk: Option<Entry>,
     /// The failure that is noted in the lock file.
@@ -167,7 +167,7 @@ impl World {
 }
 
 impl State {
-    /// Prepares a run and gives somebody the turn.
+    /// Prepares a run and chooses the process that begins.
     fn begin(&mut self) {
         self.now = 0;
         self.set_by = 0;
@@ -215,7 +215,7 @@ impl State {
         if self.checks.stops < 2 && step != Step::End {
             turns.push(Turn::Stop);
         }
-        // Nobody notices the death of a process that neither has the lock nor a request on its way.
+        // The death of a process that neither has the lock nor a request on its way has no effect.
         let kills = self.checks.kills < 2 && (self.procs[pid].holds_lock || self.procs[pid].sent.is_some());
         if kills && !matches!(step, Step::Read | Step::End | Step::Unlock) {
             turns.push(Turn::Kill);
@@ -229,7 +229,7 @@ impl State {
         turns[self.search.choose(1, turns.len())]
     }
 
-    /// Something changed: whoever polls sees it at its next poll.
+    /// Something changed: every waiting process sees it at its next poll.
     fn changed(&mut self) {
         self.version += 1;
         for proc in &mut self.procs {
@@ -442,7 +442,7 @@ impl State {
         self.check_killed(pid);
     }
 
-    /// Sends a request; tells when it arrives and when the caller learns of it.
+    /// Sends a request; gives when it arrives and when the caller gets the response.
     fn send(&mut self, pid: usize, grant: &Grant, limit: Duration) -> (u64, u64) {
         self.check_send(pid, grant);
         let fate = if self.checks.faults < 3 || self.search.is_random() {
