@@ -26,7 +26,7 @@ use crate::grant::{Grant, TokenResponse};
 use crate::lock::LockAttempt;
 use crate::log::Log;
 use crate::secret::Secret;
-use crate::secret::source::COMMAND_LIMIT;
+use crate::secret::source::{COMMAND_LIMIT, SecretSource};
 use crate::token::{ASSUMED_LIFE, Freshness, Token};
 
 mod disk;
@@ -63,7 +63,9 @@ pub(crate) struct Broker<'a, S> {
 impl<S: Store> Broker<'_, S> {
     /// Gets a token for a request.
     pub(crate) fn obtain(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
-        let mut entry = self.load();
+        // Only `--force-refresh` overrides a failure, so it has to know of one that is noted beside the entry.
+        let is_forced = request.renew == Renew::Always;
+        let mut entry = if is_forced { self.load_with_note(None) } else { self.load() };
         let need = request.need(&entry, self.clock.now().wall);
         let mut freshness = match self.judge(&entry, &need) {
             ControlFlow::Continue(freshness) => freshness,
@@ -75,7 +77,7 @@ impl<S: Store> Broker<'_, S> {
             _ => lock::LIMIT.min(self.deadline(&entry, &need).left(self.clock)),
         };
         let attempt = lock::wait(self.store, self.clock, self.log, limit, || {
-            entry = self.load_with_note();
+            entry = self.load_with_note(None);
             match self.judge(&entry, &need) {
                 ControlFlow::Continue(now) => freshness = now,
                 ControlFlow::Break(settled) => answer = Some(settled),
@@ -120,12 +122,22 @@ impl<S: Store> Broker<'_, S> {
 
     /// Renews with the write access there is.
     fn renew(&self, access: &WriteAccess<S::Guard>, need: &Need) -> Result<AccessToken, Error> {
-        let mut entry = self.load_with_note();
+        let mut entry = self.load_with_note(access.guard());
         let freshness = match self.judge(&entry, need) {
             ControlFlow::Continue(freshness) => freshness,
             ControlFlow::Break(answer) => return answer,
         };
         let deadline = self.deadline(&entry, need);
+        let left = deadline.left(self.clock);
+        // A command that is ended before its time says nothing about the secret: better the old token than that.
+        if left < COMMAND_LIMIT
+            && self.profile.client_secret.as_ref().is_some_and(SecretSource::is_slow)
+            && let Some(token) = self.old_token(&entry, need)
+        {
+            return Ok(token);
+        }
+        // Taken before the secret is read: one that changes meanwhile is tried at once.
+        let tried = failure::fingerprint(self.profile, self.identity);
         let secret = match self.secret(deadline) {
             Ok(secret) => secret,
             Err(error) => {
@@ -133,12 +145,14 @@ impl<S: Store> Broker<'_, S> {
                 // The entry has no mark yet: if the failure is not recorded, nothing has to be stored.
                 let access =
                     if failure::memorable(self.profile, &error).is_some() { access } else { &WriteAccess::None };
-                return self.record(access, entry, error, need);
+                return self.record(access, entry, error, need, Some(tried));
             }
         };
         match self.request(access, &mut entry, freshness, &secret, deadline) {
-            Ok((response, asked)) => self.install(access, entry, response, asked, need),
-            Err(error) => self.record(access, entry, error, need),
+            Ok((response, asked)) => self.install(access, entry, response, asked, need, tried),
+            // Too late is no failure of the tenant's where it had less than the usual time.
+            Err(error) if left < NETWORK_LIMIT && error.is_timeout() => self.record(access, entry, error, need, None),
+            Err(error) => self.record(access, entry, error, need, Some(tried)),
         }
     }
 
@@ -206,6 +220,7 @@ impl<S: Store> Broker<'_, S> {
         response: TokenResponse,
         asked: Now,
         need: &Need,
+        tried: u32,
     ) -> Result<AccessToken, Error> {
         if response.life_is_assumed {
             let tenant = self.profile.tenant.authority();
@@ -226,7 +241,8 @@ impl<S: Store> Broker<'_, S> {
         }
         let Some((token, left)) = entry.servable(now, &boot_id) else {
             let cause = "the new token has expired on arrival".to_owned();
-            return self.record(access, entry, RequestFailure::new(FailureKind::Unusable, cause).into(), need);
+            let error = RequestFailure::new(FailureKind::Unusable, cause).into();
+            return self.record(access, entry, error, need, Some(tried));
         };
         let answer = if need.must_renew && !is_gain {
             let cause = "the tenant's new token is no better than the cached one";
@@ -240,19 +256,22 @@ impl<S: Store> Broker<'_, S> {
         answer
     }
 
-    /// Records a failure with the moment of the next attempt, and serves the old token if it is still valid.
+    /// Records a failure with what was `tried` and the moment of the next attempt, and serves the old token if it is still
+    /// valid. Without `tried`, nothing holds the next attempt back.
     fn record(
         &self,
         access: &WriteAccess<S::Guard>,
         mut entry: Entry,
         error: RequestError,
         need: &Need,
+        tried: Option<u32>,
     ) -> Result<AccessToken, Error> {
         let mut pause = 0;
-        if let Some(failure) = failure::memorable(self.profile, &error) {
+        if let Some(tried) = tried
+            && let Some(failure) = failure::memorable(self.profile, &error)
+        {
             let roll = i64::try_from(self.clock.jitter(Duration::from_millis(1)).as_micros()).unwrap_or(0);
-            let fingerprint = failure::fingerprint(self.profile, self.identity);
-            pause = entry.fail(&failure, self.clock.now().wall, roll, fingerprint);
+            pause = entry.fail(&failure, self.clock.now().wall, roll, tried);
         }
         if !self.save(access, &entry)
             && let (Some(guard), Some(failure)) = (access.guard(), &entry.failure)

@@ -69,8 +69,8 @@ pub(crate) trait Store {
     /// Notes a failure beside the entry, where that could not be written. It may be lost.
     fn note_failure(&self, guard: &Self::Guard, failure: &Failure);
 
-    /// The failure that was noted, if any.
-    fn noted_failure(&self) -> Option<Failure>;
+    /// The failure that was noted, if any. The holder of the lock reads it by its guard: Windows lets nobody else.
+    fn noted_failure(&self, guard: Option<&Self::Guard>) -> Option<Failure>;
 
     /// Who holds the lock, for a message.
     fn holder(&self) -> Option<u32>;
@@ -183,8 +183,11 @@ impl Store for Cache {
         lock::note(guard, &serde_json::to_vec(failure).unwrap_or_default());
     }
 
-    fn noted_failure(&self) -> Option<Failure> {
-        let note = lock::noted(&self.open().ok()??, &self.lock_name())?;
+    fn noted_failure(&self, guard: Option<&LockGuard>) -> Option<Failure> {
+        let note = match guard {
+            Some(guard) => lock::own_note(guard),
+            None => lock::noted(&self.open().ok()??, &self.lock_name()),
+        }?;
         serde_json::from_slice(&note).ok()
     }
 

@@ -6,7 +6,7 @@ use ureq::{Agent, Body, http::Response};
 
 use crate::config::{AuthStyle, Profile};
 use crate::error::Error;
-use crate::failure::RequestFailure;
+use crate::failure::{FailureKind, RequestFailure};
 use crate::grant::{self, Grant, HttpResponse, TokenResponse};
 use crate::secret::Secret;
 
@@ -49,6 +49,11 @@ impl RequestError {
             Self::Failed(failure) => failure.cause.clone(),
             Self::Local { error, .. } => error.to_string(),
         }
+    }
+
+    /// Whether the time limit ended the request.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.kind == FailureKind::TimedOut)
     }
 
     /// Whether a refresh token that was sent is certainly unspent.

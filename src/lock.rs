@@ -5,7 +5,7 @@
 //! dies, however it dies.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use crate::platform::{CacheRejected, PrivateDir};
 
@@ -90,9 +90,28 @@ pub(crate) fn note(guard: &LockGuard, text: &[u8]) {
     let _ = file.seek(SeekFrom::Start(HOLDER_LINE as u64)).and_then(|_| file.write_all(&padded));
 }
 
+/// Removes the note.
+pub(crate) fn clear_note(guard: &LockGuard) {
+    if own_note(guard).is_some() {
+        note(guard, b"");
+    }
+}
+
 /// The note of the last holder that left one.
 pub(crate) fn noted(dir: &PrivateDir, name: &str) -> Option<Vec<u8>> {
-    let bytes = dir.read(name, FILE_LIMIT).ok()??;
+    note_in(&dir.read(name, FILE_LIMIT).ok()??)
+}
+
+/// The same for who has the lock.
+pub(crate) fn own_note(guard: &LockGuard) -> Option<Vec<u8>> {
+    let mut file = guard.lock.as_ref()?;
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.take(FILE_LIMIT as u64).read_to_end(&mut bytes)).ok()?;
+    note_in(&bytes)
+}
+
+/// The note in the bytes of a lock file.
+fn note_in(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(bytes.get(HOLDER_LINE..)?.trim_ascii().to_vec()).filter(|note| !note.is_empty())
 }
 
@@ -175,6 +194,25 @@ mod tests {
             file.write_all(content.as_bytes()).unwrap();
             assert_eq!(holder(&dir, "x.lock"), expected, "{content:?}");
         }
+    }
+
+    #[test]
+    fn a_note_is_read_by_the_holder_and_by_others_until_it_is_cleared() {
+        let temporary = temporary();
+        let open = || PrivateDir::create(&temporary.path().join("c"), |_| true);
+        let LockAttempt::Held(guard) = try_lock(open(), "x.lock") else { panic!("not held") };
+        assert_eq!(own_note(&guard), None);
+        for text in ["a note", "another"] {
+            note(&guard, text.as_bytes());
+            assert_eq!(own_note(&guard).as_deref(), Some(text.as_bytes()));
+            if cfg!(unix) {
+                assert_eq!(noted(&guard.dir, "x.lock").as_deref(), Some(text.as_bytes()));
+            }
+        }
+        clear_note(&guard);
+        assert_eq!(own_note(&guard), None);
+        drop(guard);
+        assert_eq!(noted(&open().unwrap(), "x.lock"), None);
     }
 
     #[test]

@@ -19,9 +19,9 @@ impl<S: Store> Broker<'_, S> {
     }
 
     /// Reads the entry, and the failure that was noted beside it because it could not be written.
-    pub(super) fn load_with_note(&self) -> Entry {
+    pub(super) fn load_with_note(&self, guard: Option<&S::Guard>) -> Entry {
         let mut entry = self.load();
-        if let Some(noted) = self.store.noted_failure() {
+        if let Some(noted) = self.store.noted_failure(guard) {
             let is_newer = |at: i64| noted.at >= at;
             if entry.failure.as_ref().is_none_or(|known| is_newer(known.at))
                 && entry.token.as_ref().is_none_or(|token| is_newer(token.issued_at))

@@ -7,7 +7,7 @@ use crate::cache::{Cache, Loaded, Store};
 use crate::clock::SystemClock;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::lock::{LockAttempt, LockGuard};
+use crate::lock::{LockAttempt, LockGuard, clear_note};
 use crate::log::Log;
 use crate::secret::Secret;
 
@@ -63,6 +63,7 @@ pub(crate) fn forget(log: &Log<'_>, cache: &Cache, profile: &str) -> Result<(Ent
                 Loaded::Miss | Loaded::Untrusted(_) | Loaded::Unusable(_) => Entry::default(),
             };
             cache.remove(&guard).map_err(failed)?;
+            clear_note(&guard);
             Ok((entry, guard))
         }
         LockAttempt::Declined(why) => Err(failed(why).hint("rerun without sudo")),

@@ -23,6 +23,7 @@ impl<S: Store> Broker<'_, S> {
             attempt => self.uncoordinated(attempt),
         };
         let mut entry = self.load();
+        let tried = failure::fingerprint(self.profile, self.identity);
         let deadline = Deadline::after(self.clock, NETWORK_LIMIT);
         let (response, asked) = self.send(&Grant::ClientCredentials, secret, deadline).map_err(|error| {
             let pause = match &error {
@@ -35,7 +36,7 @@ impl<S: Store> Broker<'_, S> {
         entry.refresh_token = None;
         entry.refresh_in_flight = false;
         let rejected = entry.token.as_ref().map(|token| token.access_token.clone());
-        let token = self.install(&access, entry, response, asked, &Need { rejected, ..Need::default() })?;
+        let token = self.install(&access, entry, response, asked, &Need { rejected, ..Need::default() }, tried)?;
         Ok(token.remaining)
     }
 }

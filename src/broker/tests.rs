@@ -64,6 +64,8 @@ struct World {
     /// The failure that is noted beside the entry.
     noted: RefCell<Option<Failure>>,
     replies: RefCell<VecDeque<Reply>>,
+    /// What happens while the next request is on its way.
+    meanwhile: RefCell<Option<Box<dyn FnOnce()>>>,
     /// Milliseconds since the beginning, by which all clocks go.
     elapsed: Cell<i64>,
     /// Wall clock and boot clock at the beginning.
@@ -96,6 +98,7 @@ impl World {
             writes: Cell::new(0),
             noted: RefCell::default(),
             replies: RefCell::default(),
+            meanwhile: RefCell::default(),
             elapsed: Cell::new(0),
             wall: Cell::new(ISSUED + age),
             boot: Cell::new(5_000 + age),
@@ -269,6 +272,9 @@ impl Endpoint for World {
         });
         let Reply(takes, result) = self.replies.borrow_mut().pop_front().expect("an unexpected request");
         self.pass(takes);
+        if let Some(happen) = self.meanwhile.take() {
+            happen();
+        }
         result
     }
 }
@@ -334,7 +340,7 @@ impl Store for World {
         self.noted.replace(Some(failure.clone()));
     }
 
-    fn noted_failure(&self) -> Option<Failure> {
+    fn noted_failure(&self, _guard: Option<&()>) -> Option<Failure> {
         self.noted.borrow().clone()
     }
 

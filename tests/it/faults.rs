@@ -18,7 +18,7 @@ const ROWS: [(char, usize); 12] = [
     ('J', 16),
     ('K', 14),
     ('L', 19),
-    ('M', 15),
+    ('M', 18),
 ];
 
 /// The lines of a module, without those of the modules written inside it.

@@ -128,12 +128,15 @@ fn a_failure_that_a_full_disk_does_not_take_is_remembered_all_the_same() {
     std::fs::create_dir_all(sandbox.cache_dir()).unwrap();
     // Two pages: one that is full, and one for the lock file.
     let lines = "mount -t tmpfs -o size=8k,mode=0700 none \"$0\"; head -c 4096 /dev/zero >\"$0\"/full; \
-                 for i in $(seq 30); do \"$1\" get || echo $?; done";
+                 for i in $(seq 30); do \"$1\" get || echo $?; done; \
+                 \"$1\" forget; \"$1\" get || echo after";
     let mut shell = sandbox.program("unshare");
     shell.args(["-m", "sh", "-ec", lines, &sandbox.cache_dir().display().to_string(), binary()]);
     let output = sandbox.finish(shell);
     assert_eq!(output.stdout.lines().filter(|status| *status == "3").count(), 30, "{output}");
-    assert_eq!(output.stderr.matches("HTTP 503").count(), 30, "{output}");
+    assert_eq!(output.stderr.matches("HTTP 503").count(), 31, "{output}");
+    let after = output.stderr.rsplit("error: ").next().unwrap();
+    assert!(!after.contains("no new attempt"), "`forget` ends the pause: {after}");
     assert!(!output.stderr.contains("gave up"), "{output}");
     assert!(emulator.counters().token_requests <= HANDFUL, "{:?}", emulator.counters());
 }

@@ -78,6 +78,28 @@ fn a_secret_that_is_dear_to_read_waits_for_the_back_off() {
 }
 
 #[test]
+fn a_setting_that_changes_during_the_request_is_tried_at_once() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut again = file.reopen().unwrap();
+    let mut world = World::empty().replies([denied("HTTP 401")]);
+    world.profile.ca_file = Some(file.path().to_owned());
+    world.meanwhile.replace(Some(Box::new(move || again.write_all(b"another").unwrap())));
+    world.get();
+    world.tenant_says([issued("t2", LIFE)]);
+    assert_eq!(world.get().answer, "t2, 10800 s left, new");
+}
+
+#[test]
+fn what_ends_before_its_time_is_no_failure() {
+    let mut world = World::aged(LIFE - 12);
+    world.profile.client_secret = Some(SecretSource::Command(vec!["no-such-program".to_owned()]));
+    quiet(&world.get(), "t1, 12 s left, cached", "load, lock, load");
+    let world = World::aged(LIFE - 12).replies([refused(FailureKind::TimedOut, "no reply").after(5)]);
+    assert_eq!(world.get().answer, "t1, 7 s left, cached");
+    assert_eq!(world.disk(), "t1 -");
+}
+
+#[test]
 fn an_unreadable_secret_does_not_withhold_a_valid_token() {
     loud(
         &World::aged(EXPIRING).without_secret().get(),

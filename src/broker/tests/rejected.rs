@@ -42,6 +42,15 @@ fn force_refresh_overrides_the_back_off_that_it_finds() {
 }
 
 #[test]
+fn force_refresh_overrides_a_failure_that_is_noted_beside_the_entry() {
+    let world = World::empty();
+    world.noted.replace(Some(failed(FailureKind::Denied(None), 0, 60)));
+    assert!(world.get().answer.ends_with("no new attempt for 60 s"));
+    world.tenant_says([issued("t2", LIFE)]);
+    assert_eq!(world.ask(0, Renew::Always).answer, "t2, 10800 s left, new");
+}
+
+#[test]
 fn force_refresh_respects_a_back_off_that_began_after_its_start() {
     let failure = Some(Box::new(failed(FailureKind::Denied(None), FRESH, 60)));
     let world = World::aged(FRESH).locks([Lock::HeldAfter(Entry { failure: failure.clone(), ..t1() })]);

@@ -601,7 +601,7 @@ impl<'w> Store for Process<'w> {
         state.check_note(self.pid);
     }
 
-    fn noted_failure(&self) -> Option<Failure> {
+    fn noted_failure(&self, _guard: Option<&Held<'w>>) -> Option<Failure> {
         self.step(Step::Read).noted.clone()
     }
 
