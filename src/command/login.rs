@@ -173,10 +173,15 @@ impl Wizard<'_> {
             }
             Again::Tenant => {
                 let tenant = self.ask_tenant(draft.preset, Some(&draft.tenant))?;
+                let was_at_home = self.is_at_home(draft);
                 if tenant != draft.tenant {
                     draft.token_url = self.given_token_url(draft.preset, &tenant)?;
                 }
                 draft.tenant = tenant;
+                // The secret may be the stored one, which belongs to the tenant that was left.
+                if was_at_home && !self.is_at_home(draft) && !self.secret_is_given(draft) {
+                    draft.secret = self.ask_secret(draft, false)?;
+                }
             }
             Again::Scope => draft.scope = self.ask_scope(draft.scope.as_deref())?,
             Again::CaFile => match self.ask_ca_file()? {

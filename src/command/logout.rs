@@ -31,13 +31,19 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     let profile = sources.profile(None)?;
     // Read before it is removed.
     let secret = args.revoke.then(|| read_secret(&profile));
-    let (entry, guard) = context.forget(&profile)?;
+    // The environment may add a scope: the file's profile has a token of its own for the secret that goes.
+    let in_file = Stored::open(&sources).ok().and_then(|stored| in_file(&stored, &sources, &profile));
+    let same_secret = in_file.filter(|in_file| is_same_client(in_file, &profile));
+    let other = same_secret.filter(|in_file| in_file.identity() != profile.identity());
+    let dropped = [&profile].into_iter().chain(&other).map(|profile| context.forget(profile));
+    let (entries, guards): (Vec<Entry>, Vec<_>) = dropped.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let removed = remove_secret(&sources, &profile);
     // Only now: a `get` that waits for the lock finds no secret to renew with.
-    drop(guard);
-    let revoked = secret.map(|secret| revoke(context, &profile, &entry, secret)).transpose();
+    drop(guards);
+    let revoked = secret.map(|secret| revoke(context, &profile, &entries, secret)).transpose();
     let ((secret, is_gone), revoked) = (removed?, revoked?);
-    let cached = if entry == Entry::default() { "none was cached" } else { "dropped" };
+    let is_empty = entries.iter().all(|entry| *entry == Entry::default());
+    let cached = if is_empty { "none was cached" } else { "dropped" };
     let mut lines =
         vec![format!("logged out of {} (profile `{}`)", profile.tenant, profile.name), format!("token     {cached}")];
     lines.extend(revoked.map(|revoked| format!("tenant    {revoked}")));
@@ -56,13 +62,27 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     }
 }
 
+/// The profile as the file has it.
+fn in_file(stored: &Stored, sources: &Sources<'_>, profile: &Profile) -> Option<Profile> {
+    stored.profile(sources, &profile.name, &[]).ok()
+}
+
+/// Whether two profiles send their secret to the same place as the same client.
+fn is_same_client(one: &Profile, other: &Profile) -> bool {
+    one.token_url == other.token_url && one.client_id == other.client_id
+}
+
 /// Removes the secret if `login` stored it. Returns what was done, and whether the next step is another login.
 fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bool), Error> {
     // There is none where the environment is the profile and the user has no home.
     let transaction = Stored::open(sources).ok().map(Stored::clean);
     let stored = transaction.as_ref().map(|transaction| &transaction.present);
-    let in_file = stored.and_then(|stored| stored.profile(sources, &profile.name, &[]).ok()?.client_secret);
-    let Some(source) = in_file.or_else(|| profile.client_secret.clone()) else {
+    let in_file = stored.and_then(|stored| in_file(stored, sources, profile));
+    if in_file.as_ref().is_some_and(|in_file| !is_same_client(in_file, profile)) {
+        return Ok((format!("kept: that of profile `{}` is for another tenant or client", profile.name), false));
+    }
+    let Some(source) = in_file.and_then(|in_file| in_file.client_secret).or_else(|| profile.client_secret.clone())
+    else {
         return Ok(("none is configured".to_owned(), true));
     };
     let place = source.describe();
@@ -85,10 +105,10 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bo
 fn revoke(
     context: &Context<'_>,
     profile: &Profile,
-    entry: &Entry,
+    entries: &[Entry],
     secret: Result<Secret, Error>,
 ) -> Result<String, Error> {
-    let tokens = tokens(entry);
+    let tokens: Vec<_> = entries.iter().flat_map(tokens).collect();
     if tokens.is_empty() {
         return Ok("nothing to revoke".to_owned());
     }
@@ -103,7 +123,8 @@ fn revoke(
     let Some(url) = documents.iter().find_map(|document| endpoint.revocation_url(document)) else {
         let named = documents.iter().any(|document| document.revocation_endpoint.is_some());
         let why = if named { "has its revocation endpoint on another host" } else { "has no revocation endpoint" };
-        let life = entry.token.as_ref().map_or(0, |token| token.remaining(clock.now(), &|| clock.boot_id()));
+        let lives = entries.iter().filter_map(|entry| entry.token.as_ref());
+        let life = lives.map(|token| token.remaining(clock.now(), &|| clock.boot_id())).max().unwrap_or(0);
         let rest = if life > 0 { format!("; the token stays valid for {}", span(life)) } else { String::new() };
         let tenant = profile.tenant.authority();
         context.log.warn(&format!("nothing was revoked: tenant `{tenant}` {why}{rest}"));

@@ -1,7 +1,7 @@
 //! The configuration file for `login` and `logout`: profiles without environment and flags, and edits of the text.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -146,10 +146,19 @@ impl Stored {
         self.file.with_file_name(format!(".{name}.lock"))
     }
 
-    /// Locks the file through a lock file in the same directory; `None` where the file system has no locks.
+    /// Locks the file through a lock file in the same directory; `None` where the file system has no locks, or no lock
+    /// file can be created: the file itself may be a mount that can be written.
     fn lock(&self) -> Result<Option<File>, Error> {
         let path = self.lock_path();
-        let file = platform::open_lock(&path).map_err(|error| Error::output(&path, error))?;
+        let file = match platform::open_lock(&path) {
+            Ok(file) => file,
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(Error::output(&path, error)),
+        };
         let deadline = Deadline::after(&SystemClock, PATIENCE);
         loop {
             match lock::flock(&file) {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::keychain::{self, Purpose, UNLOCK_LIMIT};
-use super::source::{COMMAND_LIMIT, SecretSource};
+use super::source::SecretSource;
 use super::{Secret, SecretError};
 use crate::error::Error;
 use crate::platform;
@@ -70,7 +70,7 @@ impl SecretSource {
             }
             Self::Keychain { account, profile } => {
                 let account = account.clone();
-                let before = keychain::read(&account, COMMAND_LIMIT, Purpose::Store)
+                let before = keychain::read(&account, UNLOCK_LIMIT, Purpose::Store)
                     .and_then(|before| keychain::store(&account, secret).map(|()| before))
                     .map_err(failed(Purpose::Store, profile))?;
                 Ok(Box::new(move || match before {

@@ -354,6 +354,30 @@ fn a_wrong_tenant_can_be_mended() {
 }
 
 #[test]
+fn a_stored_secret_stays_when_the_tenant_is_changed() {
+    let (emulator, other) = (Emulator::start(), Emulator::builder().client("ci-bot", "new-secret").start().unwrap());
+    for store in [&["--scope", ""][..], &["--scope", "", "--store", "file"]] {
+        let sandbox = Sandbox::with_tenant(&emulator);
+        let sent = other.requests().len();
+        let mut terminal = login(&sandbox, store);
+        terminal.expect("Tenant [").type_line("").expect("Client ID [").type_line("");
+        emulator.play(Fault::Html);
+        terminal.expect("Enter keeps").expect("): ").type_line("").expect("HTML");
+        terminal.expect("Tenant [").expect("]: ").type_line(&other.url());
+        terminal.expect("Client secret (not shown): ");
+        assert_eq!(other.requests().len(), sent);
+        terminal.type_line("new-secret");
+        let output = finish(terminal, &sandbox);
+        assert_eq!(output.status, 0, "{output}");
+
+        let sandbox = Sandbox::with_tenant(&emulator);
+        let mut terminal = login(&sandbox, &[&["--tenant", &other.url()], store].concat());
+        terminal.expect("Client ID [").type_line("").expect("Client secret (not shown): ").type_line("new-secret");
+        assert_eq!(finish(terminal, &sandbox).status, 0);
+    }
+}
+
+#[test]
 fn a_token_url_stays_while_its_tenant_does() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);

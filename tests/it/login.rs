@@ -392,3 +392,64 @@ fn variables_that_would_win_are_told() {
     let output = login(&sandbox, &["prod", "--tenant", &emulator.url(), "--scope", "admin"], SECRET);
     assert_snapshot!("login-overridden", output);
 }
+
+#[test]
+fn a_stored_secret_goes_to_no_other_tenant_or_client() {
+    let (emulator, other) = (Emulator::start(), Emulator::start());
+    let sandbox = empty(&emulator);
+    assert_eq!(login(&sandbox, &[PROFILE, "--tenant", &emulator.url(), "--client-id", "ci-bot"], SECRET).status, 0);
+    let (before, sent) = (everything(&sandbox), emulator.requests().len());
+    let (tenant, token_url) = (other.url(), format!("{}/x", other.url()));
+    for (variable, args) in [
+        (("WS1_TOKEN_TENANT", tenant.as_str()), &[][..]),
+        (("WS1_TOKEN_CLIENT_ID", "other"), &[]),
+        (("", ""), &["--tenant", &tenant]),
+        (("", ""), &["--token-url", &token_url]),
+        (("", ""), &["--client-id", "other"]),
+        (("", ""), &["--tenant", &tenant, "--no-verify"]),
+        (("", ""), &["--tenant", &tenant, "--store", "file"]),
+    ] {
+        let mut command = sandbox.command(&[&["login", PROFILE], args].concat());
+        if !variable.0.is_empty() {
+            command.env(variable.0, variable.1);
+        }
+        let output = sandbox.finish(command);
+        assert_eq!(output.status, 2, "{variable:?} {args:?}: {output}");
+        assert!(output.stderr.contains("is for another tenant or client\n"), "{output}");
+        assert_eq!(everything(&sandbox), before, "{variable:?} {args:?}");
+    }
+    assert_eq!((other.requests().len(), emulator.requests().len()), (0, sent));
+    assert_eq!(login(&sandbox, &[PROFILE, "--tenant", &other.url()], SECRET).status, 0, "with a secret of its own");
+    assert_eq!(parsed(&sandbox)["profiles"][PROFILE]["tenant"], other.url());
+}
+
+#[test]
+fn a_secret_from_anywhere_belongs_to_its_profile() {
+    let (emulator, other) = (Emulator::start(), Emulator::start());
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    sandbox.set("A_SECRET", SECRET);
+    for source in
+        [json!({ "file": sandbox.secret_file() }), json!({ "env": "A_SECRET" }), json!({ "command": ["echo", SECRET] })]
+    {
+        sandbox.edit_profile(|profile| profile["client_secret"] = source.clone());
+        let before = everything(&sandbox);
+        let output = sandbox.run(&["login", "--tenant", &other.url()]);
+        assert_eq!((output.status, everything(&sandbox)), (2, before), "{source}: {output}");
+    }
+    assert_eq!(other.requests().len() + emulator.requests().len(), 0);
+}
+
+#[test]
+fn a_kept_secret_does_not_join_a_profile_that_changed_meanwhile() {
+    let (emulator, other) = (Emulator::start(), Emulator::start());
+    let sandbox = Sandbox::with_tenant(&emulator);
+    emulator.play(Fault::Hang);
+    let keeps = sandbox.start(sandbox.command(&["login", "--scope", "user"]));
+    crate::sandbox::wait_until("the request is sent", || emulator.counters().token_requests == 1);
+    assert_eq!(login(&sandbox, &["--tenant", &other.url()], SECRET).status, 0);
+    let before = everything(&sandbox);
+    emulator.release();
+    let output = sandbox.wait(keeps);
+    assert_eq!((output.status, everything(&sandbox)), (3, before), "{output}");
+    assert!(output.stderr.starts_with("error: another login changed profile `prod` meanwhile\n"), "{output}");
+}

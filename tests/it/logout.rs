@@ -86,6 +86,45 @@ fn a_secret_that_login_did_not_store_is_left_alone() {
 }
 
 #[test]
+fn a_secret_for_another_tenant_or_client_stays_with_its_token() {
+    let (emulator, other) = (Emulator::start(), Emulator::start());
+    let mut sandbox = logged_in(&emulator);
+    let token = sandbox.run(&["get"]).token();
+    let file = secret(&sandbox).display().to_string();
+    for (tenant, client, variable, value) in [
+        (other.url(), "other", "WS1_TOKEN_CLIENT_SECRET", "z"),
+        (other.url(), "ci-bot", "WS1_TOKEN_CLIENT_SECRET", "z"),
+        (emulator.url(), "other", "WS1_TOKEN_CLIENT_SECRET", "z"),
+        (other.url(), "ci-bot", "WS1_TOKEN_CLIENT_SECRET_FILE", &file),
+    ] {
+        sandbox.set("WS1_TOKEN_TENANT", tenant).set("WS1_TOKEN_CLIENT_ID", client).set(variable, value);
+        let output = sandbox.run(&["logout"]);
+        assert_eq!(output.status, 0, "{output}");
+        let kept = "secret    kept: that of profile `prod` is for another tenant or client\n";
+        assert!(output.stdout.ends_with(kept), "{output}");
+        for name in ["WS1_TOKEN_TENANT", "WS1_TOKEN_CLIENT_ID", variable] {
+            sandbox.unset(name);
+        }
+        assert!(secret(&sandbox).exists(), "{output}");
+        assert_eq!(sandbox.run(&["get"]).token(), token);
+    }
+}
+
+#[test]
+fn a_logout_with_another_scope_drops_the_profiles_own_token_too() {
+    let emulator = Emulator::start();
+    let mut sandbox = logged_in(&emulator);
+    let own = sandbox.run(&["get"]).token();
+    sandbox.set("WS1_TOKEN_SCOPE", "user");
+    let scoped = sandbox.run(&["get"]).token();
+    let output = sandbox.run(&["logout", "--revoke"]);
+    sandbox.unset("WS1_TOKEN_SCOPE");
+    assert_eq!(output.status, 0, "{output}");
+    assert_dropped(&sandbox, &output);
+    assert!(!emulator.is_valid(&own) && !emulator.is_valid(&scoped), "{output}");
+}
+
+#[test]
 fn a_secret_that_another_profile_uses_stays() {
     let emulator = Emulator::start();
     let sandbox = logged_in(&emulator);

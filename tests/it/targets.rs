@@ -12,7 +12,7 @@ use std::process::Stdio;
 use ws1_emulator::Emulator;
 
 use crate::login::{empty, parsed, stored};
-use crate::sandbox::{Output, SECRET, Sandbox, assert_snapshot, binary, mode, names_in, set_mode, write};
+use crate::sandbox::{Output, PROFILE, SECRET, Sandbox, assert_snapshot, binary, mode, names_in, set_mode, write};
 use crate::skip::{can_mount, is_root, skip};
 use crate::strace;
 
@@ -473,6 +473,28 @@ fn login_writes_into_a_mounted_configuration() {
     assert_eq!(kept["profiles"]["new"]["scope"], "user");
     assert!(kept["profiles"]["old"].is_object());
     assert_eq!(identity(&sandbox.path("kept.json")), before, "its mode too");
+}
+
+#[test]
+fn login_writes_into_a_mounted_configuration_of_a_read_only_directory() {
+    if !can_mount() {
+        return;
+    }
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let before = text(&sandbox.config_file());
+    write(&sandbox.path("kept.json"), before.as_bytes());
+    let mount = "cd home/.config/ws1-token; mount --bind . .; cd \"$PWD\"; mount --bind ../../../kept.json config.json; \
+                 mount -o remount,bind,ro .; ";
+    let output = in_namespace(&sandbox, &format!("{mount} \"$0\" login --scope user"));
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output}");
+    let kept: serde_json::Value = serde_json::from_str(&text(&sandbox.path("kept.json"))).unwrap();
+    assert_eq!(kept["profiles"][PROFILE]["scope"], "user");
+    // A new secret has no place there.
+    let output = in_namespace(&sandbox, &format!("{mount} echo {SECRET} | \"$0\" login --secret-stdin --store file"));
+    assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output}");
+    assert!(output.stderr.contains(".secret`"), "{output}");
+    assert_eq!(text(&sandbox.config_file()), before);
 }
 
 #[test]

@@ -227,14 +227,20 @@ impl Wizard<'_> {
             || set("WS1_TOKEN_CLIENT_SECRET_FILE")
     }
 
-    /// The client secret from the user, who may keep the present one; a script keeps it.
+    /// The client secret from the user, who may keep the present one; a script keeps it. A draft for another tenant or
+    /// client needs a secret of its own.
     pub(super) fn ask_secret(&self, draft: &Draft, may_keep: bool) -> Result<DraftSecret, Error> {
-        let present = self.present_secret().filter(|_| may_keep);
+        let stored = self.present_secret().filter(|_| may_keep);
+        let present = stored.filter(|_| self.is_at_home(draft));
         if self.person.is_some() || self.args.store.is_some() {
             self.check_store(draft)?;
         }
         let Some(person) = &self.person else {
-            return present.map_or_else(|| Err(no_secret()), |source| self.keep(source));
+            return match (present, stored) {
+                (Some(source), _) => self.keep(source),
+                (None, Some(_)) => Err(no_secret().because("the profile's own is for another tenant or client")),
+                (None, None) => Err(no_secret()),
+            };
         };
         let question = match present {
             Some(source) => format!("Client secret (not shown; Enter keeps that of {})", source.describe()),
@@ -264,6 +270,16 @@ impl Wizard<'_> {
             Some(source).filter(|source| source.is_present(&self.name))
         };
         self.present.get_or_init(look).as_ref()
+    }
+
+    /// Whether a draft has the tenant, the token endpoint's server and the client of the profile in the file. A stored
+    /// secret goes nowhere else (I13).
+    pub(super) fn is_at_home(&self, draft: &Draft) -> bool {
+        let old = self.stored.profile(self.context.sources, &self.name, &[]);
+        let new = config::token_url(draft.preset, &draft.tenant, draft.token_url.as_deref());
+        old.ok().zip(new.ok()).is_some_and(|(old, (tenant, token_url))| {
+            old.tenant == tenant && old.token_url.origin == token_url.origin && old.client_id == draft.client_id
+        }) && is_tenant_of(&self.old, draft.preset, &draft.tenant)
     }
 
     /// Whether only the secret of the profile is missing, as after a logout.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Draft, DraftSecret, Wizard};
 use crate::config::{Profile, Stored, Transaction};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
 
@@ -34,6 +34,7 @@ impl Wizard<'_> {
     pub(super) fn store(&self, draft: &Draft) -> Result<Done, Error> {
         let sources = self.context.sources;
         let mut transaction = self.stored.edit()?;
+        self.check_unchanged(draft, &transaction.present)?;
         let edited = transaction.present.with(&self.changes(draft, &transaction.present))?;
         let profile = edited.profile(sources, &self.name, &[])?;
         let before = transaction.present.profile(sources, &self.name, &[]).ok().and_then(|old| old.client_secret);
@@ -63,6 +64,19 @@ impl Wizard<'_> {
         drop(transaction);
         let old = old.and_then(|old| self.retire(old, &stored, &profile));
         Ok(Done { stored, profile, secret: secret.cloned(), old })
+    }
+
+    /// Fails if the draft keeps the secret of the profile and another login changed whose secret that is.
+    fn check_unchanged(&self, draft: &Draft, present: &Stored) -> Result<(), Error> {
+        let now = present.settings(&self.name).unwrap_or_default();
+        let is_same = |key: &str| now.get(key) == self.old.get(key);
+        if !matches!(draft.secret, DraftSecret::Keep)
+            || ["tenant", "token_url", "preset", "client_id", "client_secret"].into_iter().all(is_same)
+        {
+            return Ok(());
+        }
+        let changed = format!("another login changed profile `{}` meanwhile", self.name);
+        Err(Error::new(ErrorKind::Busy, changed).hint("rerun; nothing was changed by this login"))
     }
 
     /// Whether the file that the profile names already holds this secret: then that file stays, unless `--store` asks for
