@@ -37,7 +37,7 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Where tokens are cached: nowhere if the user says so, else flag, environment, or the platform's place.
     pub(crate) fn cache_place(&self) -> Result<Place, Error> {
-        if self.sources.overrides.no_cache || self.sources.is_on("WS1_TOKEN_NO_CACHE") {
+        if self.sources.overrides.no_cache || self.sources.is_on("WS1_TOKEN_NO_CACHE")? {
             return Ok(Place::Off);
         }
         let expanded = |dir: &Path| crate::config::resolve(dir, None, self.sources.home);
