@@ -131,6 +131,11 @@ impl Cache {
         }
     }
 
+    /// Whether there is a directory, even one that cannot be used.
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self.open(), Ok(None))
+    }
+
     /// Why [`Store::load`] does not accept the entry, for people; `None` if there is no entry.
     pub(crate) fn why_missed(&self) -> Option<String> {
         match self.open() {

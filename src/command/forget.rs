@@ -9,16 +9,11 @@ use crate::outcome::Outcome;
 
 /// Drops the profile's entry, or every entry.
 pub(crate) fn run(context: &Context<'_>, args: &Forget) -> Result<Outcome, Error> {
-    let place = context.cache_place()?;
-    match &place {
-        Place::NoHome | Place::Off => {}
-        Place::Directory(dir) if args.all => {
-            for identity in cache::identities(dir) {
-                forget(context.log, &Cache::new(place.clone(), &identity), "all")?;
-            }
-        }
-        Place::Directory(_) => {
-            context.forget(&context.sources.profile(None)?)?;
+    if !args.all {
+        context.forget(&context.sources.profile(None)?)?;
+    } else if let place @ Place::Directory(dir) = &context.usual_place()? {
+        for identity in cache::identities(dir) {
+            forget(context.log, &Cache::new(place.clone(), &identity), "all")?;
         }
     }
     Ok(Outcome::answer(""))
