@@ -57,10 +57,11 @@ impl Context<'_> {
         } else {
             return Ok(Place::NoHome);
         };
-        if dir.is_absolute() {
-            return Ok(Place::Directory(dir));
+        if !dir.is_absolute() {
+            return Err(Error::relative(name, &dir));
         }
-        Err(Error::relative(name, &dir))
+        let is_home = name == "HOME" || self.sources.home.is_some_and(|home| dir.starts_with(home));
+        Ok(if is_home { Place::Home(dir) } else { Place::Directory(dir) })
     }
 
     /// The cache of a profile.

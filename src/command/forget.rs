@@ -1,7 +1,7 @@
 //! `forget`: drops cached tokens.
 
 use crate::broker::forget::forget;
-use crate::cache::{self, Cache, Place};
+use crate::cache::{self, Cache};
 use crate::cli::Forget;
 use crate::context::Context;
 use crate::error::Error;
@@ -11,10 +11,11 @@ use crate::outcome::Outcome;
 pub(crate) fn run(context: &Context<'_>, args: &Forget) -> Result<Outcome, Error> {
     if !args.all {
         context.forget(&context.sources.profile(None)?)?;
-    } else if let place @ Place::Directory(dir) = &context.usual_place()? {
-        for identity in cache::identities(dir) {
-            forget(context.log, &Cache::new(place.clone(), &identity), "all")?;
-        }
+        return Ok(Outcome::answer(""));
+    }
+    let place = context.usual_place()?;
+    for identity in place.directory().map(cache::identities).unwrap_or_default() {
+        forget(context.log, &Cache::new(place.clone(), &identity), "all")?;
     }
     Ok(Outcome::answer(""))
 }
