@@ -23,7 +23,6 @@ pub(super) fn build(
     let ca_file = layers.ca_file(&raw)?;
     let client_id = layers.client_id(raw.client_id)?;
     Ok(Profile {
-        secret_variable: raw.client_secret.as_ref().and_then(|secret| secret.env.clone()),
         client_secret: layers.secret(raw.client_secret, &|| keychain_account(&client_id, &tenant))?,
         tenant,
         token_url,

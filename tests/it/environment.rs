@@ -347,3 +347,27 @@ fn a_variable_of_the_profile_reaches_no_child_when_it_is_not_used() {
         assert!(!seen.contains(CANARY), "{name}: {seen}");
     }
 }
+
+#[test]
+fn the_variables_of_other_profiles_reach_no_child() {
+    const CANARY: &str = "canary-of-another-profile";
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    let (bin, seen) = (sandbox.path("bin"), sandbox.path("seen"));
+    std::fs::create_dir(&bin).unwrap();
+    for program in ["curl", "git", "any-command"] {
+        write(&bin.join(program), format!("#!/bin/sh\nenv >> '{}'\n", seen.display()).as_bytes());
+        set_mode(&bin.join(program), 0o700);
+    }
+    sandbox.add_profile("second", |profile| profile["client_secret"] = serde_json::json!({ "env": "SECOND" }));
+    sandbox.add_profile("broken", |profile| profile["no_such_key"] = serde_json::json!({}));
+    sandbox.set("PATH", format!("{}:{}", bin.display(), crate::sandbox::path())).set("SECOND", CANARY);
+    let exec = sandbox.run(&["--profile", PROFILE, "exec", "--", "any-command"]);
+    assert_eq!((exec.status, exec.stderr.as_str()), (0, ""), "{exec}");
+    for args in [&["curl", "/path", "-s"][..], &["setup", "git", "--write"]] {
+        sandbox.run(&[&["--profile", PROFILE], args].concat());
+    }
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(seen.lines().filter(|line| line.starts_with("PATH=")).count() > 2, "{seen}");
+    assert!(!seen.contains(CANARY), "{seen}");
+}
