@@ -1,6 +1,6 @@
 //! Clocks that jump, stand still or start again, and tenants that state odd lifetimes.
 //!
-//! The wall clock is moved by a library that is loaded before the system's (LD_PRELOAD). The boot clock is
+//! The wall clock is moved by a library that is loaded before the system's (`LD_PRELOAD`). The boot clock is
 //! read without a library: in its place the entry's own readings are moved.
 
 use std::process::Command;
