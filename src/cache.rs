@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Entry, Failure};
 use crate::grant;
 use crate::lock::{self, LockAttempt, LockGuard};
-use crate::platform::{CacheRejected, PrivateDir};
+use crate::platform::{self, CacheRejected, PrivateDir};
 use crate::token::{LONGEST_LIFE, Token};
 
 /// Version of the directory's layout: names of the files, and how they are locked.
@@ -84,10 +84,38 @@ pub(crate) trait Store {
 pub(crate) enum Place {
     /// In this directory, or in a private one inside it.
     Directory(PathBuf),
+    /// The same in the user's home, or as the platform's directory for caches. `sudo` may keep these: root leaves them
+    /// alone if they are another user's.
+    Home(PathBuf),
     /// Nowhere: this user has no home.
     NoHome,
     /// Nowhere: the user wants no cache.
     Off,
+}
+
+impl Place {
+    /// The directory, if there is one.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(path) | Self::Home(path) => Some(path),
+            Self::NoHome | Self::Off => None,
+        }
+    }
+
+    /// Opens or creates the directory for writing.
+    fn create(&self) -> Result<PrivateDir, CacheRejected> {
+        match self {
+            Self::Directory(path) => PrivateDir::create(path, is_ours),
+            Self::Home(path) => match platform::others_place(path) {
+                Some(place) => {
+                    Err(CacheRejected::Declined(format!("root leaves another user's `{}` alone", place.display())))
+                }
+                None => PrivateDir::create(path, is_ours),
+            },
+            Self::NoHome => Err(CacheRejected::Unusable("this user has no home directory".to_owned())),
+            Self::Off => Err(CacheRejected::Declined(OFF.to_owned())),
+        }
+    }
 }
 
 /// Why there is no cache where the user wants none.
@@ -125,10 +153,12 @@ impl Cache {
 
     /// The directory, if it exists and can be used.
     fn open(&self) -> Result<Option<PrivateDir>, CacheRejected> {
-        match &self.place {
-            Place::Directory(path) => PrivateDir::open(path),
-            Place::NoHome | Place::Off => Ok(None),
-        }
+        self.place.directory().map_or(Ok(None), PrivateDir::open)
+    }
+
+    /// Whether there is a directory, even one that cannot be used.
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self.open(), Ok(None))
     }
 
     /// Why [`Store::load`] does not accept the entry, for people; `None` if there is no entry.
@@ -163,11 +193,7 @@ impl Store for Cache {
     }
 
     fn try_lock(&self) -> LockAttempt<LockGuard> {
-        match &self.place {
-            Place::Directory(path) => lock::try_lock(PrivateDir::create(path, is_ours), &self.lock_name()),
-            Place::NoHome => LockAttempt::Unusable("this user has no home directory".to_owned()),
-            Place::Off => LockAttempt::Declined(OFF.to_owned()),
-        }
+        lock::try_lock(self.place.create(), &self.lock_name())
     }
 
     fn save(&self, guard: &LockGuard, entry: &Entry) -> Result<(), String> {
@@ -218,8 +244,8 @@ pub(crate) fn identities(dir: &Path) -> Vec<String> {
 }
 
 /// Makes a directory that can be used, as the next write would, and gives its path: the given one, or one inside it.
-pub(crate) fn prepare(dir: &Path) -> Result<PathBuf, CacheRejected> {
-    PrivateDir::create(dir, is_ours).map(|dir| dir.path().to_owned())
+pub(crate) fn prepare(place: &Place) -> Result<PathBuf, CacheRejected> {
+    place.create().map(|dir| dir.path().to_owned())
 }
 
 /// Whether a file name in the cache directory is one that this program makes.

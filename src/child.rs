@@ -19,11 +19,11 @@ const SECRET_VARIABLES: [&str; 2] = ["WS1_TOKEN_CLIENT_SECRET", "WS1_TOKEN_API_T
 /// Interval between two checks for the child's exit status.
 const POLL: Duration = Duration::from_millis(2);
 
-/// A program to start, its environment free of secret variables; `secret_variable` is that of an `{"env"}` source.
+/// A program to start, its environment free of secret variables; `secret_variables` are those of `{"env"}` sources.
 #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
-pub(crate) fn command(program: impl AsRef<OsStr>, secret_variable: Option<&str>) -> Command {
+pub(crate) fn command(program: impl AsRef<OsStr>, secret_variables: &[String]) -> Command {
     let mut command = Command::new(program);
-    for name in SECRET_VARIABLES.into_iter().chain(secret_variable) {
+    for name in SECRET_VARIABLES.into_iter().chain(secret_variables.iter().map(String::as_str)) {
         command.env_remove(name);
     }
     command
@@ -44,7 +44,7 @@ pub(crate) struct TerminalGuard(Child);
 impl TerminalGuard {
     /// Starts this program as the guard of the terminal that standard input is; `None` if that is not possible.
     pub(crate) fn start(program: &Path) -> Option<Self> {
-        let mut command = command(program, None);
+        let mut command = command(program, &[]);
         command.arg(GUARD).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(platform::terminal().ok()?);
         let mut guard = Self(command.spawn().ok()?);
         // It has left our process group: signals to the group no longer reach it.
@@ -217,7 +217,7 @@ mod tests {
 
     /// Runs a shell script; `seconds` are its time.
     fn script(text: &str, wanted: Wanted, seconds: u64) -> Option<Finished> {
-        let mut command = command("/bin/sh", Some("MINE"));
+        let mut command = command("/bin/sh", &["MINE".to_owned()]);
         command.args(["-c", text]).envs([("PATH", "/usr/bin:/bin")]);
         let deadline = Deadline::after(&SystemClock, Duration::from_secs(seconds));
         run(&mut command, Stderr::Read, wanted, deadline).expect("the shell can be started")
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn secret_variables_are_not_inherited() {
-        let removed: Vec<_> = command("x", Some("MINE")).get_envs().map(|(name, _)| name.to_owned()).collect();
+        let removed: Vec<_> = command("x", &["MINE".to_owned()]).get_envs().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(removed, ["MINE", "WS1_TOKEN_API_TOKEN", "WS1_TOKEN_CLIENT_SECRET"]);
     }
 }

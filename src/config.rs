@@ -75,8 +75,8 @@ impl Sources<'_> {
     }
 
     /// Whether a variable of the environment switches something on: any value but `0`.
-    pub(crate) fn is_on(&self, variable: &str) -> bool {
-        (self.env)(variable).is_some_and(|value| value != "0")
+    pub(crate) fn is_on(&self, variable: &str) -> Result<bool, Error> {
+        Ok(self.text(variable)?.is_some_and(|value| value != "0"))
     }
 
     /// Whether flags and environment name a tenant and a client, so that no file is needed.

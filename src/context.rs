@@ -35,11 +35,18 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Where tokens are cached: nowhere if the user says so, else flag, environment, or the platform's place.
+    /// Where tokens are cached: nowhere if the user says so.
     pub(crate) fn cache_place(&self) -> Result<Place, Error> {
-        if self.sources.overrides.no_cache || self.sources.is_on("WS1_TOKEN_NO_CACHE") {
-            return Ok(Place::Off);
-        }
+        if self.is_cache_off()? { Ok(Place::Off) } else { self.usual_place() }
+    }
+
+    /// Whether the user wants no cache.
+    fn is_cache_off(&self) -> Result<bool, Error> {
+        Ok(self.sources.overrides.no_cache || self.sources.is_on("WS1_TOKEN_NO_CACHE")?)
+    }
+
+    /// Where tokens are cached, unless the user wants no cache: flag, environment, or the platform's place.
+    pub(crate) fn usual_place(&self) -> Result<Place, Error> {
         let expanded = |dir: &Path| crate::config::resolve(dir, None, self.sources.home);
         let (name, dir) = if let Some(dir) = self.cache_dir_flag {
             ("--cache-dir", expanded(dir))
@@ -50,10 +57,11 @@ impl Context<'_> {
         } else {
             return Ok(Place::NoHome);
         };
-        if dir.is_absolute() {
-            return Ok(Place::Directory(dir));
+        if !dir.is_absolute() {
+            return Err(Error::relative(name, &dir));
         }
-        Err(Error::relative(name, &dir))
+        let is_home = name == "HOME" || self.sources.home.is_some_and(|home| dir.starts_with(home));
+        Ok(if is_home { Place::Home(dir) } else { Place::Directory(dir) })
     }
 
     /// The cache of a profile.
@@ -85,14 +93,17 @@ impl Context<'_> {
     }
 
     /// Drops the cached token of a profile; gives what was cached, and the lock that keeps it dropped.
+    ///
+    /// A run without a cache drops what other runs have cached, and makes no directory for that.
     pub(crate) fn forget(&self, profile: &Profile) -> Result<(Entry, Option<LockGuard>), Error> {
-        match self.cache_place()? {
-            Place::NoHome | Place::Off => Ok((Entry::default(), None)),
-            place @ Place::Directory(_) => {
-                let (entry, guard) = forget(self.log, &Cache::new(place, &profile.identity()), &profile.name)?;
-                Ok((entry, Some(guard)))
-            }
+        let place = self.usual_place()?;
+        let may_make = place != Place::NoHome && !self.is_cache_off()?;
+        let cache = Cache::new(place, &profile.identity());
+        if !may_make && !cache.is_there() {
+            return Ok((Entry::default(), None));
         }
+        let (entry, guard) = forget(self.log, &cache, &profile.name)?;
+        Ok((entry, Some(guard)))
     }
 
     /// A token of a profile.

@@ -382,7 +382,6 @@ pub(super) fn profile() -> Profile {
         ca_file: None,
         ca_only: false,
         proxy: None,
-        secret_variable: None,
         git_username: "oauth2".to_owned(),
     }
 }

@@ -201,10 +201,10 @@ fn without_a_home_or_a_wish_for_a_cache_nothing_is_cached() {
 fn a_directory_that_cannot_be_made_is_said_once() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("c");
-    assert_eq!(prepare(&dir).unwrap(), dir);
+    assert_eq!(prepare(&Place::Directory(dir.clone())).unwrap(), dir);
     assert!(dir.is_dir());
     drop(File::create(dir.join("file")).unwrap());
-    assert!(prepare(&dir.join("file")).unwrap_err().to_string().contains("file"));
+    assert!(prepare(&Place::Directory(dir.join("file"))).unwrap_err().to_string().contains("file"));
     let below = Cache::new(Place::Directory(dir.join("file")), IDENTITY);
     assert!(matches!(below.try_lock(), LockAttempt::Unusable(_)));
     assert_eq!(loaded(&below), None, "not here, and then again");

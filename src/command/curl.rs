@@ -53,12 +53,12 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let url = target(&args.target, &profile)?;
     // Users of other commands write `curl PATH -- -s`; to curl `--` would mean that only URLs follow.
     let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
-    let secret_variable = profile.secret_variable();
-    check(passed, secret_variable)?;
+    let secret_variables = context.sources.secret_variables();
+    check(passed, &secret_variables)?;
     let served = context.obtain(&profile, &TokenRequest::default())?;
     let config = curl_config(&served);
     let curl = |config: &str| {
-        let mut command = child::command("curl", secret_variable);
+        let mut command = child::command("curl", &secret_variables);
         // A .curlrc can name other URLs and disable checks; `--disable` must be the first argument.
         let ours = ["--disable", "--config", config, "--url", &url];
         command.args(ours).args(passed);
@@ -108,11 +108,11 @@ fn target(given: &str, profile: &Profile) -> Result<String, Error> {
 }
 
 /// Refuses arguments that would expose the token or send it elsewhere.
-fn check(args: &[OsString], secret_variable: Option<&str>) -> Result<(), Error> {
+fn check(args: &[OsString], secret_variables: &[String]) -> Result<(), Error> {
     if args.is_empty() {
         return Ok(());
     }
-    let with_value = options_with_value(secret_variable)?;
+    let with_value = options_with_value(secret_variables)?;
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
@@ -167,9 +167,9 @@ fn is_abbreviation(word: &str, name: &str) -> bool {
 }
 
 /// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).
-fn options_with_value(secret_variable: Option<&str>) -> Result<BTreeSet<String>, Error> {
+fn options_with_value(secret_variables: &[String]) -> Result<BTreeSet<String>, Error> {
     let help = |args: &[&str]| {
-        let mut command = child::command("curl", secret_variable);
+        let mut command = child::command("curl", secret_variables);
         let deadline = Deadline::after(&SystemClock, HELP_TIME);
         let output = child::run(command.args(args), Stderr::Dropped, Wanted::all(HELP_LIMIT), deadline);
         let late = || std::io::Error::other(format!("`curl --help` did not finish within {} s", HELP_TIME.as_secs()));
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn arguments_that_leak_are_refused() {
-        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>(), None);
+        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>(), &[]);
         for args in [
             &["https://evil.example"][..],
             &["-s", "evil.example"],

@@ -1,7 +1,7 @@
 //! `forget`: drops cached tokens.
 
 use crate::broker::forget::forget;
-use crate::cache::{self, Cache, Place};
+use crate::cache::{self, Cache};
 use crate::cli::Forget;
 use crate::context::Context;
 use crate::error::Error;
@@ -9,17 +9,13 @@ use crate::outcome::Outcome;
 
 /// Drops the profile's entry, or every entry.
 pub(crate) fn run(context: &Context<'_>, args: &Forget) -> Result<Outcome, Error> {
-    let place = context.cache_place()?;
-    match &place {
-        Place::NoHome | Place::Off => {}
-        Place::Directory(dir) if args.all => {
-            for identity in cache::identities(dir) {
-                forget(context.log, &Cache::new(place.clone(), &identity), "all")?;
-            }
-        }
-        Place::Directory(_) => {
-            context.forget(&context.sources.profile(None)?)?;
-        }
+    if !args.all {
+        context.forget(&context.sources.profile(None)?)?;
+        return Ok(Outcome::answer(""));
+    }
+    let place = context.usual_place()?;
+    for identity in place.directory().map(cache::identities).unwrap_or_default() {
+        forget(context.log, &Cache::new(place.clone(), &identity), "all")?;
     }
     Ok(Outcome::answer(""))
 }

@@ -29,6 +29,8 @@ struct Recipe<'a> {
     profile_args: Vec<String>,
     /// The profile.
     profile: &'a Profile,
+    /// The variables that no caller's tool inherits.
+    secret_variables: Vec<String>,
 }
 
 /// Prints the configuration, or applies it.
@@ -39,6 +41,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Setup) -> Result<Outcome, Error>
         program: context.program(),
         profile_args: if named { vec!["--profile".to_owned(), profile.name.clone()] } else { Vec::new() },
         profile: &profile,
+        secret_variables: context.sources.secret_variables(),
     };
     let host = args.host.as_deref();
     let text = match args.caller {
@@ -144,7 +147,7 @@ impl Recipe<'_> {
     /// Runs a caller's tool and returns its standard output; an error has the last line of its standard error.
     fn tool(&self, program: &str, args: &[&str]) -> Result<String, Error> {
         let failed = |source: Cause| Error::spawn(program, source);
-        let mut command = child::command(program, self.profile.secret_variable());
+        let mut command = child::command(program, &self.secret_variables);
         let deadline = Deadline::after(&SystemClock, TOOL_TIME);
         let finished = child::run(command.args(args), Stderr::Read, Wanted::all(TOOL_OUTPUT), deadline);
         match finished.map_err(|error| failed(error.into()))? {

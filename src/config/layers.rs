@@ -23,7 +23,6 @@ pub(super) fn build(
     let ca_file = layers.ca_file(&raw)?;
     let client_id = layers.client_id(raw.client_id)?;
     Ok(Profile {
-        secret_variable: raw.client_secret.as_ref().and_then(|secret| secret.env.clone()),
         client_secret: layers.secret(raw.client_secret, &|| keychain_account(&client_id, &tenant))?,
         tenant,
         token_url,
@@ -185,7 +184,7 @@ impl Layers<'_> {
         let flag = self.sources.overrides.client_secret_file.clone();
         if let Some(path) = flag.or_else(|| self.shown("WS1_TOKEN_CLIENT_SECRET_FILE", |name| self.sources.path(name)))
         {
-            let shared = self.sources.is_on(SHARED_FILE_VARIABLE);
+            let shared = self.sources.is_on(SHARED_FILE_VARIABLE)?;
             return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared }));
         }
         // Reading the secret drops the newline, as for every source.
@@ -205,7 +204,7 @@ impl Layers<'_> {
         }
         match (raw.file, raw.env, raw.command, raw.keychain) {
             (Some(path), None, None, None) => {
-                let shared = raw.allow_shared_file.unwrap_or_else(|| self.sources.is_on(SHARED_FILE_VARIABLE));
+                let shared = raw.allow_shared_file.map_or_else(|| self.sources.is_on(SHARED_FILE_VARIABLE), Ok)?;
                 Ok(SecretSource::File { path: self.path(&path), shared })
             }
             (None, Some(name), None, None) => {

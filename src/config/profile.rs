@@ -38,8 +38,6 @@ pub(crate) struct Profile {
     pub(crate) client_id: String,
     /// The source of the client secret; only requests need it.
     pub(crate) client_secret: Option<SecretSource>,
-    /// The variable in which the profile's own secret may be, whatever source is used.
-    pub(crate) secret_variable: Option<String>,
     /// Scopes to request, separated by spaces.
     pub(crate) scope: Option<String>,
     /// How the client authenticates.
@@ -67,11 +65,6 @@ impl Profile {
             return false;
         }
         *target == self.tenant || self.hosts.iter().any(|host| target.host == host.host && target.port == host.port)
-    }
-
-    /// The environment variable that holds the client secret, which no child may inherit.
-    pub(crate) fn secret_variable(&self) -> Option<&str> {
-        self.secret_variable.as_deref()
     }
 
     /// The cache key of its tokens: a SHA-256 of what they depend on, each field with its length in front.

@@ -115,7 +115,6 @@ pub(crate) enum CacheRejected {
     /// It is left alone: a link, a pipe or a directory in the place of the file, or it cannot be read.
     Unusable(String),
     /// It could be created, but is not to be: this is root, and the place is another user's.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no root"))]
     Declined(String),
 }
 

@@ -172,7 +172,7 @@ fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
         // The arguments are not shown: they may hold a password.
         hint: Some("run the command of `client_secret` by hand and see that it prints the client secret".to_owned()),
     };
-    let mut command = child::command(&name, None);
+    let mut command = child::command(&name, &[]);
     command.args(argv.get(1..).unwrap_or_default());
     let running = child::start(&mut command, Stderr::Inherited, Wanted::all(SECRET_LIMIT))
         .map_err(|error| failed(format!("could not be started: {error}")))?;

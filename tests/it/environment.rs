@@ -180,6 +180,42 @@ fn a_value_that_is_not_utf_8_is_not_taken_for_none() {
 }
 
 #[test]
+fn a_switch_is_read_like_any_variable() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    set_mode(&sandbox.secret_file(), 0o644);
+    let run = |name: &str, value: &[u8], args: &[&str]| {
+        let mut command = sandbox.command(args);
+        command.env(name, OsString::from_vec(value.to_vec()));
+        sandbox.finish(command)
+    };
+    for (value, shared) in [
+        (&b""[..], false),
+        (b"\n", false),
+        (b"0", false),
+        (b"0\n", false),
+        (b"0\r\n", false),
+        (b"1", true),
+        (b"1\n", true),
+        (b"yes", true),
+    ] {
+        let output = run("WS1_TOKEN_ALLOW_SHARED_FILE", value, &["get", "--force-refresh"]);
+        assert_eq!(output.status, if shared { 0 } else { 2 }, "{value:?}: {output}");
+    }
+    let secret = sandbox.secret_file().display().to_string();
+    for (name, args) in [
+        ("WS1_TOKEN_ALLOW_SHARED_FILE", &["get"][..]),
+        ("WS1_TOKEN_ALLOW_SHARED_FILE", &["get", "--client-secret-file", &secret]),
+        ("WS1_TOKEN_NO_CACHE", &["get"]),
+        ("WS1_TOKEN_NO_CACHE", &["forget"]),
+    ] {
+        let output = run(name, b"0\xff", args);
+        let expected = format!("error: {name} is not usable\n  caused by: it holds bytes that are not UTF-8\n");
+        assert!(output.status == 2 && output.stderr.starts_with(&expected), "{args:?}: {output}");
+    }
+}
+
+#[test]
 fn a_variable_that_was_read_from_a_file_may_end_in_a_newline() {
     let emulator = Emulator::start();
     for end in ["\n", "\r\n"] {
@@ -310,4 +346,28 @@ fn a_variable_of_the_profile_reaches_no_child_when_it_is_not_used() {
         assert!(seen.lines().filter(|line| line.starts_with("PATH=")).count() > 6, "{seen}");
         assert!(!seen.contains(CANARY), "{name}: {seen}");
     }
+}
+
+#[test]
+fn the_variables_of_other_profiles_reach_no_child() {
+    const CANARY: &str = "canary-of-another-profile";
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    let (bin, seen) = (sandbox.path("bin"), sandbox.path("seen"));
+    std::fs::create_dir(&bin).unwrap();
+    for program in ["curl", "git", "any-command"] {
+        write(&bin.join(program), format!("#!/bin/sh\nenv >> '{}'\n", seen.display()).as_bytes());
+        set_mode(&bin.join(program), 0o700);
+    }
+    sandbox.add_profile("second", |profile| profile["client_secret"] = serde_json::json!({ "env": "SECOND" }));
+    sandbox.add_profile("broken", |profile| profile["no_such_key"] = serde_json::json!({}));
+    sandbox.set("PATH", format!("{}:{}", bin.display(), crate::sandbox::path())).set("SECOND", CANARY);
+    let exec = sandbox.run(&["--profile", PROFILE, "exec", "--", "any-command"]);
+    assert_eq!((exec.status, exec.stderr.as_str()), (0, ""), "{exec}");
+    for args in [&["curl", "/path", "-s"][..], &["setup", "git", "--write"]] {
+        sandbox.run(&[&["--profile", PROFILE], args].concat());
+    }
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(seen.lines().filter(|line| line.starts_with("PATH=")).count() > 2, "{seen}");
+    assert!(!seen.contains(CANARY), "{seen}");
 }

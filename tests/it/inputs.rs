@@ -118,6 +118,23 @@ fn a_pipe_stands_for_the_secret() {
     shell(&sandbox, &line).token();
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_does_not_end_the_wait_for_a_pipe() {
+    if !crate::strace::is_there() {
+        return;
+    }
+    let (_emulator, mut sandbox) = tenant();
+    sandbox.set("WS1_TOKEN_CLIENT_SECRET_FILE", "pipe");
+    assert!(sandbox.program("mkfifo").args(["-m", "600"]).arg(sandbox.path("pipe")).status().unwrap().success());
+    // The writer comes after the call that the signal interrupts.
+    let line = format!(
+        "strace -qq -o log -e trace=poll,ppoll -e inject=poll,ppoll:error=EINTR:when=1..3 \"$0\" get & \
+         while kill -0 $! && ! grep -q EINTR log; do :; done 2>/dev/null; echo {SECRET} 1<>pipe; wait $!"
+    );
+    shell(&sandbox, &line).token();
+}
+
 #[cfg(unix)]
 #[test]
 fn login_imports_from_a_pipe() {

@@ -58,6 +58,33 @@ fn a_logout_drops_the_token_and_the_secret_and_keeps_the_profile() {
 }
 
 #[test]
+fn without_a_cache_what_other_runs_have_cached_is_dropped_and_no_directory_is_made() {
+    let emulator = Emulator::start();
+    for (args, is_logout) in [
+        (&["logout"][..], true),
+        (&["logout", "--revoke"], true),
+        (&["forget"], false),
+        (&["forget", "--all"], false),
+        (&["terraform", "forget", "localhost"], false),
+    ] {
+        let mut sandbox = logged_in(&emulator);
+        if args[0] == "terraform" {
+            sandbox.edit_profile(|profile| profile["hosts"] = json!(["localhost"]));
+        }
+        let access = tokens(&sandbox)[0].clone();
+        sandbox.set("WS1_TOKEN_NO_CACHE", "1");
+        let output = sandbox.run(args);
+        assert_eq!(output.status, 0, "{args:?}: {output}");
+        assert!(sandbox.cached().iter().all(|name| name.ends_with(".lock")), "{args:?}: {output}");
+        assert_eq!(output.stdout.contains("token     dropped"), is_logout, "{args:?}: {output}");
+        assert_eq!(emulator.is_valid(&access), !args.contains(&"--revoke"), "{args:?}: {output}");
+        std::fs::remove_dir_all(sandbox.cache_dir()).unwrap();
+        let again = sandbox.run(args);
+        assert_eq!((again.stderr.contains("cache"), sandbox.cache_dir().exists()), (false, false), "{args:?}: {again}");
+    }
+}
+
+#[test]
 fn a_secret_that_login_did_not_store_is_left_alone() {
     let emulator = Emulator::start();
     let mut sandbox = Sandbox::with_tenant(&emulator);

@@ -130,7 +130,7 @@ fn a_socket_is_written_into_and_stays() {
 fn standard_output_by_its_name_is_standard_output() {
     let (_emulator, sandbox, token) = cached();
     symlink("/dev/stdout", sandbox.path("out/link")).unwrap();
-    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out/link"] {
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1", "out/link"] {
         let output = get(&sandbox, name);
         assert_eq!((output.status, &output.stdout, output.stderr.as_str()), (0, &token, ""), "{name}");
         // The shell has opened the file: its content stays, and what the shell writes later follows the token.
@@ -174,7 +174,14 @@ fn a_link_stays_and_its_target_is_replaced() {
     symlink("../../out/relative", sandbox.path("kept/deep/chain")).unwrap();
     symlink("kept/deep", sandbox.path("dir")).unwrap();
     let target = sandbox.path("kept/token");
-    for link in ["out/relative", "out/absolute", "kept/deep/chain", "dir/chain"] {
+    std::fs::create_dir(sandbox.path("out/fd")).unwrap();
+    symlink("../../kept/token", sandbox.path("out/fd/1")).unwrap();
+    let mut links = vec!["out/relative", "out/absolute", "kept/deep/chain", "dir/chain", "out/fd/1"];
+    if cfg!(target_os = "linux") {
+        // These lead through `/proc`, and yet are no names of open files.
+        links.extend(["/proc/self/cwd/out/relative", "/proc/thread-self/cwd/out/fd/1"]);
+    }
+    for link in links {
         write(&target, b"old content that is longer than nothing");
         set_mode(&target, 0o644);
         let mut reader = std::fs::File::open(&target).unwrap();
@@ -187,10 +194,11 @@ fn a_link_stays_and_its_target_is_replaced() {
         std::fs::remove_file(&target).unwrap();
         put(&sandbox, link);
         assert_eq!((text(&target), mode(&target)), (token.clone(), 0o600), "{link}");
-        assert!(sandbox.path(link).is_symlink(), "{link}");
+        let named = link.split_once("/cwd/").map_or(link, |(_, rest)| rest);
+        assert!(sandbox.path(named).is_symlink(), "{link}");
     }
     assert_eq!(names_in(&sandbox.path("kept")), ["deep", "token"]);
-    assert_eq!(names_in(&sandbox.path("out")), ["absolute", "relative"]);
+    assert_eq!(names_in(&sandbox.path("out")), ["absolute", "fd", "relative"]);
 }
 
 #[test]

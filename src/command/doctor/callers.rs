@@ -203,7 +203,7 @@ impl Query {
         let secrets = context.sources.secret_variables();
         let known = VARIABLES.iter().filter(|name| !secrets.iter().any(|secret| secret == *name));
         let known = known.filter_map(|name| Some((*name, (context.env)(name)?)));
-        let mut command = child::command(path, None);
+        let mut command = child::command(path, &secrets);
         command
             .args(args)
             .env_clear()

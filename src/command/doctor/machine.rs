@@ -44,7 +44,7 @@ pub(super) fn check(context: &Context<'_>, identity: Option<&str>, time: &TimeBu
     };
     let cache = identity.map(|identity| Cache::new(place.clone(), identity));
     let (finding, is_usable) = match &place {
-        Place::Directory(directory) => examine(directory, cache.as_ref(), &mut check.entry),
+        Place::Directory(_) | Place::Home(_) => examine(&place, cache.as_ref(), &mut check.entry),
         Place::NoHome => {
             let text = "none: this user has no home directory, so every call asks the tenant";
             (Finding::warning("cache", text, ELSEWHERE), false)
@@ -116,9 +116,9 @@ fn held(path: &str, holder: Option<u32>, limit: Duration) -> Finding {
 }
 
 /// Checks directory and entry, after the directory is made what the next call would make of it.
-fn examine(directory: &Path, cache: Option<&Cache>, entry: &mut Entry) -> (Finding, bool) {
+fn examine(place: &Place, cache: Option<&Cache>, entry: &mut Entry) -> (Finding, bool) {
     let unused = |why: &str, fix: &str| Finding::warning("cache", format!("not used: {why}"), fix);
-    let directory = match cache::prepare(directory) {
+    let directory = match cache::prepare(place) {
         Ok(directory) => directory,
         Err(why) => return (unused(&why.to_string(), ELSEWHERE), false),
     };

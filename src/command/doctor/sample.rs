@@ -19,7 +19,6 @@ pub(super) fn profile(preset: Preset, tenant: &str) -> Profile {
         ca_file: None,
         ca_only: false,
         proxy: None,
-        secret_variable: None,
         git_username: "oauth2".to_owned(),
     }
 }

@@ -204,7 +204,7 @@ impl Wizard<'_> {
                 return Ok(DraftSecret::Refer(path));
             }
             self.check_store(draft)?;
-            let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE) };
+            let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE)? };
             return source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {

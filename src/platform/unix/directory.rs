@@ -39,9 +39,6 @@ impl PrivateDir {
     /// Opens or creates the directory for writing, with mode 0700. `ours` tells our own files by their names: only a
     /// directory that holds nothing else is closed to others.
     pub(crate) fn create(path: &Path, ours: fn(&str) -> bool) -> Result<Self, CacheRejected> {
-        if let Some(place) = others_place(path) {
-            return Err(CacheRejected::Declined(format!("root leaves another user's `{}` alone", place.display())));
-        }
         if let Some(parent) = path.parent() {
             paths::create_private_dir(parent).map_err(|error| unusable(parent, &error))?;
         }

@@ -108,7 +108,7 @@ fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
     for _ in 0..LINKS {
         match std::fs::read_link(&path) {
             // The process that opened it keeps writing to that file, so it must not be replaced.
-            Ok(_) if path.starts_with("/proc") || path.starts_with("/dev/fd") => return Ok(None),
+            Ok(_) if names_open_file(&path) => return Ok(None),
             Ok(link) => {
                 check_maker(&path, &rustix::fs::lstat(&path)?)?;
                 path = path.parent().unwrap_or(Path::new("")).join(link);
@@ -117,6 +117,13 @@ fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
         }
     }
     Err(Errno::LOOP.into())
+}
+
+/// Whether a link is the name of an open file: one in `/proc/PID/fd` or `/proc/PID/task/TID/fd`, whatever leads there
+/// (`/dev/fd`, `/proc/self`). `/proc/PID/cwd` and `root` lead out of `/proc` to links like any other.
+fn names_open_file(link: &Path) -> bool {
+    let dir = link.parent().and_then(|dir| dir.canonicalize().ok());
+    dir.is_some_and(|dir| dir.starts_with("/proc") && dir.ends_with("fd"))
 }
 
 /// Fails on a link or pipe of another user in a shared sticky directory such as `/tmp`: that user could choose where

@@ -84,12 +84,15 @@ fn open(path: &Path, kind: FileType, end: Instant) -> io::Result<OwnedFd> {
     }
 }
 
-/// Waits until a file can be read or written.
+/// Waits until a file can be read or written, whatever signals arrive.
 fn wait(file: impl AsFd, what: PollFlags, end: Instant) -> io::Result<()> {
-    let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();
-    match poll(&mut [PollFd::new(&file, what)], left.as_ref()) {
-        Ok(0) => Err(io::Error::new(io::ErrorKind::TimedOut, "nobody is at the other end of this pipe")),
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
+    loop {
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();
+        match poll(&mut [PollFd::new(&file, what)], left.as_ref()) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody is at the other end of this pipe")),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
