@@ -1,18 +1,18 @@
 //! What the fuzz targets in `fuzz/` call: one function per parser of foreign input. They panic if a property does not
 //! hold; the property tests beside each parser check the same properties with random input.
 
-use crate::grant::Answer;
+use crate::grant::HttpResponse;
 use crate::secret::Secret;
-use crate::{cache, config, endpoint, grant, origin, protocol};
+use crate::{cache, config, grant, origin, probe, protocol};
 
 /// The answer of a token endpoint: two bytes of status, then the body.
 pub fn token_reply(data: &[u8]) {
     let Some((status, body)) = data.split_at_checked(2) else { return };
     let statuses = [200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503];
     let status = statuses[usize::from(status[0]) % statuses.len()];
-    let answer = Answer { status, body: body.to_vec(), ..Answer::default() };
+    let response = HttpResponse { status, body: body.to_vec(), ..HttpResponse::default() };
     let sent = ["s3cr/t+canary", "Basic Y3VybDpzM2NyL3QrY2FuYXJ5"].map(|text| Secret::new(text.to_owned()));
-    let _ = grant::properties::check(&answer, &[&sent[0], &sent[1]]);
+    let _ = grant::properties::check(&response, &[&sent[0], &sent[1]]);
 }
 
 /// A cache entry, as it stands and with a true checksum in front of it.
@@ -27,7 +27,7 @@ pub fn git_request(data: &[u8]) {
 
 /// A certificate, as anybody on the way can present one.
 pub fn certificate(data: &[u8]) {
-    endpoint::certificate::check(data);
+    probe::certificate::check(data);
 }
 
 /// `KUBERNETES_EXEC_INFO`.

@@ -1,6 +1,6 @@
 //! Errors of token requests: what a failure of each kind is called, and the one hint that goes with it.
 
-use std::time::Duration;
+use std::time::UNIX_EPOCH;
 
 use crate::clock::{rfc3339, wall};
 use crate::config::Profile;
@@ -8,13 +8,9 @@ use crate::endpoint::RequestError;
 use crate::entry::Need;
 use crate::error::{Cause, EXIT_CONFIG, Error, ErrorKind};
 use crate::failure::{CertificateProblem, ErrorCode, FailureKind, RequestFailure};
-use crate::platform;
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
 use crate::token::FLOOR;
-
-/// Bytes of `ca_file` that are looked at for a change.
-const CA_FILE_LIMIT: usize = 1024 * 1024;
 
 /// The error of a request that brought no token; the next attempt is `retry_in` seconds away.
 pub(crate) fn request_error(profile: &Profile, error: RequestError, retry_in: i64) -> Error {
@@ -36,9 +32,13 @@ pub(crate) fn fingerprint(profile: &Profile, salt: &str) -> u32 {
     add(&profile.client_secret.as_ref().map_or_else(Vec::new, SecretSource::fingerprint_input));
     add(profile.proxy.as_ref().map_or("", Secret::expose).as_bytes());
     if let Some(file) = &profile.ca_file
-        && !platform::is_pipe(file)
+        && let Ok(meta) = std::fs::metadata(file)
+        && meta.is_file()
     {
-        add(&platform::read_input(file, CA_FILE_LIMIT, Duration::ZERO).unwrap_or_default());
+        let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        add(file.as_os_str().as_encoded_bytes());
+        add(&meta.len().to_le_bytes());
+        add(&modified.as_nanos().to_le_bytes());
     }
     add(&[u8::from(profile.ca_only)]);
     let digest = hash.finalize();
