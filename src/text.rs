@@ -57,6 +57,12 @@ pub(crate) fn shell_word(text: &str) -> String {
 
 /// A number of seconds in words: `2 h 13 min`, `12 min`, `5 min 3 s`, `40 s`. Only as exact as a person cares for.
 pub(crate) fn span(seconds: i64) -> String {
+    let nearest = |unit: i64| seconds.saturating_add(unit / 2) / unit * unit;
+    let seconds = match seconds {
+        ..600 => seconds,
+        600..172_800 => nearest(60),
+        _ => nearest(3600),
+    };
     let (large, small) = match seconds {
         ..60 => ((seconds, "s"), (0, "")),
         60..600 => ((seconds / 60, "min"), (seconds % 60, "s")),
@@ -110,12 +116,15 @@ mod tests {
             (60, "1 min"),
             (303, "5 min 3 s"),
             (600, "10 min"),
-            (3599, "59 min"),
+            (3569, "59 min"),
+            (3570, "1 h"),
             (3600, "1 h"),
             (8000, "2 h 13 min"),
-            (172_799, "47 h 59 min"),
+            (10_799, "3 h"),
+            (172_769, "47 h 59 min"),
+            (172_799, "2 d"),
             (172_800, "2 d"),
-            (200_000, "2 d 7 h"),
+            (200_000, "2 d 8 h"),
         ] {
             assert_eq!(span(seconds), text);
         }

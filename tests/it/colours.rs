@@ -35,7 +35,7 @@ fn reports_and_states_are_coloured() {
         (r"column \d+", "column $$NUMBER"),
         (r"next attempt in .*", "next attempt in $$TIME"),
         (r"no new attempt for \d+ s", "no new attempt for $$TIME"),
-        (r"in 2 h \d+ min", "in $$TIME"),
+        (r"in (2 h \d+ min|3 h)", "in $$TIME"),
         (r"(issued.*  )(now|\d+ s ago)", "$1$$AGO"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "$$UUID")
     );

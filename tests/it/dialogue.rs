@@ -338,7 +338,7 @@ fn answers_that_cannot_be_are_asked_for_again() {
 }
 
 #[test]
-fn a_wrong_tenant_can_be_mended() {
+fn a_wrong_tenant_can_be_corrected() {
     let emulator = Emulator::start();
     let sandbox = empty(&emulator);
     let mut terminal = login(&sandbox, &["--client-id", "ci-bot", "--scope", ""]);
@@ -400,7 +400,7 @@ fn a_token_url_stays_while_its_tenant_does() {
 }
 
 #[test]
-fn a_scope_that_the_client_has_not_can_be_mended() {
+fn a_scope_that_the_client_has_not_can_be_corrected() {
     let emulator = Emulator::start();
     let sandbox = empty(&emulator);
     emulator.play(Fault::oauth_error(400, "invalid_scope", "unknown scope"));

@@ -98,7 +98,7 @@ fn a_wrong_secret_is_the_tenants_to_refuse() {
     assert_eq!(emulator.counters().token_requests, 1, "the key store is not asked to see whether the secret changed");
     assert_snapshot!(
         "keychain-denied",
-        format!("# denied\n{denied}\n# mended\n{held_back}"),
+        format!("# denied\n{denied}\n# repaired\n{held_back}"),
         (r"for \d+ s", "for $$N s")
     );
     sandbox.run(&["get", "--force-refresh"]).token();

@@ -109,7 +109,7 @@ fn each_removed_lock_file_lets_one_more_ask_and_no_refresh_token_goes_twice() {
     assert!(runs.iter().all(|run| emulator.issued()[1..].contains(&run.token())));
     let counters = emulator.counters();
     assert_eq!((counters.token_requests, counters.max_in_flight), (4, 3));
-    assert_eq!((counters.refresh, counters.refresh_reuse), (1, 0), "whoever comes later finds the mark");
+    assert_eq!((counters.refresh, counters.refresh_reuse), (1, 0), "the next process finds the mark");
 }
 
 #[test]

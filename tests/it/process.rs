@@ -49,7 +49,7 @@ fn a_signal_while_waiting_ends_the_run_and_costs_one_request() {
         send(&child, signal);
         let output = sandbox.wait(child);
         assert_eq!((output.status, output.to_string()), (status, format!("[exit status: {status}]\n")));
-        assert_eq!(sandbox.entry()["refresh_in_flight"], true, "whoever comes next knows that it may be spent");
+        assert_eq!(sandbox.entry()["refresh_in_flight"], true, "the next process knows that it may be spent");
         let lock = std::fs::File::open(sandbox.lock_file()).unwrap();
         fs2::FileExt::try_lock_exclusive(&lock).expect("the kernel freed the lock");
         drop(lock);

@@ -159,7 +159,7 @@ mod tests {
           client  ci-bot
           secret  file ~/.config/ws1-token/prod.secret
           the system clock is before the time at which the token was issued
-        d  fresh, expires in 11 min
+        d  fresh, expires in 12 min
           tenant  acme.example.com
           client  ci-bot
           secret  file ~/.config/ws1-token/prod.secret

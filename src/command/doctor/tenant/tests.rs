@@ -85,19 +85,19 @@ fn issued(refresh: bool, life_is_assumed: bool) -> TokenResponse {
 #[test]
 fn a_token_is_told_by_its_life_alone() {
     for (token, held_back, level, text) in [
-        (issued(true, false), None, Level::Ok, "issued for 2 h 59 min, with a refresh token"),
-        (issued(false, false), None, Level::Ok, "issued for 2 h 59 min, without a refresh token"),
+        (issued(true, false), None, Level::Ok, "issued for 3 h, with a refresh token"),
+        (issued(false, false), None, Level::Ok, "issued for 3 h, without a refresh token"),
         (
             issued(true, true),
             None,
             Level::Warning,
-            "issued for 2 h 59 min, with a refresh token: the reply has no `expires_in`, so 300 s are assumed",
+            "issued for 3 h, with a refresh token: the reply has no `expires_in`, so 300 s are assumed",
         ),
         (
             issued(true, false),
             Some(("HTTP 503", 42)),
             Level::Warning,
-            "issued for 2 h 59 min, with a refresh token; other calls back off for 42 s more after \"HTTP 503\"",
+            "issued for 3 h, with a refresh token; other calls back off for 42 s more after \"HTTP 503\"",
         ),
     ] {
         let found = judge_token(&token, held_back);
@@ -110,8 +110,8 @@ fn a_refresh_token_that_is_refused_costs_no_token() {
     let failed = |denied: bool| Err((denied, "HTTP 400 invalid_grant".to_owned()));
     let refused = "HTTP 400 invalid_grant; renewal uses client_credentials";
     for (renewed, level, text, fix) in [
-        (Ok(issued(true, false)), Level::Ok, "renewed for 2 h 59 min, a new refresh token", ""),
-        (Ok(issued(false, false)), Level::Ok, "renewed for 2 h 59 min, the same refresh token", ""),
+        (Ok(issued(true, false)), Level::Ok, "renewed for 3 h, a new refresh token", ""),
+        (Ok(issued(false, false)), Level::Ok, "renewed for 3 h, the same refresh token", ""),
         (failed(true), Level::Warning, refused, "set \"use_refresh_token\": false"),
         (failed(false), Level::Warning, refused, "retry"),
     ] {
