@@ -77,11 +77,11 @@ class Tenant:
         self.process.terminate()
         self.process.wait()
 
-    def control(self, path, body=None):
-        """Sends a request to the emulator's control endpoint; returns the reply."""
+    def control(self, path, body=None, *more):
+        """Sends a request to the emulator's control endpoint, with more options of curl; returns the reply."""
         self.control_requests += 1
         curl = ["curl", "-q", "--silent", "--show-error", "--fail", "--cacert", self.ca, self.url + path]
-        return check([*curl, "--data-binary", body] if body else curl)
+        return check([*curl, *more, *(["--data-binary", body] if body else [])])
 
     def token_requests(self):
         """The number of token requests so far."""
