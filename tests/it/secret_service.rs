@@ -1,7 +1,7 @@
 //! A Secret Service of one test: a session bus with nothing else on it, and gnome-keyring's daemon.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -136,8 +136,9 @@ mod tests {
     /// A failure as a user reads it.
     fn told(failure: &KeyStoreFailure) -> String {
         let SecretError { cause, hint } = explain(failure, "ci-bot@acme.example.com", Purpose::Store);
-        let behind = std::error::Error::source(&cause).map_or_else(String::new, |source| format!(" < {source}"));
-        format!("{cause}{behind} | {}", hint.unwrap_or_default())
+        let error = crate::error::Error::system("failed").because(cause);
+        let causes: Vec<_> = error.chain().skip(1).collect();
+        format!("{} | {}", causes.join(" < "), hint.unwrap_or_default())
     }
 
     #[test]
