@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     drop(guards);
     let revoked = secret.map(|secret| revoke(context, &profile, &entries, secret)).transpose();
     let ((secret, is_gone), revoked) = (removed?, revoked?);
-    let is_empty = entries.iter().all(|entry| *entry == Entry::default());
+    let is_empty = entries.iter().all(|entry| tokens(entry).is_empty());
     let cached = if is_empty { "none was cached" } else { "dropped" };
     let mut lines =
         vec![format!("logged out of {} (profile `{}`)", profile.tenant, profile.name), format!("token     {cached}")];

@@ -59,11 +59,7 @@ fn a_secret_goes_into_the_key_store_and_leaves_it_again() {
     let get = sandbox.run(&["get"]);
     let second = sandbox.run(&["logout"]);
     assert_eq!(emulator.counters().token_requests, 2, "no secret, no request");
-    assert_snapshot!(
-        "keychain-login",
-        format!("{first}\n# logout\n{logout}\n# get\n{get}\n# logout again\n{second}"),
-        (r"\d h \d+ min", "$$N h $$N min")
-    );
+    assert_snapshot!("keychain-login", format!("{first}\n# logout\n{logout}\n# get\n{get}\n# logout again\n{second}"));
 
     // Without a word about the store it goes where the profile says; with one it moves.
     assert_eq!(login(&sandbox, &emulator, &[], SECRET).status, 0);

@@ -44,11 +44,13 @@ pub(crate) fn can(program: &str, args: &[&str]) -> bool {
     if !has(program) {
         return false;
     }
-    let output = Command::new(program).args(args).output().unwrap();
-    if !output.status.success() {
-        skip(program, &String::from_utf8_lossy(&output.stderr));
-    }
-    output.status.success()
+    let why = match Command::new(program).args(args).env("PATH", crate::sandbox::path()).output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    skip(program, &why);
+    false
 }
 
 /// Whether mounts can be made in a name space of the test's own.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Draft, DraftSecret, Wizard};
+use crate::cli::SecretStore;
 use crate::config::{Profile, Stored, Transaction};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
@@ -85,7 +86,11 @@ impl Wizard<'_> {
         let profile = present.profile(self.context.sources, &self.name, &[]);
         profile.ok().and_then(|profile| profile.client_secret).is_some_and(|source| {
             matches!(source, SecretSource::File { .. })
-                && (self.args.store.is_none() || self.is_own(&source, present))
+                && match self.args.store {
+                    None => true,
+                    Some(SecretStore::File) => self.is_own(&source, present),
+                    Some(SecretStore::Keychain) => false,
+                }
                 && source.read(Duration::ZERO).is_ok_and(|stored| stored == *secret)
         })
     }

@@ -182,11 +182,18 @@ impl Candidate {
             return Ok(found);
         }
         match rustix::fs::mkdir(path, Mode::RWXU) {
-            // The umask took the owner's own right to read it.
-            Ok(()) if matches!(Self::try_open(path), Err(Errno::ACCESS)) => {
-                rustix::fs::chmod(path, Mode::RWXU).map_err(|error| unusable(path, &error.into()))?;
-            }
-            Ok(()) | Err(Errno::EXIST) => {}
+            // The umask may take the owner's own rights: to read it, or to reach what is in it.
+            Ok(()) => match Self::try_open(path) {
+                Err(Errno::ACCESS) => {
+                    rustix::fs::chmod(path, Mode::RWXU).map_err(|error| unusable(path, &error.into()))?;
+                }
+                Ok(made) if mode_of(&made.stat) & 0o700 != 0o700 => {
+                    // Whether that had an effect is seen when it is used.
+                    let _ = rustix::fs::fchmod(&made.dir.fd, Mode::RWXU);
+                }
+                _ => {}
+            },
+            Err(Errno::EXIST) => {}
             Err(error) => return Err(unusable(path, &error.into())),
         }
         Self::open(path)?.ok_or_else(|| CacheRejected::Unusable(format!("`{}` went away", path.display())))
