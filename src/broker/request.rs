@@ -67,7 +67,9 @@ impl AccessToken {
     }
 }
 
-/// See [`AccessToken::fingerprint`].
+/// See [`AccessToken::fingerprint`]. The last 64 bytes tell tokens apart: a JWT's are of its signature, and an opaque
+/// token's are random.
 pub(super) fn fingerprint(access_token: &Secret) -> String {
-    format!("{:08x}", checksum(access_token.expose().as_bytes()))
+    let token = access_token.expose().as_bytes();
+    format!("{:08x}", checksum(&token[token.len().saturating_sub(64)..]))
 }

@@ -56,6 +56,9 @@ pub(crate) struct Profile {
     pub(crate) git_username: String,
 }
 
+/// Hexadecimal digits.
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 impl Profile {
     /// Whether an origin may receive the token: the tenant, or one of `hosts` with the same port.
     ///
@@ -80,11 +83,10 @@ impl Profile {
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field);
         }
-        let mut hex = String::with_capacity(64);
-        for byte in hash.finalize() {
-            hex.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-            hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+        let mut hex = [0; 64];
+        for (digits, byte) in hex.chunks_exact_mut(2).zip(hash.finalize()) {
+            digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
-        hex
+        String::from_utf8_lossy(&hex).into_owned()
     }
 }
