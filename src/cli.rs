@@ -58,7 +58,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::GOOGLE)]
     Google,
     /// Run curl against the tenant or an allowed host, passing the token through a pipe
-    #[command(after_help = examples::CURL, override_usage = "ws1-token curl [OPTIONS] <PATH|URL> [CURL ARGS]...")]
+    #[command(after_help = examples::CURL, override_usage = "ws1-token curl [OPTIONS] [CURL ARGS]... <PATH|URL> [CURL ARGS]...")]
     Curl(Curl),
     /// Run a command with the token in its environment
     #[command(after_help = examples::EXEC)]
@@ -174,11 +174,8 @@ pub(crate) enum TerraformOperation {
 /// Arguments of `curl`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Curl {
-    /// A path on the tenant, like /SAAS/jersey/manager/api/scim/Users, or the URL of an allowed host
-    #[arg(value_name = "PATH|URL")]
-    pub(crate) target: String,
-    /// Arguments for curl, unchanged
-    #[arg(value_name = "CURL ARGS", last = true)]
+    /// A path on the tenant or the URL of an allowed host, before or after arguments for curl
+    #[arg(value_name = "PATH|URL", trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     pub(crate) args: Vec<OsString>,
 }
 

@@ -1,4 +1,4 @@
-//! Reads the argument list: the name that the program was called by, and the arguments of `curl`.
+//! Reads the argument list, and the name that the program was called by.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, Mistake> {
         return Ok(cli);
     }
     let word = next_word(&args, 1).map(|at| args[at].to_string_lossy().into_owned());
-    Cli::try_parse_from(separate_curl_args(args))
+    Cli::try_parse_from(args)
         .map_err(|error| Mistake { error, command: word.filter(|word| Command::has_subcommand(word)) })
 }
 
@@ -44,18 +44,6 @@ fn by_name(mut args: Vec<OsString>) -> Vec<OsString> {
     let stem = args.first().and_then(|name| Path::new(name).file_stem()).and_then(OsStr::to_str);
     if let Some((_, stands_for)) = NAMES.iter().find(|(name, _)| Some(*name) == stem) {
         args.splice(1..1, stands_for.iter().map(OsString::from));
-    }
-    args
-}
-
-/// `curl [OPTIONS] TARGET ARGS…`: inserts `--`, since everything after the target is curl's, even an option of ours.
-fn separate_curl_args(mut args: Vec<OsString>) -> Vec<OsString> {
-    let Some(command) = next_word(&args, 1).filter(|at| args[*at] == "curl") else { return args };
-    if let Some(target) = next_word(&args, command + 1)
-        && args.len() > target + 1
-        && !args[command..target].iter().any(|arg| arg == "--")
-    {
-        args.insert(target + 1, "--".into());
     }
     args
 }
@@ -102,18 +90,25 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_target_is_curls() {
-        for (args, target, rest) in [
-            (vec!["curl", "/x"], "/x", vec![]),
-            (vec!["curl", "/x", "-v", "--profile", "p", "--help"], "/x", vec!["-v", "--profile", "p", "--help"]),
-            (vec!["--profile", "curl", "curl", "--tenant", "t", "/x", "-s"], "/x", vec!["-s"]),
-            (vec!["curl", "/x", "--", "-s"], "/x", vec!["--", "-s"]),
+    fn what_is_no_option_of_ours_is_curls_with_all_that_follows() {
+        for (args, rest) in [
+            (vec!["curl", "/x"], vec!["/x"]),
+            (vec!["curl", "/x", "-v", "--profile", "p", "--help"], vec!["/x", "-v", "--profile", "p", "--help"]),
+            (vec!["--profile", "curl", "curl", "--tenant", "t", "/x", "-s"], vec!["/x", "-s"]),
+            (vec!["curl", "/x", "--", "-s"], vec!["/x", "--", "-s"]),
+            (vec!["curl", "-s", "/x", "-v"], vec!["-s", "/x", "-v"]),
+            (vec!["curl", "-v", "--profile=p", "-so", "f", "/x"], vec!["-so", "f", "/x"]),
+            (vec!["curl", "-X", "POST", "--profile", "p"], vec!["-X", "POST", "--profile", "p"]),
+            (vec!["curl", "--data", "--config", "/x"], vec!["--data", "--config", "/x"]),
+            (vec!["curl", "--", "-s", "/x"], vec!["-s", "/x"]),
+            (vec!["curl", "-sv", "/x"], vec!["-sv", "/x"]),
         ] {
             let mut all = vec!["ws1-token"];
             all.extend(&args);
             let Command::Curl(curl) = parsed(&all).unwrap().command else { panic!("{args:?}") };
-            assert_eq!((curl.target.as_str(), curl.args), (target, rest.into_iter().map(OsString::from).collect()));
+            assert_eq!(curl.args, rest.into_iter().map(OsString::from).collect::<Vec<_>>());
         }
-        assert!(parsed(&["ws1-token", "curl", "-s", "/x"]).is_err());
+        assert!(parsed(&["ws1-token", "curl"]).is_err());
+        assert!(parsed(&["ws1-token", "curl", "--help"]).is_err());
     }
 }

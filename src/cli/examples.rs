@@ -123,11 +123,13 @@ answer with exit status 0 too: the libraries read its message from standard outp
 pub(super) const CURL: &str = "\
 Examples:
   ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent
-  ws1-token curl https://api.example.com/v1/jobs -X POST -d @job.json
+  ws1-token curl -X POST -d @job.json https://api.example.com/v1/jobs
 
-Options of ws1-token come before the path or URL; everything after it is passed to curl, and the
-exit status is curl's. No .curlrc is read. Arguments that would print the token or send it to
-another host are refused: -v, -k, --location-trusted, a second URL before --next.";
+Options of ws1-token come first; the rest is curl's, and so are exit status and standard input. curl
+trusts the profile's ca_file and uses its proxy, unless --cacert or --proxy says otherwise; no
+.curlrc is read. An option needs a name that `curl --help all` lists, unabbreviated, and its value
+as a word of its own. Refused is what would print the token or send it elsewhere: -v, --trace, -k,
+-K, --next, --location-trusted, a second URL, and any proxy to a plain http target.";
 
 /// Text after the options of `exec`.
 pub(super) const EXEC: &str = "\

@@ -1,11 +1,9 @@
-//! `curl PATH|URL`: runs curl and passes it the token through a pipe, never in an argument, the environment or a file.
+//! `curl PATH|URL`: becomes curl and passes it the token through a pipe, never in an argument, the environment or a file.
 //!
-//! curl sends a header to every URL of its command line, so arguments that may be URLs are refused, and so are options that
-//! send the header to a redirect's target or without a verified certificate.
+//! curl trusts whom the profile trusts and goes through the profile's proxy. It sends the header to every URL of its
+//! command line, so it gets only arguments that are understood (`arguments.rs`).
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::broker::TokenRequest;
@@ -14,17 +12,16 @@ use crate::cli::Curl;
 use crate::clock::{Deadline, SystemClock};
 use crate::config::Profile;
 use crate::context::Context;
+use crate::endpoint::HttpEndpoint;
 use crate::error::Error;
 use crate::origin::Target;
 use crate::outcome::Outcome;
+use crate::platform;
 use crate::protocol::plain::curl_config;
 
-/// A reason to refuse an argument.
-const ELSEWHERE: &str = "the token would be sent there too";
-/// A reason to refuse an argument.
-const UNCHECKED: &str = "it would send the token without verifying the certificate";
-/// A reason to refuse an argument.
-const IN_CLEAR: &str = "it would print or store the token in clear text";
+mod arguments;
+
+use arguments::{Arguments, Listed};
 
 /// Timeout of `curl --help`.
 const HELP_TIME: Duration = Duration::from_secs(5);
@@ -32,170 +29,134 @@ const HELP_TIME: Duration = Duration::from_secs(5);
 /// The most bytes of its output to read; curl 8.16 prints 20 kB.
 const HELP_LIMIT: usize = 256 * 1024;
 
-/// Options of curl that are refused, with the reason.
-const REFUSED: [(&str, &str); 11] = [
-    ("--location-trusted", "it would send the token to the target of any redirect"),
-    ("--insecure", UNCHECKED),
-    ("-k", UNCHECKED),
-    ("--url", ELSEWHERE),
-    ("--config", "a configuration file can name other URLs"),
-    ("-K", "a configuration file can name other URLs"),
-    ("--verbose", IN_CLEAR),
-    ("-v", IN_CLEAR),
-    ("--trace", IN_CLEAR),
-    ("--trace-ascii", IN_CLEAR),
-    ("--libcurl", IN_CLEAR),
-];
+/// Variables that make a TLS library write keys, or what it encrypts, to a file or standard error.
+const LEAKY_VARIABLES: [&str; 4] = ["SSLKEYLOGFILE", "QLOGDIR", "GNUTLS_DEBUG_LEVEL", "SSLDEBUG"];
 
-/// Runs curl and returns its exit status.
+/// Becomes curl; its exit status is ours.
 pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> {
-    let profile = context.sources.profile(None)?;
-    let url = target(&args.target, &profile)?;
-    // Users of other commands write `curl PATH -- -s`; to curl `--` would mean that only URLs follow.
-    let passed = args.args.strip_prefix(&["--".into()]).unwrap_or(&args.args);
     let secret_variables = context.sources.secret_variables();
-    check(passed, &secret_variables)?;
+    let arguments = Arguments::read(&args.args, || listed(&secret_variables))?;
+    let profile = context.sources.profile(None)?;
+    let target = target(&arguments.target, &profile)?;
+    let mut command = curl(&secret_variables);
+    let proxy = route(&mut command, &target, &profile, &arguments)?;
     let served = context.obtain(&profile, &TokenRequest::default())?;
-    let config = curl_config(&served);
-    let curl = |config: &str| {
-        let mut command = child::command("curl", &secret_variables);
-        // A .curlrc can name other URLs and disable checks; `--disable` must be the first argument.
-        let ours = ["--disable", "--config", config, "--url", &url];
-        command.args(ours).args(passed);
-        command
-    };
-    let handed = crate::platform::hand_over(config.as_bytes(), |name| curl(name).spawn());
-    let status = match handed {
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => through_stdin(curl("-"), config.as_bytes()),
-        Err(error) => Err(error),
-        Ok(mut child) => child.wait(),
-    };
-    Ok(Outcome::status(exit_status(status.map_err(cannot_run)?)))
+    // From here on it is curl that inherits it.
+    let _roots = trust(&mut command, context, &target, &profile, &arguments)?;
+    let config = curl_config(&served) + &proxy;
+    let status = platform::replace_process_with(config.as_bytes(), command, |command, config| {
+        command.args(["--config", config, "--url", &target.to_string()]).args(&arguments.passed);
+    });
+    Ok(Outcome::status(u8::try_from(status.map_err(cannot_run)?).unwrap_or(1)))
 }
 
-/// Passes the configuration on standard input, where a child cannot open a pipe by name.
-fn through_stdin(mut command: Command, config: &[u8]) -> std::io::Result<ExitStatus> {
-    use std::io::Write;
-    let mut child = command.stdin(Stdio::piped()).spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(config)?;
-    }
-    child.wait()
-}
-
-/// The exit status, or 128 + n for signal n.
-fn exit_status(status: ExitStatus) -> u8 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
-    }
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-/// The URL for curl: a path is the tenant's, a URL must be allowed by the profile. It is rebuilt from its parsed parts, so
-/// that curl cannot parse it differently.
-fn target(given: &str, profile: &Profile) -> Result<String, Error> {
+/// The URL for curl: a path is the tenant's, a URL must be allowed by the profile. curl gets it rebuilt from its parsed
+/// parts, so that it cannot parse it differently.
+fn target(given: &str, profile: &Profile) -> Result<Target, Error> {
     let is_path = given.starts_with('/') && !given.starts_with("//");
     let url = if is_path { format!("{}{given}", profile.tenant) } else { given.to_owned() };
     let target = Target::parse(&url).and_then(Target::secured).map_err(|cause| {
         Error::unusable("the target of curl", cause, "write a path that starts with `/`, or an https URL")
     })?;
     if profile.allows(&target.origin) {
-        Ok(target.to_string())
+        Ok(target)
     } else {
         Err(Error::foreign_host(&target.origin.host_and_port(), &profile.name))
     }
 }
 
-/// Refuses arguments that would expose the token or send it elsewhere.
-fn check(args: &[OsString], secret_variables: &[String]) -> Result<(), Error> {
-    if args.is_empty() {
-        return Ok(());
+/// Sets the way to the target; gives the proxy as a line of configuration, for its URL may hold a password.
+///
+/// The user's proxy, else the profile's whatever `NO_PROXY` says, else the environment's. This machine is reached directly:
+/// over plain http a proxy would read the token.
+fn route(command: &mut Command, target: &Target, profile: &Profile, arguments: &Arguments) -> Result<String, Error> {
+    if !target.origin.https {
+        arguments.check_plain_http()?;
+    } else if arguments.have_proxy() {
+        return Ok(String::new());
     }
-    let with_value = options_with_value(secret_variables)?;
-    let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let mut words = words.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        let refused = |why: &str, hint: &'static str| {
-            Err(Error::usage(format!("curl argument `{word}` is refused")).because(why).hint(hint))
-        };
-        if matches!(word, "--next" | "-:") {
-            // The token is in curl's first set of options only.
-            return Ok(());
-        }
-        let (options, value_follows) = options_of(word, &with_value);
-        for option in &options {
-            if let Some((_, why)) = REFUSED.iter().find(|(name, _)| name == option || is_abbreviation(option, name)) {
-                return refused(why, "leave it out, or use `ws1-token get --format curl` with curl itself");
-            }
-        }
-        if options.is_empty() {
-            return refused("curl would take it as another URL", "run ws1-token curl once for each URL");
-        }
-        if value_follows {
-            words.next();
-        }
+    let proxy = profile.proxy.as_ref().filter(|_| target.origin.https);
+    if proxy.is_some() || target.origin.is_loopback() {
+        command.args(["--noproxy", if proxy.is_some() { "" } else { "*" }]);
     }
-    Ok(())
+    Ok(proxy.map_or_else(String::new, |url| format!("proxy = {}\n", quoted(&with_port(url.expose())))))
 }
 
-/// The options in one word, read as curl does: `--long`, or a cluster of letters that ends at the first one with a value.
-/// None if it is no option; and whether the next word is the last one's value.
-fn options_of(word: &str, with_value: &BTreeSet<String>) -> (Vec<String>, bool) {
-    if word == "--" {
-        // Only URLs follow.
-        return (Vec::new(), false);
-    }
-    if word.starts_with("--") {
-        // Some versions of curl may accept `--name=value`.
-        let name = word.split_once('=').map_or(word, |(name, _)| name);
-        return (vec![name.to_owned()], with_value.contains(word));
-    }
-    let (mut names, mut letters) = (Vec::new(), word.strip_prefix('-').unwrap_or_default().chars());
-    while let Some(letter) = letters.next() {
-        names.push(format!("-{letter}"));
-        if with_value.contains(&format!("-{letter}")) {
-            return (names, letters.as_str().is_empty());
-        }
-    }
-    (names, false)
+/// Whether the scheme of a URL is https.
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
 }
 
-/// Whether a word may abbreviate a long option, as older versions of curl allow.
-fn is_abbreviation(word: &str, name: &str) -> bool {
-    word.len() > 4 && word.starts_with("--") && name.starts_with(word)
+/// A proxy's URL with its port: without one, curl would try port 1080.
+fn with_port(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let authority = url.rsplit(['@', '/']).next().unwrap_or_default();
+    // The colons of an IPv6 address are in brackets.
+    if authority.rfind(':') > authority.rfind(']') {
+        return url.to_owned();
+    }
+    format!("{url}:{}", if is_https(url) { 443 } else { 80 })
 }
 
-/// The options of the installed curl that take a value, as its own help lists them (`-d, --data <data>`).
-fn options_with_value(secret_variables: &[String]) -> Result<BTreeSet<String>, Error> {
+/// A value in curl's configuration.
+fn quoted(value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
+    format!("\"{value}\"")
+}
+
+/// Lets curl trust the profile's roots, unless the user names others; gives the file of them that curl inherits.
+fn trust(
+    command: &mut Command,
+    context: &Context<'_>,
+    target: &Target,
+    profile: &Profile,
+    arguments: &Arguments,
+) -> Result<Option<platform::Inherited>, Error> {
+    if profile.ca_file.is_none() || !target.origin.https || arguments.have_roots() {
+        return Ok(None);
+    }
+    let roots = HttpEndpoint { profile, env: context.env }.roots_as_pem()?;
+    let file = platform::inherited_file(roots.as_bytes()).map_err(|error| {
+        Error::system("cannot pass the trusted roots to curl").because(error).hint("name them with curl's --cacert")
+    })?;
+    command.args(["--cacert", file.name()]);
+    if profile.proxy.as_ref().is_some_and(|url| is_https(url.expose())) {
+        command.args(["--proxy-cacert", file.name()]);
+    }
+    if profile.ca_only {
+        // Many builds of curl trust a directory of roots besides; here is none.
+        command.args(["--capath", "/dev/null"]);
+    }
+    Ok(Some(file))
+}
+
+/// curl without its own configuration, which can name other URLs and disable checks, and without variables that leak.
+fn curl(secret_variables: &[String]) -> Command {
+    let mut command = child::command("curl", secret_variables);
+    for variable in LEAKY_VARIABLES {
+        command.env_remove(variable);
+    }
+    // It counts only as the first argument.
+    command.arg("--disable");
+    command
+}
+
+/// The options of the installed curl, from its help.
+fn listed(secret_variables: &[String]) -> Result<Listed, Error> {
     let help = |args: &[&str]| {
-        let mut command = child::command("curl", secret_variables);
+        let mut command = curl(secret_variables);
         let deadline = Deadline::after(&SystemClock, HELP_TIME);
         let output = child::run(command.args(args), Stderr::Dropped, Wanted::all(HELP_LIMIT), deadline);
         let late = || std::io::Error::other(format!("`curl --help` did not finish within {} s", HELP_TIME.as_secs()));
         let finished = output.and_then(|finished| finished.ok_or_else(late)).map_err(cannot_run)?;
         Ok(String::from_utf8_lossy(&finished.stdout).into_owned())
     };
-    let mut text = help(&["--disable", "--help", "all"])?;
+    let mut text = help(&["--help", "all"])?;
     if text.lines().count() < 50 {
         // Before 7.73 the plain help was the whole list.
-        text = help(&["--disable", "--help"])?;
+        text = help(&["--help"])?;
     }
-    Ok(with_value(&text))
-}
-
-/// The options with a value in curl's help. The value is in brackets of either kind: `-x, --proxy [protocol://]host[:port]`.
-fn with_value(help: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in help.lines() {
-        let words = || line.split_whitespace();
-        let names = words().take_while(|word| word.starts_with('-')).map(|name| name.trim_end_matches(',').to_owned());
-        let names: Vec<String> = names.collect();
-        if words().nth(names.len()).is_some_and(|word| word.starts_with(['<', '['])) {
-            found.extend(names);
-        }
-    }
-    found
+    Ok(Listed::read(&text))
 }
 
 /// The error of a curl that cannot be started.
@@ -207,59 +168,23 @@ fn cannot_run(error: std::io::Error) -> Error {
 mod tests {
     use super::*;
 
-    const HELP: &str = "Usage: curl [options...] <url>\n -x, --proxy [protocol://]host[:port] Use this proxy\n -A, --user-agent <name>  Send <name>\n     --abstract-unix-socket <path> Connect\n -d, --data <data>   POST\n -o, --output <file> Write\n -s, --silent        Silent\n -X, --request <method> M\n -H, --header <header/@file> P\n";
-
-    fn read(word: &str) -> (Vec<String>, bool) {
-        options_of(word, &with_value(HELP))
-    }
-
     #[test]
-    fn words_are_read_as_curl_reads_them() {
-        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        for (word, expected, follows) in [
-            ("-s", vec!["-s"], false),
-            ("-sSo", vec!["-s", "-S", "-o"], true),
-            ("-sofile", vec!["-s", "-o"], false),
-            ("-XPOST", vec!["-X"], false),
-            ("-X", vec!["-X"], true),
-            ("--data", vec!["--data"], true),
-            ("--silent", vec!["--silent"], false),
-            ("--proxy", vec!["--proxy"], true),
-            ("--data=x", vec!["--data"], false),
-            ("-sx", vec!["-s", "-x"], true),
-            ("evil.example", vec![], false),
-            ("-", vec![], false),
-            ("-sk", vec!["-s", "-k"], false),
+    fn a_proxy_without_a_port_has_its_schemes() {
+        for (url, expected) in [
+            ("proxy", "proxy:80"),
+            ("proxy:3128", "proxy:3128"),
+            ("http://proxy/", "http://proxy:80"),
+            ("HTTPS://proxy", "HTTPS://proxy:443"),
+            ("https://u:p@proxy", "https://u:p@proxy:443"),
+            ("http://u:p@[::1]", "http://u:p@[::1]:80"),
+            ("http://[::1]:8/", "http://[::1]:8"),
         ] {
-            assert_eq!(read(word), (names(&expected), follows), "{word}");
+            assert_eq!(with_port(url), expected);
         }
     }
 
     #[test]
-    fn arguments_that_leak_are_refused() {
-        let checked = |args: &[&str]| check(&args.iter().map(OsString::from).collect::<Vec<_>>(), &[]);
-        for args in [
-            &["https://evil.example"][..],
-            &["-s", "evil.example"],
-            &["-sk"],
-            &["--insecure"],
-            &["--insec"],
-            &["--location-trusted"],
-            &["--url", "https://evil.example"],
-            &["--url=https://evil.example"],
-            &["-o", "--next", "https://evil.example"],
-            &["-K", "file"],
-            &["-sv"],
-            &["--trace-ascii", "-"],
-            &["-"],
-            &["--"],
-        ] {
-            assert!(checked(args).is_err(), "{args:?}");
-        }
-        for args in
-            [&[][..], &["-s"], &["-sS", "-L", "--compressed"], &["-o", "file", "--next", "https://other.example"]]
-        {
-            assert!(checked(args).is_ok(), "{args:?}");
-        }
+    fn values_are_quoted_as_curl_reads_them() {
+        assert_eq!(quoted("a\"b\\c\nurl = x\r"), r#""a\"b\\c\nurl = x\r""#);
     }
 }

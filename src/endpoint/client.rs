@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -131,6 +133,20 @@ impl HttpEndpoint<'_> {
                 .because("this system has no trusted roots; install its CA certificates or set `ca_file`"));
         }
         Ok(roots)
+    }
+
+    /// The trusted roots in PEM (RFC 7468), for another program.
+    pub(crate) fn roots_as_pem(&self) -> Result<String, Error> {
+        let mut text = String::new();
+        for root in self.roots()? {
+            text.push_str("-----BEGIN CERTIFICATE-----\n");
+            for line in STANDARD.encode(root.der()).as_bytes().chunks(64) {
+                text.extend(line.iter().map(|byte| char::from(*byte)));
+                text.push('\n');
+            }
+            text.push_str("-----END CERTIFICATE-----\n");
+        }
+        Ok(text)
     }
 
     /// The platform's roots. Where they are one bundle file, that file alone: reading the directory of single

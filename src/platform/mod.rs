@@ -33,9 +33,10 @@ pub(crate) use inspect::{Access, access, network_file_system};
 pub(crate) use random::random;
 pub(crate) use stream::Stream;
 pub(crate) use system::{
-    PrivateDir, boot_clock, boot_id, create_private, create_private_dir, end_group, guard_terminal, hand_over,
-    is_elevated, is_foreground, is_pipe, is_stdout, lead_group, open_lock, others_place, read_hidden, read_input,
-    read_secret_file, replace_process, rewrite, sweep, terminal, without_newline, write_private,
+    Inherited, PrivateDir, boot_clock, boot_id, create_private, create_private_dir, end_group, guard_terminal,
+    inherited_file, is_elevated, is_foreground, is_pipe, is_stdout, lead_group, open_lock, others_place, read_hidden,
+    read_input, read_secret_file, replace_process, replace_process_with, rewrite, sweep, terminal, without_newline,
+    write_private,
 };
 
 /// Input that was not shown.

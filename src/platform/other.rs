@@ -94,9 +94,33 @@ pub(crate) fn lead_group(_command: &mut Command) -> bool {
 /// See [`lead_group`].
 pub(crate) fn end_group(_child: &Child) {}
 
-/// There is no pipe that a child could open by name.
-pub(crate) fn hand_over<T>(_content: &[u8], _start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
+/// See [`inherited_file`].
+pub(crate) struct Inherited(std::convert::Infallible);
+
+impl Inherited {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self.0 {}
+    }
+}
+
+/// There is no open file that a child could open again by name.
+pub(crate) fn inherited_file(_content: &[u8]) -> io::Result<Inherited> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Runs another program that reads `content` from its standard input, by the name `-`, and gives its exit status.
+pub(crate) fn replace_process_with(
+    content: &[u8],
+    mut command: Command,
+    finish: impl FnOnce(&mut Command, &str),
+) -> io::Result<i32> {
+    finish(&mut command, "-");
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(content)?;
+    }
+    Ok(child.wait()?.code().unwrap_or(1))
 }
 
 /// There is no pipe that has a file's name.

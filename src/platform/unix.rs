@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -135,21 +135,65 @@ pub(crate) fn end_group(child: &Child) {
     let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
 }
 
-/// A file name under which a child can read `content` once: the read end of a pipe that the child inherits.
-///
-/// The content never touches a disk, an argument list or an environment. `start` gets the name and starts the child;
-/// the pipe is filled only then, so a content larger than the pipe cannot block for ever.
-pub(crate) fn hand_over<T>(content: &[u8], start: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
-    // Not `pipe2`, which macOS lacks; nothing else is started between the two calls.
-    let (read, write) = rustix::pipe::pipe()?;
-    rustix::io::fcntl_setfd(&write, rustix::io::FdFlags::CLOEXEC)?;
-    let child = start(&format!("/dev/fd/{}", read.as_raw_fd()))?;
-    drop(read);
-    match File::from(write).write_all(content) {
-        // The child may end without reading it; its own exit status tells why.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(child),
+/// A file that a child inherits, under a name that it can open.
+pub(crate) struct Inherited {
+    /// Keeps it open.
+    _file: OwnedFd,
+    /// Its name.
+    name: String,
+}
+
+impl Inherited {
+    /// Leaves a file open across exec.
+    fn new(file: OwnedFd) -> io::Result<Self> {
+        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())?;
+        Ok(Self { name: format!("/dev/fd/{}", file.as_raw_fd()), _file: file })
     }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Replaces this process by another program that can read `content` once, from a pipe; `finish` gives the command the
+/// pipe's name. The content never touches a disk, an argument list or an environment.
+///
+/// It has to fit into the pipe: 64 KiB, 4 KiB for a user who has very many pipes.
+pub(crate) fn replace_process_with(
+    content: &[u8],
+    mut command: Command,
+    finish: impl FnOnce(&mut Command, &str),
+) -> io::Result<i32> {
+    // Not `pipe2`, which macOS lacks; nothing else is started before the process is replaced.
+    let (read, write) = rustix::pipe::pipe()?;
+    rustix::io::ioctl_fionbio(&write, true)?;
+    File::from(write).write_all(content)?;
+    let pipe = Inherited::new(read)?;
+    finish(&mut command, pipe.name());
+    replace_process(&mut command)
+}
+
+/// A file with this content and without a place in any directory, so that nothing of it is left.
+pub(crate) fn inherited_file(content: &[u8]) -> io::Result<Inherited> {
+    let mut file = nameless_file()?;
+    file.write_all(content)?;
+    // Where `/dev/fd` shares the offset instead of opening the file again.
+    file.rewind()?;
+    Inherited::new(file.into())
+}
+
+/// A new file in memory, or one that is already removed.
+fn nameless_file() -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    if let Ok(file) = rustix::fs::memfd_create("ws1-token", rustix::fs::MemfdFlags::CLOEXEC) {
+        return Ok(File::from(file));
+    }
+    let path = format!("/tmp/.ws1-token.{:016x}.tmp", random());
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(&path, flags, PRIVATE)?;
+    rustix::fs::unlink(&path)?;
+    Ok(File::from(file))
 }
 
 /// The mode of a file; how wide the field is differs between Unix systems.

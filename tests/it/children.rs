@@ -13,7 +13,8 @@ fn world(emulator: &Emulator) -> Sandbox {
     let bin = sandbox.path("bin");
     std::fs::create_dir(&bin).unwrap();
     for name in ["curl", "git", "kubectl", "any-command"] {
-        let script = format!("#!/bin/sh\nenv >> '{}'\necho {SECRET}\n", sandbox.path("seen").display());
+        let output = if name == "curl" { " -s, --silent Silent mode" } else { SECRET };
+        let script = format!("#!/bin/sh\nenv >> '{}'\necho '{output}'\n", sandbox.path("seen").display());
         write(&bin.join(name), script.as_bytes());
         set_mode(&bin.join(name), 0o700);
     }

@@ -17,6 +17,8 @@ mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
 mod curl;
+mod curl_lists;
+mod curl_trust;
 mod deadlines;
 #[cfg(target_os = "linux")]
 mod dialogue;
