@@ -7,10 +7,11 @@ use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::script::Script;
 use crate::server::{self, Encryption};
+use crate::service::{Host, Service};
 use crate::shared::Shared;
-use crate::tenant::{Policy, Tenant};
+use crate::tenant::{Directory, Policy, Tenant};
 use crate::tls::{self, TlsFault};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -19,8 +20,10 @@ use std::thread;
 
 /// Id and secret of the client if none is added.
 const DEFAULT_CLIENT: (&str, &str) = ("ci-bot", "emulator-secret");
-/// Life of access tokens in seconds: three hours, the default of the service.
-const DEFAULT_LIFE: u64 = 10_800;
+/// The API token if none is added.
+const DEFAULT_API_TOKEN: &str = "emulator-api-token";
+/// Id of the organisation if none is set.
+const DEFAULT_ORGANISATION: &str = "5f2c2fa1-0000-4000-8000-000000000001";
 
 /// Length of the queue of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -29,8 +32,10 @@ const BACKLOG: i32 = 1024;
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
-    /// Secrets by client id.
-    clients: BTreeMap<String, String>,
+    /// The service.
+    service: Service,
+    /// Who may request tokens.
+    directory: Directory,
     /// Settings of the tokens.
     policy: Policy,
     /// Additional tenant path with a token endpoint below it.
@@ -45,6 +50,8 @@ pub struct Builder {
     git_root: Option<PathBuf>,
     /// Address to listen on.
     listen: SocketAddr,
+    /// Port of the API, where it has a host of its own; 0 for a free one.
+    api_port: u16,
     /// Whether to log requests to standard error.
     log: bool,
 }
@@ -52,14 +59,20 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            clients: BTreeMap::new(),
-            policy: Policy { life: DEFAULT_LIFE, refresh_tokens: true, rotation: true, reissue: false },
+            service: Service::default(),
+            directory: Directory {
+                clients: BTreeMap::new(),
+                api_tokens: BTreeSet::new(),
+                organisation: DEFAULT_ORGANISATION.to_owned(),
+            },
+            policy: Policy { life: None, refresh_tokens: None, rotation: true, reissue: false },
             tenant_path: None,
             discovery: true,
             tls: false,
             tls_fault: None,
             git_root: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            api_port: 0,
             log: false,
         }
     }
@@ -82,21 +95,40 @@ impl Emulator {
 }
 
 impl Builder {
+    /// The service it emulates; Access by default.
+    pub fn service(mut self, service: Service) -> Self {
+        self.service = service;
+        self
+    }
+
     /// Adds a client. Without any there is the default client, `ci-bot` / `emulator-secret`.
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.clients.insert(id.into(), secret.into());
+        self.directory.clients.insert(id.into(), secret.into());
         self
     }
 
-    /// Life of access tokens in seconds; 10800 by default. `expires_in` is one second less, as real tenants have it.
+    /// Adds an API token. Without any there is the default one, `emulator-api-token`. Only Connect and VIDB take them.
+    pub fn api_token(mut self, token: impl Into<String>) -> Self {
+        self.directory.api_tokens.insert(token.into());
+        self
+    }
+
+    /// Id of the organisation of its clients and API tokens; only Connect and Intelligence tell it.
+    pub fn organisation(mut self, id: impl Into<String>) -> Self {
+        self.directory.organisation = id.into();
+        self
+    }
+
+    /// Life of access tokens in seconds; by default the service's, for Access 10800. `expires_in` is one second less,
+    /// as real tenants of Access have it; the services differ in that.
     pub fn life(mut self, seconds: u64) -> Self {
-        self.policy.life = seconds;
+        self.policy.life = Some(seconds);
         self
     }
 
-    /// Whether replies have a refresh token; true by default.
+    /// Whether replies have a refresh token; by default as the service has it, for Access true.
     pub fn issue_refresh_tokens(mut self, yes: bool) -> Self {
-        self.policy.refresh_tokens = yes;
+        self.policy.refresh_tokens = Some(yes);
         self
     }
 
@@ -150,6 +182,12 @@ impl Builder {
         self
     }
 
+    /// Port of the API, where that has a host of its own; a free one by default.
+    pub fn api_port(mut self, port: u16) -> Self {
+        self.api_port = port;
+        self
+    }
+
     /// Whether to write one line per request to standard error, without secrets; false by default.
     pub fn log(mut self, yes: bool) -> Self {
         self.log = yes;
@@ -158,33 +196,72 @@ impl Builder {
 
     /// Starts the server.
     pub fn start(self) -> io::Result<Emulator> {
-        let listener = TcpListener::bind(self.listen)?;
-        // The standard library's queue of 128 is too short for hundreds of clients that start at once.
-        rustix::net::listen(&listener, BACKLOG)?;
-        let addr = listener.local_addr()?;
-        let host = host(addr, self.tls);
+        let listeners = self.listeners()?;
+        let addr = listeners[0].1.local_addr()?;
+        let mut urls = Vec::new();
+        for (host, listener) in &listeners {
+            urls.push((*host, self.url(*host, listener.local_addr()?)));
+        }
         let (ca_pem, encryption) = if self.tls {
             let tls = tls::prepare(addr.ip(), self.tls_fault)?;
             (Some(tls.ca_pem), Some(Encryption { config: tls.config, fault: self.tls_fault }))
         } else {
             (None, None)
         };
-        let shared = Arc::new(self.shared(&host));
-        let serving = Arc::clone(&shared);
-        let accepting = thread::Builder::new()
-            .name("ws1-emulator".to_owned())
-            .spawn(move || server::accept(listener, encryption, serving))?;
-        Ok(Emulator { shared, addr, host, ca_pem, accepting: Some(accepting) })
+        let host = host(addr, self.tls);
+        let shared = Arc::new(self.shared(&urls));
+        // The threads of an emulator that does not start in full end with it.
+        let mut emulator = Emulator { shared, addr, host, ca_pem, accepting: Vec::new() };
+        for (host, listener) in listeners {
+            let (serving, encryption) = (Arc::clone(&emulator.shared), encryption.clone());
+            let addr = listener.local_addr()?;
+            let accepting = thread::Builder::new()
+                .name("ws1-emulator".to_owned())
+                .spawn(move || server::accept(listener, host, encryption, serving))?;
+            emulator.accepting.push((addr, accepting));
+        }
+        Ok(emulator)
+    }
+
+    /// A listener for each host of the service, that of the token endpoint first.
+    fn listeners(&self) -> io::Result<Vec<(Host, TcpListener)>> {
+        let others = self.service.dialect().hosts.iter().copied();
+        let listen = |host| {
+            let port = match host {
+                Host::Token => self.listen.port(),
+                Host::Api => self.api_port,
+                Host::Storage => 0,
+            };
+            let listener = TcpListener::bind(SocketAddr::new(self.listen.ip(), port))?;
+            // The standard library's queue of 128 is too short for hundreds of clients that start at once.
+            rustix::net::listen(&listener, BACKLOG)?;
+            Ok((host, listener))
+        };
+        [Host::Token].into_iter().chain(others).map(listen).collect()
+    }
+
+    /// The URL of a host that listens on `addr`. On loopback the storage has another name than the others, for clients
+    /// that look at names and not at ports.
+    fn url(&self, of: Host, addr: SocketAddr) -> String {
+        let named = self.tls != (of == Host::Storage);
+        format!("{}://{}", if self.tls { "https" } else { "http" }, host(addr, named))
     }
 
     /// The state that the connections share.
-    fn shared(mut self, host: &str) -> Shared {
-        if self.clients.is_empty() {
+    fn shared(mut self, urls: &[(Host, String)]) -> Shared {
+        if self.directory.clients.is_empty() {
             let (id, secret) = DEFAULT_CLIENT;
-            self.clients.insert(id.to_owned(), secret.to_owned());
+            self.directory.clients.insert(id.to_owned(), secret.to_owned());
         }
+        if self.directory.api_tokens.is_empty() {
+            self.directory.api_tokens.insert(DEFAULT_API_TOKEN.to_owned());
+        }
+        let url = |of| urls.iter().find(|(host, _)| *host == of).unwrap_or(&urls[0]).1.clone();
         Shared {
-            url: format!("{}://{host}", if self.tls { "https" } else { "http" }),
+            service: self.service,
+            url: url(Host::Token),
+            api_url: url(Host::Api),
+            storage_url: url(Host::Storage),
             tenant_path: self.tenant_path,
             discovery: self.discovery,
             git_root: self.git_root,
@@ -193,16 +270,16 @@ impl Builder {
             gate: Arc::new(Gate::default()),
             script: Script::default(),
             connections: Arc::new(Connections::default()),
-            tenant: Mutex::new(Tenant::new(self.policy, self.clients)),
+            tenant: Mutex::new(Tenant::new(self.service.dialect(), self.policy, self.directory)),
             journal: Mutex::new(Journal::default()),
         }
     }
 }
 
-/// Host and port in the URL of a server at `addr`.
-fn host(addr: SocketAddr, tls: bool) -> String {
+/// Host and port in the URL of a server at `addr`; `named` is whether loopback has its name instead of its address.
+fn host(addr: SocketAddr, named: bool) -> String {
     let reachable = SocketAddr::new(reachable(addr.ip()), addr.port());
-    if tls && reachable.ip().is_loopback() { format!("localhost:{}", addr.port()) } else { reachable.to_string() }
+    if named && reachable.ip().is_loopback() { format!("localhost:{}", addr.port()) } else { reachable.to_string() }
 }
 
 #[cfg(test)]

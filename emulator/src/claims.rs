@@ -1,4 +1,4 @@
-//! The claims of an access token.
+//! What an access token is about, and the claims that Access writes into it.
 
 use crate::random;
 use serde_json::{Value, json};
@@ -8,15 +8,29 @@ const USER: &str = "6c2a0f55-6f0c-4a6e-9d5e-3b1f3c1d9e10";
 
 /// Issuer and time of a token.
 pub(crate) struct Issuance {
-    /// The tenant's URL up to and including `/SAAS` or `/SAAS/t/NAME`; the issuer is `base/auth`.
+    /// The URL that the issuer begins with: for Access up to and including `/SAAS` or `/SAAS/t/NAME`.
     pub(crate) base: String,
     /// Now, in Unix seconds.
     pub(crate) now: i64,
 }
 
-/// The claims of a token for `client`, as the service writes them; `ctx` is JSON in a string there too.
-pub(crate) fn claims(client: &str, scope: &str, issuance: &Issuance, expires: i64) -> Value {
-    let Issuance { base, now } = issuance;
+/// What an access token is about.
+pub(crate) struct Subject<'a> {
+    /// The client it is issued to.
+    pub(crate) client: &'a str,
+    /// The scope granted.
+    pub(crate) scope: &'a str,
+    /// The client's organisation.
+    pub(crate) organisation: &'a str,
+    /// Issuer and time.
+    pub(crate) issuance: &'a Issuance,
+    /// Expiry in Unix seconds.
+    pub(crate) expires: i64,
+}
+
+/// The claims of a token as Access writes them; `ctx` is JSON in a string there too. The issuer is `base/auth`.
+pub(crate) fn access(subject: &Subject) -> Value {
+    let Subject { client, scope, issuance: Issuance { base, now }, expires, .. } = subject;
     json!({
         "jti": random::uuid(),
         "prn": format!("{client}@EMULATOR"),

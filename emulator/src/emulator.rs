@@ -22,14 +22,29 @@ pub struct Emulator {
     pub(crate) host: String,
     /// The certificate of its CA in PEM, if it serves HTTPS.
     pub(crate) ca_pem: Option<String>,
-    /// The thread that accepts connections.
-    pub(crate) accepting: Option<JoinHandle<()>>,
+    /// The address of each of its hosts, and the thread that accepts connections there.
+    pub(crate) accepting: Vec<(SocketAddr, JoinHandle<()>)>,
 }
 
 impl Emulator {
     /// Its URL, without a trailing slash: `http://127.0.0.1:PORT` or `https://localhost:PORT`.
     pub fn url(&self) -> String {
         self.shared.url.clone()
+    }
+
+    /// The URL of its API, without a trailing slash; [`Emulator::url`] if that has no host of its own.
+    pub fn api_url(&self) -> String {
+        self.shared.api_url.clone()
+    }
+
+    /// The URL of its token endpoint.
+    pub fn token_url(&self) -> String {
+        format!("{}{}", self.shared.url, self.shared.service.token_path())
+    }
+
+    /// Id of the organisation of its clients and API tokens.
+    pub fn organisation(&self) -> String {
+        self.shared.tenant().organisation().to_owned()
     }
 
     /// The host and port of [`Emulator::url`].
@@ -87,9 +102,19 @@ impl Emulator {
         self.shared.tenant().remove_client(client_id);
     }
 
+    /// Adds an API token.
+    pub fn add_api_token(&self, token: &str) {
+        self.shared.tenant().add_api_token(token);
+    }
+
+    /// Removes an API token; access tokens issued for it stay valid.
+    pub fn remove_api_token(&self, token: &str) {
+        self.shared.tenant().remove_api_token(token);
+    }
+
     /// Changes the life of access tokens issued from now on.
     pub fn set_life(&self, seconds: u64) {
-        self.shared.tenant().policy.life = seconds;
+        self.shared.tenant().policy.life = Some(seconds);
     }
 
     /// Stops the clock of tokens and of the `Date` header at a Unix time, or follows the system clock again.
@@ -127,12 +152,13 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.shared.gate.stop();
-        // The accepting thread checks whether to stop after each connection.
-        let address = SocketAddr::new(reachable(self.addr.ip()), self.addr.port());
-        let connected = TcpStream::connect_timeout(&address, STOP_TIMEOUT).is_ok();
-        if let Some(accepting) = self.accepting.take().filter(|_| connected) {
-            // A panic ends the thread as well.
-            let _ = accepting.join();
+        // The accepting threads check whether to stop after each connection.
+        for (addr, accepting) in self.accepting.drain(..) {
+            let address = SocketAddr::new(reachable(addr.ip()), addr.port());
+            if TcpStream::connect_timeout(&address, STOP_TIMEOUT).is_ok() {
+                // A panic ends the thread as well.
+                let _ = accepting.join();
+            }
         }
         self.shared.connections.close_all(STOP_TIMEOUT);
     }

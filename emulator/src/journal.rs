@@ -29,7 +29,7 @@ pub struct Counters {
     pub denied: u64,
     /// The largest number of token requests in progress at the same time.
     pub max_in_flight: u64,
-    /// Requests to the protected APIs: SCIM, Kubernetes, git.
+    /// Requests to the protected APIs: those of the service, Kubernetes, git.
     pub api: u64,
     /// Successful requests to `/acs/revoke`.
     pub revoked: u64,

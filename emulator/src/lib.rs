@@ -1,7 +1,7 @@
-//! A Workspace ONE Access tenant on loopback, for testing scripts and programs offline.
+//! A Workspace ONE tenant on loopback, for testing scripts and programs offline.
 //!
-//! [`Emulator::start`] gives a running server with one client, `ci-bot` / `emulator-secret`; [`Emulator::builder`] one
-//! with other settings. It serves HTTP or HTTPS on an ephemeral port, issues RS256-signed tokens for both grants of a
+//! [`Emulator::start`] gives a running Access tenant with one client, `ci-bot` / `emulator-secret`;
+//! [`Emulator::builder`] one with other settings, or one of another [`Service`]. It serves HTTP or HTTPS on an ephemeral port, issues RS256-signed tokens for both grants of a
 //! service client, and plays faults on request: see [`Fault`]. Dropping the [`Emulator`] stops it.
 //!
 //! # Modules
@@ -18,8 +18,9 @@
 //! | `visit` | a request with the state that its answer needs |
 //! | `delivery` | sends replies, and what faults send instead |
 //! | `shared` | the state that all connections share |
-//! | `tenant` | clients and tokens: authentication, both grants, revocation; no network |
-//! | `claims` | the claims of an access token |
+//! | `tenant` | clients and tokens: authentication, the grants, revocation; no network |
+//! | `service` | what differs between the services at the token endpoint, as data |
+//! | `claims` | what an access token is about, and Access's claims |
 //! | `signer` | signs access tokens with RS256 |
 //! | `auth` | client credentials and bearer tokens in a request |
 //! | `tls` | certificates, valid or with a fault |
@@ -50,6 +51,7 @@ mod random;
 mod routes;
 mod script;
 mod server;
+mod service;
 mod shared;
 mod signer;
 mod stream;
@@ -63,4 +65,5 @@ pub use emulator::Emulator;
 pub use fault::{Fault, Part};
 pub use http::{ClientAuth, Request};
 pub use journal::Counters;
+pub use service::Service;
 pub use tls::TlsFault;

@@ -5,6 +5,7 @@ use crate::delivery::{self, Delivery};
 use crate::http::read::{self, ReadError};
 use crate::http::{Framing, Reply};
 use crate::routes;
+use crate::service::Host;
 use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tls::TlsFault;
@@ -34,22 +35,31 @@ pub(crate) struct Encryption {
 
 /// Accepts connections until the server stops.
 #[expect(clippy::needless_pass_by_value, reason = "the accepting thread owns the listener, which closes with it")]
-pub(crate) fn accept(listener: TcpListener, encryption: Option<Encryption>, shared: Arc<Shared>) {
+pub(crate) fn accept(listener: TcpListener, host: Host, encryption: Option<Encryption>, shared: Arc<Shared>) {
     loop {
         let accepted = listener.accept();
         if shared.gate.stopped() {
             return;
         }
         match accepted {
-            Ok((socket, peer)) => start_connection(socket, peer, encryption.as_ref(), &shared),
+            Ok((socket, peer)) => start_connection(socket, Ends { host, peer }, encryption.as_ref(), &shared),
             // Perhaps out of file descriptors: do not spin until some are free.
             Err(_) => drop(shared.gate.pause(Duration::from_millis(10))),
         }
     }
 }
 
+/// The two ends of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// The host that accepted it.
+    host: Host,
+    /// The address of the client.
+    peer: SocketAddr,
+}
+
 /// Starts the thread of a new connection.
-fn start_connection(socket: TcpStream, peer: SocketAddr, encryption: Option<&Encryption>, shared: &Arc<Shared>) {
+fn start_connection(socket: TcpStream, ends: Ends, encryption: Option<&Encryption>, shared: &Arc<Shared>) {
     shared.count(|counters| counters.connections += 1);
     let Ok(registration) = shared.connections.register(&socket) else {
         return;
@@ -61,20 +71,22 @@ fn start_connection(socket: TcpStream, peer: SocketAddr, encryption: Option<&Enc
         return;
     };
     let shared = Arc::clone(shared);
-    let serve = move || serve(stream, peer, &shared, registration);
+    let serve = move || serve(stream, ends, &shared, registration);
     // If no thread can start, the connection closes.
     drop(thread::Builder::new().name("ws1-emulator connection".to_owned()).spawn(serve));
 }
 
 /// Answers requests until one side closes the connection.
-fn serve(stream: Stream, peer: SocketAddr, shared: &Shared, registration: Registration) {
+fn serve(stream: Stream, ends: Ends, shared: &Shared, registration: Registration) {
     // Without the limit the connection stays open until the server stops, which does no harm.
     let _ = stream.socket().set_read_timeout(Some(IDLE_TIMEOUT));
     let mut reader = BufReader::new(stream);
     loop {
         match read::next(&mut reader) {
             Ok(incoming) => {
-                let visit = Visit { shared, request: &incoming.request, peer, socket: reader.get_ref().socket() };
+                let Ends { host, peer } = ends;
+                let socket = reader.get_ref().socket();
+                let visit = Visit { shared, request: &incoming.request, host, peer, socket };
                 let (delivery, entry) = routes::answer(&visit);
                 if let Some(number) = entry {
                     record_status(shared, number, &visit, &delivery);

@@ -6,6 +6,7 @@ use crate::gate::Gate;
 use crate::http::Request;
 use crate::journal::{Counters, Journal};
 use crate::script::Script;
+use crate::service::Service;
 use crate::sync::lock;
 use crate::tenant::Tenant;
 use std::io::Write as _;
@@ -14,8 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The state of a running emulator.
 pub(crate) struct Shared {
+    /// The service.
+    pub(crate) service: Service,
     /// The tenant's URL, without a trailing slash.
     pub(crate) url: String,
+    /// The URL of its API; `url` if that has no host of its own.
+    pub(crate) api_url: String,
+    /// The URL of its downloads; `url` if they have no host of their own.
+    pub(crate) storage_url: String,
     /// Additional tenant path with a token endpoint below it.
     pub(crate) tenant_path: Option<String>,
     /// Whether the discovery documents are served.

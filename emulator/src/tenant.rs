@@ -1,36 +1,50 @@
 //! Clients and tokens of the tenant: authentication, both grants, revocation. Pure state, without network and clock.
 
 use crate::auth::ClientCredentials;
-use crate::claims::{Issuance, claims};
+use crate::claims::{Issuance, Subject};
 use crate::http::ClientAuth;
 use crate::random;
+use crate::service::Dialect;
 use crate::signer::Signer;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The scope of a request that names none.
-const DEFAULT_SCOPE: &str = "admin";
+/// The client that tokens for an API token are issued to: those have none.
+const API_TOKEN_CLIENT: &str = "api-token";
 
 /// Settings of the tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
-    /// Life of an access token in seconds.
-    pub(crate) life: u64,
-    /// Whether replies have a refresh token.
-    pub(crate) refresh_tokens: bool,
+    /// Life of an access token in seconds; by default the service's.
+    pub(crate) life: Option<u64>,
+    /// Whether replies have a refresh token; by default as the service has it.
+    pub(crate) refresh_tokens: Option<bool>,
     /// Whether a refresh consumes the refresh token and issues its successor.
     pub(crate) rotation: bool,
     /// Whether a request gets the unexpired access token again instead of a new one.
     pub(crate) reissue: bool,
 }
 
+/// Who may request tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    /// Client secrets by client id.
+    pub(crate) clients: BTreeMap<String, String>,
+    /// The API tokens.
+    pub(crate) api_tokens: BTreeSet<String>,
+    /// Id of the organisation that all of them belong to.
+    pub(crate) organisation: String,
+}
+
 /// The tenant.
 pub(crate) struct Tenant {
+    /// The service it belongs to.
+    dialect: &'static Dialect,
     /// Settings of the tokens.
     pub(crate) policy: Policy,
     /// Signs access tokens.
     pub(crate) signer: Signer,
-    /// Client secrets by client id.
-    clients: BTreeMap<String, String>,
+    /// Who may request tokens.
+    directory: Directory,
     /// Access tokens, oldest first.
     access: Vec<AccessToken>,
     /// Index in `access` by token.
@@ -80,7 +94,7 @@ enum TokenState {
 pub(crate) struct TokenResponse {
     /// The access token.
     pub(crate) access_token: String,
-    /// Remaining life in seconds, less one.
+    /// Remaining life in seconds, less what the service leaves off.
     pub(crate) expires_in: i64,
     /// The refresh token, if there is one.
     pub(crate) refresh_token: Option<String>,
@@ -98,12 +112,13 @@ pub(crate) enum RefreshError {
 }
 
 impl Tenant {
-    /// A tenant with these clients and no tokens.
-    pub(crate) fn new(policy: Policy, clients: BTreeMap<String, String>) -> Self {
+    /// A tenant without access and refresh tokens.
+    pub(crate) fn new(dialect: &'static Dialect, policy: Policy, directory: Directory) -> Self {
         Self {
+            dialect,
             policy,
             signer: Signer::new(),
-            clients,
+            directory,
             access: Vec::new(),
             index: HashMap::new(),
             refresh: HashMap::new(),
@@ -112,27 +127,58 @@ impl Tenant {
 
     /// The client with one of these credentials, and its authentication method.
     pub(crate) fn authenticate(&self, credentials: &[ClientCredentials]) -> Option<(String, ClientAuth)> {
-        let valid = |given: &&ClientCredentials| self.clients.get(&given.id) == Some(&given.secret);
+        let valid = |given: &&ClientCredentials| self.directory.clients.get(&given.id) == Some(&given.secret);
         credentials.iter().find(valid).map(|given| (given.id.clone(), given.method))
     }
 
     /// Sets the secret of a client, or adds the client.
     pub(crate) fn set_secret(&mut self, client: &str, secret: &str) {
-        self.clients.insert(client.to_owned(), secret.to_owned());
+        self.directory.clients.insert(client.to_owned(), secret.to_owned());
     }
 
     /// Removes a client and all its tokens.
     pub(crate) fn remove_client(&mut self, client: &str) {
-        self.clients.remove(client);
+        self.directory.clients.remove(client);
         self.access.iter_mut().filter(|access| access.client == client).for_each(|access| access.revoked = true);
         self.refresh.retain(|_, refresh| refresh.client != client);
     }
 
+    /// Adds an API token.
+    pub(crate) fn add_api_token(&mut self, token: &str) {
+        self.directory.api_tokens.insert(token.to_owned());
+    }
+
+    /// Removes an API token. Access tokens issued for it stay valid.
+    pub(crate) fn remove_api_token(&mut self, token: &str) {
+        self.directory.api_tokens.remove(token);
+    }
+
+    /// Id of the organisation.
+    pub(crate) fn organisation(&self) -> &str {
+        &self.directory.organisation
+    }
+
+    /// An access token for an API token, without a refresh token; `None` if the API token is unknown.
+    pub(crate) fn exchange(
+        &mut self,
+        api_token: &str,
+        scope: Option<&str>,
+        issuance: &Issuance,
+    ) -> Option<TokenResponse> {
+        let known = self.directory.api_tokens.contains(api_token);
+        known.then(|| self.issue(API_TOKEN_CLIENT, self.scope(scope), None, issuance))
+    }
+
+    /// The scope of a request that names `scope`, or none.
+    fn scope(&self, scope: Option<&str>) -> String {
+        scope.filter(|scope| !scope.trim().is_empty()).unwrap_or(self.dialect.scope).to_owned()
+    }
+
     /// The client credentials grant.
     pub(crate) fn grant(&mut self, client: &str, scope: Option<&str>, issuance: &Issuance) -> TokenResponse {
-        let scope = scope.filter(|scope| !scope.trim().is_empty()).unwrap_or(DEFAULT_SCOPE).to_owned();
-        let refresh_token =
-            self.policy.refresh_tokens.then(|| self.new_refresh_token(client, &scope, random::opaque()));
+        let scope = self.scope(scope);
+        let wanted = self.policy.refresh_tokens.unwrap_or(self.dialect.refresh_tokens);
+        let refresh_token = wanted.then(|| self.new_refresh_token(client, &scope, random::opaque()));
         self.issue(client, scope, refresh_token, issuance)
     }
 
@@ -193,7 +239,12 @@ impl Tenant {
     ) -> TokenResponse {
         let reissued = if self.policy.reissue { self.reissuable(client, &scope, issuance.now) } else { None };
         let (access_token, expires) = reissued.unwrap_or_else(|| self.new_access_token(client, &scope, issuance));
-        TokenResponse { access_token, expires_in: expires - issuance.now - 1, refresh_token, scope }
+        TokenResponse {
+            access_token,
+            expires_in: expires - issuance.now - self.dialect.shortfall,
+            refresh_token,
+            scope,
+        }
     }
 
     /// An unexpired access token of this client and scope, and its expiry.
@@ -204,8 +255,10 @@ impl Tenant {
 
     /// Issues an access token; returns it with its expiry.
     fn new_access_token(&mut self, client: &str, scope: &str, issuance: &Issuance) -> (String, i64) {
-        let expires = issuance.now.saturating_add_unsigned(self.policy.life);
-        let token = self.signer.sign(&claims(client, scope, issuance, expires));
+        let expires = issuance.now.saturating_add_unsigned(self.policy.life.unwrap_or(self.dialect.life));
+        let organisation = self.organisation();
+        let subject = Subject { client, scope, organisation, issuance, expires };
+        let token = self.signer.sign(&(self.dialect.claims)(&subject));
         self.index.insert(token.clone(), self.access.len());
         self.access.push(AccessToken {
             token: token.clone(),
@@ -271,11 +324,17 @@ impl AccessToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::Service;
 
     /// A tenant with one client.
     fn tenant(rotation: bool, reissue: bool) -> Tenant {
-        let policy = Policy { life: 100, refresh_tokens: true, rotation, reissue };
-        Tenant::new(policy, BTreeMap::from([("c".to_owned(), "s".to_owned())]))
+        let policy = Policy { life: Some(100), refresh_tokens: None, rotation, reissue };
+        let directory = Directory {
+            clients: BTreeMap::from([("c".to_owned(), "s".to_owned())]),
+            api_tokens: BTreeSet::from(["t".to_owned()]),
+            organisation: "o".to_owned(),
+        };
+        Tenant::new(Service::Access.dialect(), policy, directory)
     }
 
     /// A request at `now`.
@@ -326,6 +385,18 @@ mod tests {
         assert_eq!(second.expires_in, 59);
         assert_ne!(first.access_token, tenant.grant("c", Some("user"), &at(40)).access_token);
         assert_ne!(first.access_token, tenant.grant("c", None, &at(99)).access_token);
+    }
+
+    #[test]
+    fn an_api_token_can_be_used_again_until_it_is_removed() {
+        let mut tenant = tenant(true, false);
+        for _ in 0..2 {
+            let issued = tenant.exchange("t", None, &at(0)).unwrap();
+            assert!(issued.refresh_token.is_none() && tenant.check(&issued.access_token, 0).is_some());
+        }
+        assert!(tenant.exchange("u", None, &at(0)).is_none());
+        tenant.remove_api_token("t");
+        assert!(tenant.exchange("t", None, &at(0)).is_none());
     }
 
     #[test]

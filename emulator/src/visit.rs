@@ -1,7 +1,8 @@
 //! A request with the state that its answer needs.
 
 use crate::auth;
-use crate::http::Request;
+use crate::http::{Reply, Request};
+use crate::service::{Dialect, Host};
 use crate::shared::Shared;
 use std::net::{SocketAddr, TcpStream};
 
@@ -11,6 +12,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) shared: &'a Shared,
     /// The request.
     pub(crate) request: &'a Request,
+    /// The host that it was sent to.
+    pub(crate) host: Host,
     /// The address of the client.
     pub(crate) peer: SocketAddr,
     /// Its connection.
@@ -27,9 +30,24 @@ impl Visit<'_> {
         !(waits && restored)
     }
 
-    /// The scope of the request's bearer token, if the token is valid.
+    /// How the service differs from others.
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.shared.service.dialect()
+    }
+
+    /// The request's access token.
+    fn access_token(&self) -> Option<&str> {
+        auth::bearer(self.request).or_else(|| self.request.header(self.dialect().token_header?))
+    }
+
+    /// The scope of the request's access token, if the token is valid.
     pub(crate) fn bearer_scope(&self) -> Option<String> {
-        self.scope_of(auth::bearer(self.request)?)
+        self.scope_of(self.access_token()?)
+    }
+
+    /// The scope of the request's access token, or the API's reply to a request without a valid one.
+    pub(crate) fn authorize(&self) -> Result<String, Reply> {
+        self.bearer_scope().ok_or_else(|| (self.dialect().unauthorized)(self.access_token().is_some()))
     }
 
     /// The scope of `token`, if it is valid.

@@ -14,5 +14,7 @@ mod faults;
 mod programs;
 #[path = "it/protected.rs"]
 mod protected;
+#[path = "it/services.rs"]
+mod services;
 #[path = "it/tokens.rs"]
 mod tokens;

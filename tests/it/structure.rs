@@ -41,7 +41,7 @@ const PROGRAM: [&str; 32] = [
 ];
 
 /// The emulator's.
-const EMULATOR: [&str; 25] = [
+const EMULATOR: [&str; 26] = [
     "main",
     "lib",
     "builder",
@@ -53,6 +53,7 @@ const EMULATOR: [&str; 25] = [
     "delivery",
     "shared",
     "tenant",
+    "service",
     "claims",
     "signer",
     "auth",

@@ -1,16 +1,23 @@
 //! Chooses the handler of a path.
 
+mod access;
+mod audit;
+mod connect;
 mod control;
 mod discovery;
 mod git;
+mod intelligence;
 mod kubernetes;
 mod revoke;
 mod scim;
 mod token;
+mod uem;
 mod validate;
+mod vidb;
 
 use crate::delivery::Delivery;
 use crate::http::Reply;
+use crate::service::{Host, Service};
 use crate::visit::Visit;
 
 /// Answers a request; also returns the number of its entry in the journal, if it has one.
@@ -21,35 +28,52 @@ pub(crate) fn answer(visit: &Visit) -> (Delivery, Option<u64>) {
         return (Delivery::Reply(control::answer(visit, rest)), None);
     }
     let entry = visit.shared.journal().write(visit.request);
-    let delivery = match token::TokenEndpoint::at(visit.shared, path, &segments) {
+    let delivery = match token::endpoint(visit, path, &segments) {
         Some(endpoint) => token::deliver(visit, &endpoint, entry),
         None => Delivery::Reply(answer_other(visit, &segments)),
     };
     (delivery, Some(entry))
 }
 
+/// The replies of a service to all requests but those to token endpoints; `None` at paths it does not have.
+type Routes = fn(&Visit, &[&str]) -> Option<Reply>;
+
+/// The routes of a service.
+fn of(service: Service) -> Routes {
+    match service {
+        Service::Access => access::answer,
+        Service::Uem => uem::answer,
+        Service::Intelligence => intelligence::answer,
+        Service::Connect => connect::answer,
+        Service::Vidb => vidb::answer,
+    }
+}
+
 /// Answers all requests but those to token endpoints, and counts them.
 fn answer_other(visit: &Visit, segments: &[&str]) -> Reply {
-    let api = |reply| {
-        visit.shared.count(|counters| counters.api += 1);
-        reply
-    };
-    let other = |reply| {
-        visit.shared.count(|counters| counters.other += 1);
-        reply
-    };
+    if let Some(reply) = of(visit.shared.service)(visit, segments) {
+        return reply;
+    }
+    let api = |reply| api(visit, reply);
     match segments {
-        ["SAAS", "jersey", "manager", "api", "scim", "Users"] => api(scim::answer(visit)),
+        // What takes tokens but belongs to no service is on the first host only.
+        _ if visit.host != Host::Token => other(visit, (visit.dialect().not_found)()),
         // `kubectl get --raw` omits the path of the cluster's URL.
         ["k8s", rest @ ..] | rest @ (["version"] | ["api" | "apis", ..]) => api(kubernetes::answer(visit, rest)),
         ["git", ..] => api(git::answer(visit, git::Schemes::BearerOrBasic)),
         ["git-bearer", ..] => api(git::answer(visit, git::Schemes::BearerOnly)),
-        ["acs", "revoke"] => revoke::answer(visit),
-        ["SAAS", "API", "1.0", "REST", "auth", "token"] => other(validate::answer(visit)),
-        ["acs", "jwks"] if visit.request.reads() => other(validate::jwks(visit)),
-        [base @ .., ".well-known", "openid-configuration"] if visit.request.reads() => {
-            other(discovery::answer(visit, base))
-        }
-        _ => other(Reply::not_found()),
+        _ => other(visit, (visit.dialect().not_found)()),
     }
+}
+
+/// Counts a request to a protected API.
+fn api(visit: &Visit, reply: Reply) -> Reply {
+    visit.shared.count(|counters| counters.api += 1);
+    reply
+}
+
+/// Counts any other request.
+fn other(visit: &Visit, reply: Reply) -> Reply {
+    visit.shared.count(|counters| counters.other += 1);
+    reply
 }

@@ -1,6 +1,6 @@
 //! The program `ws1-emulator`.
 
-use crate::client::{BASIC, exchange};
+use crate::client::{BASIC, exchange, request_url};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -68,6 +68,33 @@ fn prints_its_url_and_serves() {
 }
 
 #[test]
+fn tells_what_a_service_has() {
+    let directory = TempDir::new().unwrap();
+    let secret = directory.path().join("token");
+    fs::File::create(&secret).and_then(|mut file| file.write_all(b"t0ken\n")).unwrap();
+    let keys = |ready: &Value| ready.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    for (service, expected) in [
+        ("access", "ca_file client_id client_secret url"),
+        ("uem", "api_url ca_file client_id client_secret service token_url url"),
+        ("intelligence", "api_url ca_file client_id client_secret org_id service token_url url"),
+        ("connect", "api_token api_token_url api_url ca_file client_id client_secret org_id service token_url url"),
+        ("vidb", "api_token api_token_url api_url ca_file client_id client_secret service token_url url"),
+    ] {
+        let (_running, ready) = start(program().args(["--service", service]));
+        assert_eq!(keys(&ready), expected);
+        let separate = matches!(service, "uem" | "intelligence");
+        assert_eq!(ready["api_url"].is_string() && ready["api_url"] != ready["url"], separate, "{service}");
+    }
+    let mut connect = program();
+    connect.args(["--service", "connect", "--org-id", "o", "--life", "60", "--api-token-file"]).arg(&secret);
+    let (_running, ready) = start(&mut connect);
+    assert_eq!((&ready["org_id"], &ready["api_token"]), (&"o".into(), &"t0ken".into()));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let issued = request_url("POST", ready["api_token_url"].as_str().unwrap(), form, "api_token=t0ken");
+    assert_eq!((issued.status(), &issued.json()["expires_in"]), (200, &59.into()));
+}
+
+#[test]
 fn writes_its_ca() {
     let directory = TempDir::new().unwrap();
     let ca = directory.path().join("ca.pem");
@@ -87,5 +114,9 @@ fn reports_errors() {
     assert!(unreadable.starts_with("error: cannot read the secret in `/no/such/file`\n  caused by: "));
     assert!(fails(&["--fault", "\"no-such-fault\""]).contains("unknown variant"));
     assert!(fails(&["--git-root", "/no/such/directory"]).contains("cannot find `/no/such/directory`"));
+    assert!(fails(&["--org-id", "x"]).contains("--service access has no --org-id"));
+    assert!(fails(&["--service", "vidb", "--api-port", "1"]).contains("--service vidb has no --api-port"));
+    assert!(fails(&["--service", "uem", "--api-token-file", "x"]).contains("--service uem has no --api-token-file"));
+    assert!(fails(&["--service", "horizon"]).contains("possible values: access, uem, intelligence, connect, vidb"));
     assert!(fails(&["--ca-out", "x"]).contains("--tls"));
 }

@@ -64,9 +64,22 @@ pub(crate) fn exchange(addr: SocketAddr, text: &str) -> Answer {
 
 /// Sends a request; `headers` are complete lines.
 pub(crate) fn request(emulator: &Emulator, method: &str, target: &str, headers: &str, body: &str) -> Answer {
+    request_to(emulator.addr(), method, target, headers, body)
+}
+
+/// Sends a request to a URL of plain HTTP on this machine.
+pub(crate) fn request_url(method: &str, url: &str, headers: &str, body: &str) -> Answer {
+    let rest = url.strip_prefix("http://").expect("plain HTTP");
+    let (host, target) = rest.split_at(rest.find('/').expect("a path"));
+    let addr = host.replace("localhost", "127.0.0.1").parse().expect("an address");
+    request_to(addr, method, target, headers, body)
+}
+
+/// Sends a request to an address.
+fn request_to(addr: SocketAddr, method: &str, target: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     exchange(
-        emulator.addr(),
+        addr,
         &format!(
             "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
         ),

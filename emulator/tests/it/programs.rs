@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
-use ws1_emulator::{Emulator, TlsFault};
+use ws1_emulator::{Emulator, Service, TlsFault};
 
 /// Whether `program` is installed.
 fn present(program: &str) -> bool {
@@ -128,6 +128,39 @@ fn git_clones_and_pushes() {
     let refused = get(&emulator, "/git-bearer/demo.git/info/refs?service=git-upload-pack", "wrong");
     assert_eq!(refused.head().matches("WWW-Authenticate").count(), 1);
     assert_eq!(get(&emulator, "/git/../one/.git/HEAD", &token).status(), 404);
+}
+
+#[test]
+fn curl_follows_a_download_to_the_storage_without_the_token() {
+    if !present("curl") {
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    for tls in [false, true] {
+        let builder = Emulator::builder().service(Service::Intelligence);
+        let emulator = if tls { builder.tls() } else { builder }.start().unwrap();
+        let mut plain = Command::new("curl");
+        plain.args(["--silent", "--show-error", "--noproxy", "*"]);
+        if tls {
+            plain.args(["--cacert", &ca_file(&directory, &emulator)]);
+        }
+        let curl = |arguments: &[&str]| {
+            let mut curl = Command::new("curl");
+            curl.args(plain.get_args()).args(arguments);
+            String::from_utf8(run(&mut curl, true).stdout).unwrap()
+        };
+        let grant = format!("{}?grant_type=client_credentials", emulator.token_url());
+        let reply = curl(&["--user", "ci-bot:emulator-secret", "--request", "POST", &grant]);
+        let reply: serde_json::Value = serde_json::from_str(&reply).unwrap();
+        let bearer = format!("Authorization: Bearer {}", reply["access_token"].as_str().unwrap());
+        let api = format!("{}/v2/reports", emulator.api_url());
+        let list = curl(&["--header", &bearer, "--request", "POST", &format!("{api}/x/downloads/search")]);
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        let download = format!("{api}/tracking/{}/download", list["data"]["results"][0]["id"].as_str().unwrap());
+        assert!(curl(&["--header", &bearer, "--location", &download]).starts_with("device_friendly_name,"));
+        let leaked = curl(&["--header", &bearer, "--location-trusted", &download]);
+        assert!(leaked.contains("Only one auth mechanism allowed"), "{leaked}");
+    }
 }
 
 #[test]

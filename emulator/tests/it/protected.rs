@@ -27,6 +27,31 @@ fn the_api_requires_a_token_with_the_scope_admin() {
 }
 
 #[test]
+fn the_audit_report_has_events() {
+    let emulator = Emulator::start();
+    let token = token(&emulator);
+    let report = get(&emulator, "/analytics/reports/audit?objectType=LOGIN&pageSize=1", &token).json();
+    assert_eq!((report["header"].as_array().unwrap().len(), report["data"].as_array().unwrap().len()), (5, 1));
+    let details: serde_json::Value = serde_json::from_str(report["data"][0][4].as_str().unwrap()).unwrap();
+    assert_eq!((&details["objectType"], &details["actorUserName"]), (&"LOGIN".into(), &"grace".into()));
+    assert_eq!(get(&emulator, "/analytics/reports/audit/", &token).json()["data"].as_array().unwrap().len(), 4);
+    assert_eq!(get(&emulator, "/analytics/reports/audit?pageSize=all", &token).status(), 400);
+    let narrow = text(&post(&emulator, TOKEN, "grant_type=client_credentials&scope=user"), "access_token");
+    assert_eq!(get(&emulator, "/analytics/reports/audit", &narrow).status(), 403);
+    assert_eq!(get(&emulator, "/analytics/reports/audit", "wrong").status(), 401);
+}
+
+#[test]
+fn path_tenants_have_the_api_too() {
+    let emulator = Emulator::start();
+    let token = text(&post(&emulator, "/SAAS/t/NAME/auth/oauthtoken", "grant_type=client_credentials"), "access_token");
+    let below = |path: &str| get(&emulator, &format!("/SAAS/t/NAME/{path}"), &token);
+    assert_eq!(below("jersey/manager/api/scim/Users").json()["totalResults"], 2);
+    assert_eq!(below("API/1.0/REST/auth/token?attribute=isValid").body(), b"true");
+    assert_eq!(below("jersey/manager/api/scim/Groups").status(), 404);
+}
+
+#[test]
 fn tokens_can_be_revoked_at_the_endpoint() {
     let emulator = Emulator::builder().client("ci-bot", "emulator-secret").client("other", "o").start().unwrap();
     let token = token(&emulator);
