@@ -110,7 +110,9 @@ impl<S: Store> Broker<'_, S> {
         match entry.verdict(need, now, &|| self.clock.boot_id(), &|| failure::fingerprint(self.profile, self.identity))
         {
             Verdict::Renew(freshness) => ControlFlow::Continue(freshness),
-            Verdict::Serve(token, remaining) => ControlFlow::Break(Ok(self.hand_out(token, now, remaining, true))),
+            Verdict::Serve(token, remaining) => {
+                ControlFlow::Break(Ok(self.hand_out(entry, token, (now, remaining), true)))
+            }
             Verdict::TooShort(life) => ControlFlow::Break(Err(failure::too_short(self.profile, life, need))),
             Verdict::HoldBack(Failure { kind, cause, .. }, seconds) => {
                 let cause = Cause::new(cause).because(format!("no new attempt for {seconds} s"));
@@ -248,7 +250,7 @@ impl<S: Store> Broker<'_, S> {
             let cause = "the tenant's new token is no better than the cached one";
             Err(Error::system("no new token").because(cause))
         } else if left >= need.min_ttl {
-            Ok(self.hand_out(token, now, left, !is_gain))
+            Ok(self.hand_out(&entry, token, (now, left), !is_gain))
         } else {
             Err(failure::too_short(self.profile, token.best_life(left, need.min_ttl), need))
         };
@@ -282,7 +284,7 @@ impl<S: Store> Broker<'_, S> {
     }
 
     /// A token for the caller.
-    fn hand_out(&self, token: &Token, now: Now, remaining: i64, from_cache: bool) -> AccessToken {
+    fn hand_out(&self, entry: &Entry, token: &Token, (now, remaining): (Now, i64), from_cache: bool) -> AccessToken {
         self.log.step(|| {
             let source = if from_cache { "cached" } else { "new" };
             format!("profile `{}`: {source} token, {remaining} s left", self.profile.name)
@@ -292,7 +294,7 @@ impl<S: Store> Broker<'_, S> {
             life: token.life(),
             remaining,
             now: now.wall,
-            from_cache,
+            refused_by: if entry.is_replaced(now.wall) { entry.refused_by.clone() } else { Vec::new() },
         }
     }
 
@@ -300,7 +302,7 @@ impl<S: Store> Broker<'_, S> {
     fn old_token(&self, entry: &Entry, need: &Need) -> Option<AccessToken> {
         let now = self.clock.now();
         let (token, remaining) = entry.servable(now, &|| self.clock.boot_id())?;
-        (remaining >= need.min_ttl && !need.must_renew).then(|| self.hand_out(token, now, remaining, true))
+        (remaining >= need.min_ttl && !need.must_renew).then(|| self.hand_out(entry, token, (now, remaining), true))
     }
 
     /// The old token with a warning, or the error.

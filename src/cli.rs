@@ -313,7 +313,7 @@ pub(crate) struct Setup {
     /// The caller
     #[arg(value_enum)]
     pub(crate) caller: Caller,
-    /// The host for git and bazel, by default the tenant; the user name for kubectl, by default ws1
+    /// Host for git (default: tenant and all `hosts`) and bazel (tenant); user name for kubectl (ws1)
     #[arg(value_name = "HOST|USER")]
     pub(crate) host: Option<String>,
     /// Apply it with the caller's own tool: kubectl config or git config

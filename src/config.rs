@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::origin::Origin;
 
 pub(crate) mod edit;
 mod file;
@@ -14,6 +15,7 @@ mod overrides;
 mod preset;
 mod profile;
 mod stored;
+mod target;
 mod variables;
 
 use file::{RawConfig, RawProfile};
@@ -23,6 +25,7 @@ pub(crate) use preset::Preset;
 pub(crate) use preset::{WrongUrl, token_url};
 pub(crate) use profile::{AuthStyle, Profile};
 pub(crate) use stored::{Stored, Transaction};
+pub(crate) use target::TargetError;
 pub(crate) use variables::{LAYERS, is_unknown, nearest_variable, says_whose};
 
 /// The name of a profile that consists of environment variables and flags alone.
@@ -89,6 +92,20 @@ impl Sources<'_> {
     /// The profile of this run. `suggested` is a name from the caller's own configuration: `--profile` overrides it, and it
     /// overrides the environment.
     pub(crate) fn profile(&self, suggested: Option<&str>) -> Result<Profile, Error> {
+        self.load(suggested, None).map_err(TargetError::into_error)
+    }
+
+    /// The profile whose token a target may have. One that is chosen, by `--profile` or a variable, is the only candidate.
+    pub(crate) fn profile_for(&self, target: &Origin) -> Result<Profile, TargetError> {
+        let profile = self.load(None, Some(target))?;
+        if profile.allows(target) {
+            return Ok(profile);
+        }
+        Err(TargetError::Foreign(Error::foreign_host(&target.host_and_port(), &profile.name)))
+    }
+
+    /// A profile: by its name, by the target, or the default.
+    fn load(&self, suggested: Option<&str>, target: Option<&Origin>) -> Result<Profile, TargetError> {
         let is_explicit = self.overrides.profile.is_some();
         let wanted = match self.overrides.profile.as_deref().or(suggested) {
             Some(name) => Some(name.to_owned()),
@@ -97,14 +114,21 @@ impl Sources<'_> {
         let path = self.file();
         let text = path.as_deref().map_or(Ok(None), file::read)?;
         let file = path.unwrap_or_default();
-        let (name, raw) = match text {
-            Some(text) => self.choose(&text, &file, wanted)?,
-            None if wanted.is_none() && self.is_self_contained() => {
-                (ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())
-            }
-            None => return Err(self.no_config(&file)),
+        let owner = match (&text, target) {
+            (Some(text), Some(target)) if wanted.is_none() => self.owner(text, &file, target)?,
+            _ => None,
         };
+        let is_owner = owner.is_some();
+        let (name, raw) = match text {
+            Some(text) => self.choose(&text, &file, owner.or(wanted)),
+            None if wanted.is_none() && self.is_self_contained() => {
+                Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default()))
+            }
+            None => Err(self.no_config(&file)),
+        }
+        .map_err(|error| TargetError::of(error, is_owner))?;
         layers::build(self, &name, raw, file.parent(), &|variable| is_explicit && says_whose(variable))
+            .map_err(|error| TargetError::of(error, is_owner))
     }
 
     /// The error of a configuration file that is not there.

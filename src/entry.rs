@@ -16,6 +16,9 @@ pub(crate) const NO_GAIN_PAUSE: i64 = 60;
 /// Seconds after which a token that replaced a rejected one may be replaced in turn.
 const REPLACED_PAUSE: i64 = 30;
 
+/// Refusals of one token that are kept.
+const REFUSALS_LIMIT: usize = 16;
+
 /// Fingerprints that are kept of one failure.
 const TRIED_LIMIT: usize = 8;
 
@@ -32,6 +35,10 @@ pub(crate) struct Entry {
     pub(crate) refresh_in_flight: bool,
     /// Wall-clock second at which a caller's rejection of the token led to a new one; 0 if none did.
     pub(crate) replaced_at: i64,
+    /// Checksums of the hosts that refused the new one all the same, the latest last. It is written only where it is not
+    /// empty, so that other entries are those of programs that do not know it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refused_by: Vec<u32>,
     /// Wall-clock second before which a token that is still valid is not renewed.
     pub(crate) renew_after: i64,
     /// The last failure, until a renewal succeeds.
@@ -94,6 +101,21 @@ impl Entry {
         self.replaced_at <= now && now.saturating_sub(self.replaced_at) < REPLACED_PAUSE
     }
 
+    /// Takes note that a host refused the token: it is dropped, unless it replaced a refused one just now. Whether that
+    /// changed anything.
+    pub(crate) fn refuse(&mut self, host: u32, now: i64) -> bool {
+        if !self.is_replaced(now) {
+            (self.token, self.renew_after, self.replaced_at) = (None, 0, now);
+            self.refused_by.clear();
+            return true;
+        }
+        let has_room = self.refused_by.len() < REFUSALS_LIMIT;
+        if has_room {
+            self.refused_by.push(host);
+        }
+        has_room
+    }
+
     /// The decision for a caller. `fingerprint` is asked only while a failure would hold the caller back.
     pub(crate) fn verdict(
         &self,
@@ -137,6 +159,7 @@ impl Entry {
         self.renew_after = if is_enough { 0 } else { now.wall.saturating_add(NO_GAIN_PAUSE) };
         if is_gain {
             self.token = Some(token);
+            self.refused_by.clear();
             self.replaced_at = if need.rejected.is_some() && !need.must_renew { now.wall } else { self.replaced_at };
         }
         self.refresh_in_flight = false;

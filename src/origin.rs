@@ -55,6 +55,23 @@ impl Origin {
         is_loopback(&self.host)
     }
 
+    /// Whether it may receive the token of a profile: it is the tenant, or one of `hosts` with the same port.
+    ///
+    /// Plain http only on loopback.
+    pub(crate) fn may_receive(&self, tenant: &Self, hosts: &[Self]) -> bool {
+        (self.https || self.is_loopback())
+            && (self == tenant || hosts.iter().any(|host| self.host == host.host && self.port == host.port))
+    }
+
+    /// The same host and port by https, the default port for the default port.
+    pub(crate) fn by_https(&self) -> Self {
+        Self {
+            https: true,
+            port: if self.port == default_port(false) { default_port(true) } else { self.port },
+            ..self.clone()
+        }
+    }
+
     /// `host`, or `host:port` where the port is not the scheme's default.
     pub(crate) fn authority(&self) -> String {
         if self.port == default_port(self.https) { self.host.clone() } else { format!("{}:{}", self.host, self.port) }

@@ -170,7 +170,7 @@ impl Builder {
         self.tls()
     }
 
-    /// Serves the bare repositories in `directory` at `/git/NAME` and `/git-bearer/NAME`.
+    /// Serves the bare repositories in `directory` at `/git/NAME`, `/git-bearer/NAME` and `/git-basic/NAME`, with git-lfs.
     pub fn git_root(mut self, directory: impl Into<PathBuf>) -> Self {
         self.git_root = Some(directory.into());
         self

@@ -11,24 +11,17 @@ use crate::lock::{LockAttempt, LockGuard, clear_note};
 use crate::log::Log;
 use crate::secret::Secret;
 
-/// Age in seconds below which a token that a caller gives back is kept: each failing caller would cost a request.
-const YOUNG: i64 = 30;
-
 /// Time limit of the wait for the lock in `discard`, whose result is not used.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
 
 impl<S: Store> Broker<'_, S> {
-    /// Drops a cached access token that a caller gives back as refused: only that very one, and not a young one.
+    /// Takes back a cached access token that a host refused, which has this checksum: only that very one is dropped, and not
+    /// if it has just replaced a refused one, for then each failing caller would cost a request.
     ///
     /// It is silent and never fails: the caller's own error is on the screen already.
-    pub(crate) fn discard(&self, given: &str) {
+    pub(crate) fn discard(&self, given: &str, host: u32) {
         let given = Secret::new(given.to_owned());
-        let is_refused = |entry: &Entry| {
-            entry.token.as_ref().is_some_and(|token| {
-                let age = token.life().saturating_sub(token.remaining(self.clock.now(), &|| self.clock.boot_id()));
-                token.access_token == given && age >= YOUNG
-            })
-        };
+        let is_refused = |entry: &Entry| entry.token.as_ref().is_some_and(|token| token.access_token == given);
         if !is_refused(&self.load()) {
             return;
         }
@@ -39,9 +32,7 @@ impl<S: Store> Broker<'_, S> {
             LockAttempt::Busy | LockAttempt::Unusable(_) | LockAttempt::Declined(_) => return,
         };
         let mut entry = self.load();
-        if is_refused(&entry) {
-            entry.token = None;
-            entry.renew_after = 0;
+        if is_refused(&entry) && entry.refuse(host, self.clock.now().wall) {
             if !is_locked {
                 // Writing it back could undo the mark of a process that sends it meanwhile.
                 entry.refresh_token = None;

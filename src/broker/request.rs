@@ -51,8 +51,8 @@ pub(crate) struct AccessToken {
     pub(crate) remaining: i64,
     /// Wall-clock second at which `remaining` was read.
     pub(crate) now: i64,
-    /// It was in the cache before this run.
-    pub(crate) from_cache: bool,
+    /// Checksums of the hosts that refused it although it has just replaced a refused one, one for each refusal.
+    pub(crate) refused_by: Vec<u32>,
 }
 
 impl AccessToken {

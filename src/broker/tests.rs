@@ -64,6 +64,8 @@ struct World {
     /// The failure that is noted beside the entry.
     noted: RefCell<Option<Failure>>,
     replies: RefCell<VecDeque<Reply>>,
+    /// The tokens that the tenant issued in the last run.
+    issued: RefCell<Vec<Secret>>,
     /// What happens while the next request is on its way.
     meanwhile: RefCell<Option<Box<dyn FnOnce()>>>,
     /// Milliseconds since the beginning, by which all clocks go.
@@ -98,6 +100,7 @@ impl World {
             writes: Cell::new(0),
             noted: RefCell::default(),
             replies: RefCell::default(),
+            issued: RefCell::default(),
             meanwhile: RefCell::default(),
             elapsed: Cell::new(0),
             wall: Cell::new(ISSUED + age),
@@ -170,7 +173,8 @@ impl World {
         let answer = match result {
             Ok(served) => {
                 assert!(served.remaining > crate::token::FLOOR, "too old: {served:?}");
-                let source = if served.from_cache { "cached" } else { "new" };
+                let is_new = self.issued.borrow().contains(&served.access_token);
+                let source = if is_new { "new" } else { "cached" };
                 format!("{}, {} s left, {source}", served.access_token.expose(), served.remaining)
             }
             Err(error) => told(&error),
@@ -180,12 +184,13 @@ impl World {
 
     /// A caller gives a token back.
     fn discard(&self, given: &str) -> String {
-        self.run(|broker| broker.discard(given)).1
+        self.run(|broker| broker.discard(given, 7)).1
     }
 
     /// Runs something on a broker; also gives the effects and the warnings.
     fn run<T>(&self, call: impl FnOnce(&Broker<'_, Self>) -> T) -> (T, String, String) {
         self.effects.borrow_mut().clear();
+        self.issued.borrow_mut().clear();
         let stderr = Stderr::default();
         let log = Log::new(Box::new(stderr.clone()), &|_| None);
         let broker = Broker {
@@ -275,6 +280,7 @@ impl Endpoint for World {
         if let Some(happen) = self.meanwhile.take() {
             happen();
         }
+        self.issued.borrow_mut().extend(result.as_ref().ok().map(|response| response.access_token.clone()));
         result
     }
 }
@@ -484,7 +490,7 @@ fn nothing_that_holds_a_secret_shows_it() {
     let entry = Entry { token: Some(token(CANARY, LIFE)), refresh_token: Some(canary()), ..Entry::default() };
     let issued =
         TokenResponse { access_token: canary(), refresh_token: Some(canary()), life: LIFE, life_is_assumed: false };
-    let served = AccessToken { access_token: canary(), life: LIFE, remaining: LIFE, now: ISSUED, from_cache: false };
+    let served = AccessToken { access_token: canary(), life: LIFE, remaining: LIFE, now: ISSUED, refused_by: vec![] };
     let need = Need { rejected: Some(canary()), ..Need::default() };
     let request = TokenRequest { renew: Renew::IfRejected(served.fingerprint()), ..TokenRequest::default() };
     for text in [

@@ -49,6 +49,7 @@ pub(crate) fn check_fits(issued: &TokenResponse) {
         refresh_token: issued.refresh_token.clone(),
         refresh_in_flight: false,
         replaced_at: i64::MAX,
+        refused_by: vec![u32::MAX; 16],
         renew_after: i64::MAX,
         failure: Some(Box::new(Failure {
             kind: FailureKind::Certificate(CertificateProblem::WrongName(vec!["\"".repeat(120); 4])),
@@ -94,17 +95,20 @@ mod tests {
         (
             of(token()),
             of(any::<String>().prop_map(Secret::new)),
-            any::<(bool, i64, i64)>(),
+            any::<(bool, i64, Vec<u32>, i64)>(),
             of(failure().prop_map(Box::new)),
         )
-            .prop_map(|(token, refresh_token, (refresh_in_flight, replaced_at, renew_after), failure)| Entry {
-                token,
-                refresh_token,
-                refresh_in_flight,
-                replaced_at,
-                renew_after,
-                failure,
-            })
+            .prop_map(
+                |(token, refresh_token, (refresh_in_flight, replaced_at, refused_by, renew_after), failure)| Entry {
+                    token,
+                    refresh_token,
+                    refresh_in_flight,
+                    replaced_at,
+                    refused_by,
+                    renew_after,
+                    failure,
+                },
+            )
     }
 
     /// An entry with a token and a failure, as JSON.

@@ -14,6 +14,7 @@ fn entry() -> Entry {
         refresh_token: Some(Secret::new("r\"\\\n\u{1}é".to_owned())),
         refresh_in_flight: true,
         replaced_at: 5,
+        refused_by: Vec::new(),
         renew_after: 1_000_060,
         failure: Some(Box::new(Failure {
             kind: FailureKind::Denied(Some(ErrorCode::InvalidClient)),

@@ -84,7 +84,7 @@ client.authentication.k8s.io/exec extension where provideClusterInfo is on.";
 /// Text after the options of `git`.
 pub(super) const GIT: &str = "\
 Examples:
-  ws1-token setup git git.example.com --write      runs git config; by hand:
+  ws1-token setup git --write                      for the tenant and all `hosts`; by hand:
   git config --global credential.https://git.example.com.helper \"$(command -v ws1-token) git\"
   printf 'protocol=https\\nhost=git.example.com\\n\\n' | ws1-token git get
 

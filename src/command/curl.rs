@@ -10,7 +10,7 @@ use crate::broker::TokenRequest;
 use crate::child::{self, Stderr, Wanted};
 use crate::cli::Curl;
 use crate::clock::{Deadline, SystemClock};
-use crate::config::Profile;
+use crate::config::{Profile, TargetError};
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
 use crate::error::Error;
@@ -36,8 +36,7 @@ const LEAKY_VARIABLES: [&str; 4] = ["SSLKEYLOGFILE", "QLOGDIR", "GNUTLS_DEBUG_LE
 pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> {
     let secret_variables = context.sources.secret_variables();
     let arguments = Arguments::read(&args.args, || listed(&secret_variables))?;
-    let profile = context.sources.profile(None)?;
-    let target = target(&arguments.target, &profile)?;
+    let (profile, target) = target(context, &arguments.target)?;
     let mut command = curl(&secret_variables);
     let proxy = route(&mut command, &target, &profile, &arguments)?;
     let served = context.obtain(&profile, &TokenRequest::default())?;
@@ -50,19 +49,22 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     Ok(Outcome::status(u8::try_from(status.map_err(cannot_run)?).unwrap_or(1)))
 }
 
-/// The URL for curl: a path is the tenant's, a URL must be allowed by the profile. curl gets it rebuilt from its parsed
-/// parts, so that it cannot parse it differently.
-fn target(given: &str, profile: &Profile) -> Result<Target, Error> {
-    let is_path = given.starts_with('/') && !given.starts_with("//");
-    let url = if is_path { format!("{}{given}", profile.tenant) } else { given.to_owned() };
-    let target = Target::parse(&url).and_then(Target::secured).map_err(|cause| {
-        Error::unusable("the target of curl", cause, "write a path that starts with `/`, or an https URL")
-    })?;
-    if profile.allows(&target.origin) {
-        Ok(target)
-    } else {
-        Err(Error::foreign_host(&target.origin.host_and_port(), &profile.name))
+/// The profile and the URL for curl: a path is the tenant's, a URL must be one that a profile allows. curl gets it rebuilt
+/// from its parsed parts, so that it cannot parse it differently.
+fn target(context: &Context<'_>, given: &str) -> Result<(Profile, Target), Error> {
+    let read = |url: &str| {
+        Target::parse(url).and_then(Target::secured).map_err(|cause| {
+            Error::unusable("the target of curl", cause, "write a path that starts with `/`, or an https URL")
+        })
+    };
+    if given.starts_with('/') && !given.starts_with("//") {
+        let profile = context.sources.profile(None)?;
+        let target = read(&format!("{}{given}", profile.tenant))?;
+        return Ok((profile, target));
     }
+    let target = read(given)?;
+    let profile = context.sources.profile_for(&target.origin).map_err(TargetError::into_error)?;
+    Ok((profile, target))
 }
 
 /// Sets the way to the target; gives the proxy as a line of configuration, for its URL may hold a password.

@@ -46,7 +46,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Setup) -> Result<Outcome, Error>
     let host = args.host.as_deref();
     let text = match args.caller {
         Caller::Kubectl => return kubectl::run(&recipe, host.unwrap_or("ws1"), args.write),
-        Caller::Git => return git::run(&recipe, host, args.write),
+        Caller::Git => return git::run(&recipe, context, host, args.write),
         _ if args.write => {
             return Err(Error::unusable(
                 "--write",

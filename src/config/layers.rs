@@ -40,6 +40,13 @@ pub(super) fn build(
     })
 }
 
+/// Whether a profile of the file may send its token to a target, whatever else is wrong with it.
+pub(super) fn allows(sources: &Sources<'_>, name: &str, raw: &RawProfile, target: &Origin) -> Result<bool, Error> {
+    let layers = Layers { sources, name, config_dir: None, is_hidden: &|_| false };
+    let (tenant, _) = layers.tenant(raw)?;
+    Ok(target.may_receive(&tenant, &layers.hosts(&raw.hosts)?))
+}
+
 /// The key store account of a client: `CLIENT@TENANT`.
 pub(crate) fn keychain_account(client_id: &str, tenant: &Origin) -> String {
     format!("{client_id}@{}", tenant.authority())

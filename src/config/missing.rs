@@ -47,8 +47,21 @@ pub(super) fn unknown_profile(name: &str, file: &Path, known: &[String]) -> Erro
     Error::usage(format!("no profile named `{name}` in `{}`", file.display())).hint(hint)
 }
 
+/// No profile has a target.
+pub(super) fn no_owner(target: &str, known: &[String]) -> Error {
+    Error::usage(format!("no profile may send its token to `{target}`"))
+        .hint(format!("add `{target}` to `hosts` of the profile if it is yours ({})", list(known)))
+}
+
+/// Several profiles have a target, and none of them is the default.
+pub(super) fn several_owners(target: &str, owners: &[&str]) -> Error {
+    Error::usage(format!("more than one profile may send its token to `{target}`"))
+        .because(list(owners))
+        .hint("choose one with --profile, or make it the `default_profile`")
+}
+
 /// ``profiles: `a`, `b` ``
-fn list(known: &[String]) -> String {
+fn list<T: std::fmt::Display>(known: &[T]) -> String {
     let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     format!("profiles: {}", names.join(", "))
 }

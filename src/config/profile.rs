@@ -60,14 +60,9 @@ pub(crate) struct Profile {
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 impl Profile {
-    /// Whether an origin may receive the token: the tenant, or one of `hosts` with the same port.
-    ///
-    /// Plain http only on loopback.
+    /// Whether an origin may receive the token.
     pub(crate) fn allows(&self, target: &Origin) -> bool {
-        if !target.https && !target.is_loopback() {
-            return false;
-        }
-        *target == self.tenant || self.hosts.iter().any(|host| target.host == host.host && target.port == host.port)
+        target.may_receive(&self.tenant, &self.hosts)
     }
 
     /// The cache key of its tokens: a SHA-256 of what they depend on, each field with its length in front.

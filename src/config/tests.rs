@@ -374,3 +374,89 @@ fn names_of_profiles_are_read_as_json_has_them() {
     assert_eq!(raw.profiles.names(), ["a", "bad", "z"], "sorted, each once");
     assert!(World::new(r#"{"profiles": []}"#).profile().is_err());
 }
+
+/// Three profiles, two of them with the same host, and one that nobody can use.
+const BY_HOST: &str = r#"{ "profiles": {
+    "a": { "tenant": "a.example.com", "client_id": "a", "hosts": ["git.example.com", "both.example.com"] },
+    "b": { "tenant": "B.example.com:8443", "client_id": "b", "hosts": ["both.example.com", "127.0.0.1:9000"] },
+    "broken": { "tenant": "c.example.com", "client_idd": "c" },
+    "half": { "tenant": "d.example.com" } } }"#;
+
+#[test]
+fn a_target_finds_its_profile() {
+    let with_default = |name: &str| BY_HOST.replacen('{', &format!("{{ \"default_profile\": \"{name}\","), 1);
+    let find = |world: &World, url: &str| {
+        let target = crate::origin::Target::parse(url).unwrap().origin;
+        match world.with(|sources| sources.profile_for(&target)) {
+            Ok(profile) => profile.name,
+            Err(TargetError::Foreign(_)) => "-".to_owned(),
+            Err(TargetError::Unknown(_)) => "?".to_owned(),
+            Err(TargetError::Unusable(error)) => format!("! {error}"),
+        }
+    };
+    let (none, a, b, unknown) = (BY_HOST.to_owned(), with_default("a"), with_default("b"), with_default("z"));
+    for (url, expected) in [
+        // Without a default; with `a`, `b` or an unknown profile as the default.
+        ("https://a.example.com", ["a"; 4]),
+        ("https://b.example.com:8443", ["b"; 4]),
+        ("https://git.example.com", ["a"; 4]),
+        ("http://127.0.0.1:9000", ["b"; 4]),
+        ("https://b.example.com", ["-", "-", "-", "?"]),
+        ("https://github.com", ["-", "-", "-", "?"]),
+        ("http://git.example.com", ["-", "-", "-", "?"]),
+        ("https://c.example.com", ["! `CONFIG` is not valid: line 4, column 55"; 4]),
+        ("https://d.example.com", ["! profile `half` has no client ID"; 4]),
+        ("https://both.example.com", {
+            let several = "! more than one profile may send its token to `both.example.com`";
+            [several, "a", "b", several]
+        }),
+    ] {
+        for (config, expected) in [&none, &a, &b, &unknown].into_iter().zip(expected) {
+            let world = World::new(config);
+            let file = world.dir.path().join("ws1-token/config.json").display().to_string();
+            assert_eq!(find(&world, url).replace(&file, "CONFIG"), expected, "{url} {config}");
+        }
+    }
+    for (world, url, expected) in [
+        (World::new(&none).var("WS1_TOKEN_PROFILE", "a"), "https://b.example.com:8443", "-"),
+        (
+            World::new(&none).flags(Overrides { profile: Some("a".to_owned()), ..Overrides::default() }),
+            "https://git.example.com",
+            "a",
+        ),
+        // One profile needs no search, and its mistakes are told whatever the target.
+        (World::new(r#"{"profiles":{"a":{"tenant":"a.example.com"}}}"#), "https://github.com", "?"),
+        (World::new(r#"{"profiles":{}}"#), "https://github.com", "?"),
+        (World::new(""), "https://github.com", "?"),
+        (World::new("{"), "https://github.com", "?"),
+    ] {
+        assert_eq!(find(&world, url), expected, "{url}");
+    }
+}
+
+#[test]
+fn a_tenant_beside_the_file_is_the_only_one_of_a_run() {
+    let find = |world: &World, host: &str| {
+        let target = Origin { https: true, host: host.to_owned(), port: 443 };
+        world.with(|sources| sources.profile_for(&target)).map(|profile| profile.name).map_err(TargetError::into_error)
+    };
+    let own = |config: &str| {
+        World::new(config)
+            .var("WS1_TOKEN_TENANT", "env.example.com")
+            .var("WS1_TOKEN_CLIENT_ID", "e")
+            .var("WS1_TOKEN_CLIENT_SECRET", "s")
+    };
+    for config in ["", BY_HOST] {
+        assert_eq!(find(&own(config), "env.example.com").unwrap(), "environment");
+        assert!(
+            find(&own(config), "git.example.com").is_err(),
+            "no host of a profile gets the token of another tenant"
+        );
+    }
+    // A stored secret stays with its tenant and client (I13).
+    let stranger = World::new(BY_HOST).var("WS1_TOKEN_CLIENT_ID", "stranger");
+    let error = find(&stranger, "git.example.com").unwrap_err();
+    assert_eq!(error.to_string(), "WS1_TOKEN_CLIENT_ID is not the client of profile `a`");
+    let stranger = World::new(TWO).var("WS1_TOKEN_TENANT", "evil.example.com");
+    assert!(find(&stranger, "evil.example.com").is_err() && find(&stranger, "git.example.com").is_err());
+}

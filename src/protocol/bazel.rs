@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{read_input, reported_expiry};
 use crate::broker::{AccessToken, TokenRequest};
 use crate::clock::rfc3339;
+use crate::config::TargetError;
 use crate::context::Context;
 use crate::error::Error;
 use crate::origin::{Origin, Target};
@@ -26,10 +27,7 @@ struct Request {
 /// Answers `get`.
 pub(crate) fn run(context: &Context<'_>, stdin: &mut dyn Read) -> Outcome {
     let answered = target(&read_input(stdin).unwrap_or_default()).and_then(|target| {
-        let profile = context.sources.profile(None)?;
-        if !profile.allows(&target) {
-            return Err(Error::foreign_host(&target.host_and_port(), &profile.name));
-        }
+        let profile = context.sources.profile_for(&target).map_err(TargetError::into_error)?;
         context.obtain(&profile, &TokenRequest::default())
     });
     answered.map(|token| Outcome::answer(answer(&token))).into()

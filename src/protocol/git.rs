@@ -1,13 +1,16 @@
 //! git's credential helper protocol (git-credential(1), gitcredentials(7)).
 //!
-//! git sends `key=value` lines up to a blank line and reads the same. What decides:
+//! git sends `key=value` lines up to a blank line and reads the same; values are bytes. What decides:
 //!
 //! * A request without protocol and host, or for a host that is not ours, is not ours to answer: no output, status 0.
 //!   git asks for the new host after a redirect, and some clients send no host at all, so absence is never a wildcard.
 //! * git 2.46 and later offer `capability[]=authtype`: they get `Bearer` and the token, marked ephemeral, so that no
-//!   other helper stores it. Older ones get user name and password.
-//! * A cached token goes out with `state[]` and `continue=1` where offered: if the server refuses it, git comes back
-//!   in the same command with our state, and gets a new one. Without this, the first command after a revocation fails.
+//!   other helper stores it. Older ones get user name and password, and so does every git for a server whose
+//!   `WWW-Authenticate` has Basic and no Bearer.
+//! * A token goes out with `state[]` and `continue=1` where offered: if the server refuses it, git comes back in the same
+//!   command with our state, and gets a new one. Without this, the first command after a revocation fails.
+//! * Callers without `state` (older git, git-lfs) give a refused token back by `erase` and ask again, git-lfs for ever. So
+//!   the new token is not renewed again for half a minute, and a host that refuses it a few times gets `quit=1`.
 //! * A request that is ours but cannot be answered ends the matter with `quit=1`, or git would ask for a password.
 //! * A refresh token is never emitted: git would hand it to every helper of the chain.
 
@@ -15,7 +18,8 @@ use std::io::Read;
 
 use super::{INPUT_LIMIT, with_token};
 use crate::broker::{AccessToken, Renew, TokenRequest};
-use crate::config::Profile;
+use crate::cache::checksum;
+use crate::config::{Profile, TargetError};
 use crate::context::Context;
 use crate::error::{EXIT_SYSTEM, Error};
 use crate::origin::Origin;
@@ -24,21 +28,26 @@ use crate::outcome::Outcome;
 /// What our `state[]` values start with.
 const STATE: &str = "ws1-token:";
 
+/// Refusals of one new token by one host after which nothing is tried any more.
+const ROUNDS: usize = 4;
+
 /// A request, as far as it matters.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Request {
+struct Request<'a> {
     /// `protocol`
-    protocol: Option<String>,
+    protocol: &'a [u8],
     /// `host`, with the port if there is one.
-    host: Option<String>,
+    host: &'a [u8],
     /// `username`
-    username: Option<String>,
+    username: Option<&'a [u8]>,
     /// `password` or `credential`: what an `erase` gives back.
-    secret: Option<String>,
+    secret: &'a [u8],
     /// `capability[]` that the caller offers.
-    capabilities: Vec<String>,
+    capabilities: Vec<&'a [u8]>,
     /// `state[]` that the caller gives back.
-    states: Vec<String>,
+    states: Vec<&'a [u8]>,
+    /// `wwwauth[]`: the server's `WWW-Authenticate` headers, as far as the caller has seen any.
+    challenges: Vec<&'a [u8]>,
 }
 
 /// Runs an operation. Unknown ones are read and ignored, as the protocol asks.
@@ -47,8 +56,8 @@ pub(crate) fn run(context: &Context<'_>, operation: &str, stdin: &mut dyn Read) 
         return Outcome::answer("version 0\ncapability authtype\ncapability state\n");
     }
     // A caller that goes on writing must not meet a closed pipe, so the input is read whatever the operation.
-    let request = read(stdin).and_then(|input| parse(&input));
-    match (operation, request) {
+    let input = read(stdin);
+    match (operation, input.as_deref().and_then(parse)) {
         ("get", Some(request)) => get(context, &request),
         ("erase", Some(request)) => erase(context, &request),
         _ => Outcome::answer(""),
@@ -56,24 +65,25 @@ pub(crate) fn run(context: &Context<'_>, operation: &str, stdin: &mut dyn Read) 
 }
 
 /// Answers `get`.
-fn get(context: &Context<'_>, request: &Request) -> Outcome {
+fn get(context: &Context<'_>, request: &Request<'_>) -> Outcome {
     let Some(target) = request.target() else { return Outcome::answer("") };
-    let profile = match context.sources.profile(None) {
+    let profile = match context.sources.profile_for(&target) {
         Ok(profile) => profile,
+        Err(TargetError::Unusable(error)) => return failed(&error, "quit=1\n"),
         // Whose request this is cannot be known without a profile, so the next helper gets its turn.
-        Err(error) => return failed(&error, ""),
-    };
-    if !profile.allows(&target) {
-        let secure = Origin { https: true, port: if target.port == 80 { 443 } else { target.port }, ..target.clone() };
-        if !target.https && profile.allows(&secure) {
+        Err(TargetError::Unknown(error)) => return failed(&error, ""),
+        Err(TargetError::Foreign(_)) if !target.https && context.sources.profile_for(&target.by_https()).is_ok() => {
             return failed(&in_clear(&target), "quit=1\n");
         }
-        return Outcome::answer("");
-    }
+        Err(TargetError::Foreign(_)) => return Outcome::answer(""),
+    };
     let refused = request.refused_fingerprint();
     let renew = refused.map_or(Renew::IfNeeded, |refused| Renew::IfRejected(refused.to_owned()));
     let answered = context.with_broker(&profile, |broker| {
         let token = broker.obtain(&TokenRequest { min_ttl: 0, renew })?;
+        if token.refused_by.iter().filter(|host| **host == target_checksum(&target)).count() >= ROUNDS {
+            return Err(refused_again(&target));
+        }
         Ok(answer(request, &token, &profile, broker.identity))
     });
     match answered {
@@ -91,14 +101,25 @@ fn in_clear(target: &Origin) -> Error {
     )
 }
 
-/// Carries out `erase`. It is no proof that the token is bad, so it costs only that very token, and never a young one.
-fn erase(context: &Context<'_>, request: &Request) -> Outcome {
-    if let (Some(target), Some(secret)) = (request.target(), &request.secret)
-        && let Ok(profile) = context.sources.profile(None)
-        && profile.allows(&target)
+/// The refusal to go on with a host that takes no token, not even a new one.
+fn refused_again(target: &Origin) -> Error {
+    Error::usage(format!("`{}` refuses every token, new ones too", target.host_and_port()))
+        .because(format!("{ROUNDS} refusals of a token that is less than half a minute old"))
+        .hint("check that the server accepts tokens of this tenant and client: `ws1-token whoami` shows what is in it")
+}
+
+/// A short name of a host, for counting.
+fn target_checksum(target: &Origin) -> u32 {
+    checksum(target.host_and_port().as_bytes())
+}
+
+/// Carries out `erase`. It is no proof that the token is bad, so it costs only that very token, and no new one.
+fn erase(context: &Context<'_>, request: &Request<'_>) -> Outcome {
+    if let (Some(target), Ok(secret)) = (request.target(), std::str::from_utf8(request.secret))
+        && let Ok(profile) = context.sources.profile_for(&target)
     {
         let _ = context.with_broker(&profile, |broker| {
-            broker.discard(secret);
+            broker.discard(secret, target_checksum(&target));
             Ok(())
         });
     }
@@ -106,24 +127,24 @@ fn erase(context: &Context<'_>, request: &Request) -> Outcome {
 }
 
 /// The answer to `get`, attributes in the order of git's documentation.
-fn answer(request: &Request, issued: &AccessToken, profile: &Profile, identity: &str) -> String {
+fn answer(request: &Request<'_>, issued: &AccessToken, profile: &Profile, identity: &str) -> String {
     let token = issued.access_token.expose();
-    let offered = |name: &str| request.capabilities.iter().any(|capability| capability == name);
+    let offered = |name: &str| request.capabilities.contains(&name.as_bytes());
     let expiry = issued.expires_at();
-    if !offered("authtype") {
-        let username = match &request.username {
-            Some(_) => String::new(),
-            None => format!("username={}\n", profile.git_username),
-        };
-        return with_token(token, format_args!("{username}password={token}\npassword_expiry_utc={expiry}\n"));
-    }
-    let heal = offered("state") && issued.from_cache && request.refused_fingerprint().is_none();
-    let (capability, state) = if heal {
+    let (capability, state) = if offered("state") && request.refused_fingerprint().is_none() {
         let state = format!("state[]={STATE}{}:{}\ncontinue=1\n", &identity[..8], issued.fingerprint());
         ("capability[]=state\n", state)
     } else {
         ("", String::new())
     };
+    if !offered("authtype") || request.is_basic_only() {
+        let username = match request.username {
+            Some(_) => String::new(),
+            None => format!("username={}\n", profile.git_username),
+        };
+        let text = format_args!("{capability}{username}password={token}\npassword_expiry_utc={expiry}\n{state}");
+        return with_token(token, text);
+    }
     let text = format_args!(
         "capability[]=authtype\n{capability}authtype=Bearer\ncredential={token}\nephemeral=1\n\
          password_expiry_utc={expiry}\n{state}"
@@ -143,25 +164,48 @@ fn failed(error: &Error, stdout: &str) -> Outcome {
     Outcome { stdout: stdout.into(), report: crate::text::line(&text), status: error.exit_code().min(EXIT_SYSTEM) }
 }
 
-impl Request {
+impl Request<'_> {
     /// Whom the credential is for; `None` if that is not said, or not said properly.
     fn target(&self) -> Option<Origin> {
-        let https = match self.protocol.as_deref()? {
-            "https" => true,
-            "http" => false,
+        let https = match self.protocol {
+            b"https" => true,
+            b"http" => false,
             _ => return None,
         };
-        Origin::parse(self.host.as_deref()?, https).ok()
+        Origin::parse(std::str::from_utf8(self.host).ok()?, https).ok()
     }
 
     /// The fingerprint of the token that we sent with `continue=1` and that the server has refused since.
     fn refused_fingerprint(&self) -> Option<&str> {
-        self.states
-            .iter()
-            .filter_map(|state| state.strip_prefix(STATE))
-            .find_map(|state| state.split_once(':'))
-            .map(|(_, fingerprint)| fingerprint)
+        let states = self.states.iter().filter_map(|state| std::str::from_utf8(state).ok()?.strip_prefix(STATE));
+        states.filter_map(|state| state.split_once(':')).map(|(_, fingerprint)| fingerprint).next()
     }
+
+    /// Whether the server names Basic as a scheme and not Bearer.
+    fn is_basic_only(&self) -> bool {
+        let has = |name: &str| {
+            self.challenges
+                .iter()
+                .any(|header| schemes(header).any(|scheme| scheme.eq_ignore_ascii_case(name.as_bytes())))
+        };
+        !self.challenges.is_empty() && has("Basic") && !has("Bearer")
+    }
+}
+
+/// The first words of the parts of a `WWW-Authenticate` header (RFC 9110 §11.6.1), the schemes among them: a part is a
+/// scheme, one with its first parameter, or a further parameter. Commas in quotes separate nothing.
+fn schemes(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let parts = header.split(move |byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_quoted,
+            b'"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+        *byte == b',' && !is_quoted
+    });
+    parts.filter_map(|part| part.trim_ascii().split(u8::is_ascii_whitespace).next())
 }
 
 /// Reads the request: up to a blank line or the end, at most 64 KiB. `None` if it is larger or cannot be read.
@@ -187,22 +231,22 @@ fn read(stdin: &mut dyn Read) -> Option<Vec<u8>> {
 
 /// Parses a request strictly: lines end in LF alone; CR and NUL are refused, since one side taking them for a line
 /// end is how credentials were stolen before (CVE-2020-5260, CVE-2024-52006).
-fn parse(input: &[u8]) -> Option<Request> {
-    let text = std::str::from_utf8(input).ok()?;
-    if text.contains(['\r', '\0']) {
+fn parse(input: &[u8]) -> Option<Request<'_>> {
+    if input.iter().any(|byte| matches!(byte, b'\r' | b'\0')) {
         return None;
     }
     let mut request = Request::default();
-    for line in text.split('\n').take_while(|line| !line.is_empty()) {
-        let (key, value) = line.split_once('=')?;
-        let value = value.to_owned();
+    for line in input.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()) {
+        let (key, value) = line.split_at(line.iter().position(|byte| *byte == b'=')?);
+        let value = &value[1..];
         match key {
-            "protocol" => request.protocol = Some(value),
-            "host" => request.host = Some(value),
-            "username" => request.username = Some(value),
-            "password" | "credential" => request.secret = Some(value),
-            "capability[]" => append(&mut request.capabilities, value),
-            "state[]" => append(&mut request.states, value),
+            b"protocol" => request.protocol = value,
+            b"host" => request.host = value,
+            b"username" => request.username = Some(value),
+            b"password" | b"credential" => request.secret = value,
+            b"capability[]" => append(&mut request.capabilities, value),
+            b"state[]" => append(&mut request.states, value),
+            b"wwwauth[]" => append(&mut request.challenges, value),
             _ => {}
         }
     }
@@ -210,7 +254,7 @@ fn parse(input: &[u8]) -> Option<Request> {
 }
 
 /// A multi-valued attribute: an empty value empties the list.
-fn append(list: &mut Vec<String>, value: String) {
+fn append<'a>(list: &mut Vec<&'a [u8]>, value: &'a [u8]) {
     if value.is_empty() {
         list.clear();
     } else {
@@ -235,10 +279,10 @@ mod tests {
               wwwauth[]=Bearer realm=\"x\"\nfuture=1\nstate[]=other:1\nstate[]=ws1-token:01234567:89abcdef\n\nhost=evil\n",
         )
         .unwrap();
-        assert_eq!(request.capabilities, ["authtype", "state"]);
+        assert_eq!(request.capabilities, [&b"authtype"[..], b"state"]);
         assert_eq!(request.target().unwrap().to_string(), "https://h.example.com:8443");
         assert_eq!(request.refused_fingerprint(), Some("89abcdef"));
-        assert_eq!(request.username.as_deref(), Some("u"));
+        assert_eq!(request.username, Some(&b"u"[..]));
     }
 
     #[test]
@@ -248,7 +292,7 @@ mod tests {
             life: 3600,
             remaining: 60,
             now: 1_000,
-            from_cache: true,
+            refused_by: Vec::new(),
         };
         let said =
             |input: &str| answer(&parse(input.as_bytes()).unwrap(), &served, &properties::profile(), "0123456789");
@@ -266,18 +310,54 @@ mod tests {
     }
 
     #[test]
+    fn values_are_bytes() {
+        let request = parse(
+            b"protocol=https\npath=\xff\nusername=\xe9\nwwwauth[]=Basic realm=\"\xfc\"\nstate[]=\xff\nhost=h\n\xff=\xff\n",
+        );
+        let request = request.unwrap();
+        assert_eq!(request.target().unwrap().to_string(), "https://h");
+        assert_eq!((request.username, request.refused_fingerprint()), (Some(&b"\xe9"[..]), None));
+        assert!(request.is_basic_only());
+    }
+
+    #[test]
+    fn a_server_with_basic_and_no_bearer_gets_a_password() {
+        for (headers, expected) in [
+            (&[][..], false),
+            (&["Basic realm=\"GitLab\""], true),
+            (&["basic"], true),
+            (&["Basic realm=\"a\"", "Bearer"], false),
+            (&["Bearer realm=\"a\"", "Basic realm=\"b\""], false),
+            (&["Basic realm=\"a, b\", Bearer realm=\"c\""], false),
+            (&["Basic realm=\"a, Bearer b\""], true),
+            (&["Basic realm=\"a\\\", Bearer b\""], true),
+            (&["Basic realm=\"a\\\\\", Bearer b"], false),
+            (&["Negotiate", "Basic realm=x,charset=\"UTF-8\""], true),
+            (&["Basic realm=Bearer"], true),
+            (&["BEARER error=\"invalid_token\", Basic"], false),
+            (&["Negotiate"], false),
+            (&["Digest realm=\"Basic\""], false),
+            (&["BasicX"], false),
+            (&[" ,, "], false),
+        ] {
+            let lines = headers.iter().fold(String::new(), |lines, header| lines + "wwwauth[]=" + header + "\n");
+            assert_eq!(parse(lines.as_bytes()).unwrap().is_basic_only(), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
     fn what_an_erase_gives_back_is_a_password_or_a_credential() {
         for key in ["password", "credential"] {
-            assert_eq!(parse(format!("{key}=T\n").as_bytes()).unwrap().secret.as_deref(), Some("T"));
+            assert_eq!(parse(format!("{key}=T\n").as_bytes()).unwrap().secret, b"T");
         }
-        assert_eq!(parse(b"oauth_refresh_token=T\n").unwrap().secret, None);
+        assert_eq!(parse(b"oauth_refresh_token=T\n").unwrap().secret, b"");
     }
 
     #[test]
     fn an_empty_value_empties_a_list_and_the_last_value_wins() {
         let request = parse(b"capability[]=a\ncapability[]=\ncapability[]=b\nhost=x\nhost=y\n").unwrap();
-        assert_eq!(request.capabilities, ["b"]);
-        assert_eq!(request.host.as_deref(), Some("y"));
+        assert_eq!(request.capabilities, [b"b"]);
+        assert_eq!(request.host, b"y");
     }
 
     #[test]
@@ -311,7 +391,9 @@ mod tests {
         ] {
             assert_eq!(target(input), None, "{input:?}");
         }
-        assert_eq!(parse(b"protocol=https\nhost=\xff\n"), None);
+        for host in [&b"protocol=https\nhost=\xff\n"[..], b"protocol=https\nhost=h\nhost=\xff\n"] {
+            assert_eq!(parse(host).unwrap().target(), None, "the last one counts");
+        }
         for end in ["\r", "\0"] {
             assert_eq!(
                 target(&format!("protocol=https\nhost=h\npath=a{end}b\n")),

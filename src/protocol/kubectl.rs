@@ -130,7 +130,13 @@ mod tests {
     use crate::secret::Secret;
 
     fn served(life: i64, remaining: i64) -> AccessToken {
-        AccessToken { access_token: Secret::new("T".to_owned()), life, remaining, now: 1_795_440_564, from_cache: true }
+        AccessToken {
+            access_token: Secret::new("T".to_owned()),
+            life,
+            remaining,
+            now: 1_795_440_564,
+            refused_by: Vec::new(),
+        }
     }
 
     fn parse(text: &str) -> Result<Kubectl, String> {

@@ -80,7 +80,7 @@ mod tests {
             life: 10_800,
             remaining: 3412,
             now: 1_795_440_564,
-            from_cache: true,
+            refused_by: Vec::new(),
         };
         let all: String = Format::value_variants().iter().map(|format| super::format(*format, &issued)).collect();
         insta::assert_snapshot!(all, @r#"

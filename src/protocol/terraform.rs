@@ -5,7 +5,7 @@
 
 use crate::broker::TokenRequest;
 use crate::cli::TerraformOperation;
-use crate::config::Profile;
+use crate::config::{Profile, TargetError};
 use crate::context::Context;
 use crate::error::Error;
 use crate::origin::Origin;
@@ -25,11 +25,14 @@ pub(crate) fn run(context: &Context<'_>, operation: TerraformOperation, host: &s
     answered.map(Outcome::answer).into()
 }
 
-/// The profile, if the host may have its token.
+/// The profile whose token the host may have, if there is one.
 fn profile(context: &Context<'_>, host: &str) -> Result<Option<Profile>, Error> {
     let target = Origin::parse(host, true)
         .map_err(|cause| Error::unusable("the host name", cause, "write `host` or `host:port`"))?;
-    Ok(Some(context.sources.profile(None)?).filter(|profile| profile.allows(&target)))
+    match context.sources.profile_for(&target) {
+        Err(TargetError::Foreign(_)) => Ok(None),
+        found => found.map(Some).map_err(TargetError::into_error),
+    }
 }
 
 /// Answers `get`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 12] = [
+const ROWS: [(char, usize); 14] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -19,6 +19,8 @@ const ROWS: [(char, usize); 12] = [
     ('K', 16),
     ('L', 23),
     ('M', 18),
+    ('N', 16),
+    ('P', 14),
 ];
 
 /// The lines of a module, without those of the modules written inside it.

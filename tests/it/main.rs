@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "what only one place of the program may do, its tests may")]
 
 mod bazel;
+mod by_host;
 #[cfg(unix)]
 mod cache;
 #[cfg(unix)]
@@ -33,6 +34,10 @@ mod faults;
 mod get;
 #[cfg(unix)]
 mod git;
+#[cfg(unix)]
+mod git_lfs;
+#[cfg(unix)]
+mod git_setup;
 mod google;
 mod inputs;
 #[cfg(all(feature = "keychain", target_os = "linux"))]

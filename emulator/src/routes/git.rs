@@ -1,5 +1,6 @@
-//! `/git/NAME` and `/git-bearer/NAME`: repositories that need a token, served by `git http-backend`.
+//! `/git/NAME`, `/git-bearer/NAME` and `/git-basic/NAME`: repositories that need a token, served by `git http-backend`.
 
+use super::lfs;
 use crate::auth;
 use crate::http::{Reply, form};
 use crate::visit::Visit;
@@ -15,6 +16,8 @@ pub(crate) enum Schemes {
     BearerOrBasic,
     /// A bearer token only.
     BearerOnly,
+    /// The token as the password of HTTP Basic only.
+    BasicOnly,
 }
 
 /// Answers with `git http-backend` if the token is valid.
@@ -26,10 +29,13 @@ pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
         return challenge(schemes);
     }
     let path = form::decode(&visit.request.path().replace('+', "%2B"));
-    // Both prefixes, `/git` and `/git-bearer`, end at the second slash.
+    // Every prefix, `/git` or longer, ends at the second slash.
     let below = path[1..].find('/').map_or("", |slash| &path[1 + slash..]);
     if below.split('/').any(|segment| segment == "..") {
         return Reply::not_found();
+    }
+    if let Some((repository, lfs_path)) = below.split_once("/info/lfs/") {
+        return lfs::answer(visit, &root.join(repository.trim_start_matches('/')), lfs_path);
     }
     match run(visit, root, below) {
         Ok(reply) => reply,
@@ -39,20 +45,21 @@ pub(crate) fn answer(visit: &Visit, schemes: Schemes) -> Reply {
 
 /// Whether the request has a valid token in one of `schemes`.
 fn authorized(visit: &Visit, schemes: Schemes) -> bool {
-    let by_password = || {
-        schemes == Schemes::BearerOrBasic
-            && auth::basic(visit.request).is_some_and(|(_, password)| visit.scope_of(&password).is_some())
-    };
-    visit.bearer_scope().is_some() || by_password()
+    let by_password = || auth::basic(visit.request).is_some_and(|(_, password)| visit.scope_of(&password).is_some());
+    (schemes != Schemes::BasicOnly && visit.bearer_scope().is_some())
+        || (schemes != Schemes::BearerOnly && by_password())
 }
 
 /// The reply to a request without a valid token.
 fn challenge(schemes: Schemes) -> Reply {
-    let reply = Reply::text(401, "Unauthorized\n").header("WWW-Authenticate", r#"Bearer realm="ws1""#);
-    match schemes {
-        Schemes::BearerOrBasic => reply.header("WWW-Authenticate", r#"Basic realm="ws1""#),
-        Schemes::BearerOnly => reply,
-    }
+    let challenges: &[&str] = match schemes {
+        Schemes::BearerOrBasic => &["Bearer", "Basic"],
+        Schemes::BearerOnly => &["Bearer"],
+        Schemes::BasicOnly => &["Basic"],
+    };
+    challenges.iter().fold(Reply::text(401, "Unauthorized\n"), |reply, scheme| {
+        reply.header("WWW-Authenticate", &format!(r#"{scheme} realm="ws1""#))
+    })
 }
 
 /// Runs `git http-backend` once.

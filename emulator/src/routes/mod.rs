@@ -8,6 +8,7 @@ mod discovery;
 mod git;
 mod intelligence;
 mod kubernetes;
+mod lfs;
 mod revoke;
 mod scim;
 mod token;
@@ -62,6 +63,7 @@ fn answer_other(visit: &Visit, segments: &[&str]) -> Reply {
         ["k8s", rest @ ..] | rest @ (["version"] | ["api" | "apis", ..]) => api(kubernetes::answer(visit, rest)),
         ["git", ..] => api(git::answer(visit, git::Schemes::BearerOrBasic)),
         ["git-bearer", ..] => api(git::answer(visit, git::Schemes::BearerOnly)),
+        ["git-basic", ..] => api(git::answer(visit, git::Schemes::BasicOnly)),
         _ => other(visit, (visit.dialect().not_found)()),
     }
 }

@@ -110,6 +110,7 @@ impl Start {
             refresh_token: refresh.map(|token| Secret::new(token.to_owned())),
             refresh_in_flight: self.refresh == Some(true),
             replaced_at: 0,
+            refused_by: Vec::new(),
             renew_after: until.unwrap_or(0),
             failure: until.map(|until| {
                 Box::new(Failure {

@@ -28,7 +28,7 @@ pub(crate) fn check(text: &str) -> Result<Kubectl, String> {
     assert!(named.is_none_or(|name| !name.is_empty() && !name.contains(char::is_control)), "{named:?}");
     for (life, remaining) in [(10_800, 10_800), (10_800, 6), (6, 6)] {
         let access_token = Secret::new("T.o-k_e~n+/==".to_owned());
-        let served = AccessToken { access_token, life, remaining, now: 1_800_000_000, from_cache: true };
+        let served = AccessToken { access_token, life, remaining, now: 1_800_000_000, refused_by: Vec::new() };
         let line = request.render(&served);
         let answer: Value = serde_json::from_str(&line).unwrap_or_default();
         assert_eq!(answer["apiVersion"], version.as_str());
