@@ -4,14 +4,14 @@
 //! process group is ended with it.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::background::Background;
 use crate::clock::{Clock, Deadline, SystemClock};
-use crate::platform::{self, Stream};
+use crate::platform;
 
 /// The variables of our own environment that hold a secret.
 const SECRET_VARIABLES: [&str; 2] = ["WS1_TOKEN_CLIENT_SECRET", "WS1_TOKEN_API_TOKEN"];
@@ -117,7 +117,7 @@ pub(crate) struct Finished {
 /// It gets a process group of its own, so that its children end with it. If we have a terminal, it stays in our group
 /// instead: it may prompt the user there, and Ctrl-C reaches it.
 pub(crate) fn start(command: &mut Command, stderr: Stderr, wanted: Wanted) -> io::Result<Running> {
-    let has_terminal = Stream::Stderr.is_terminal() && platform::is_foreground();
+    let has_terminal = io::stderr().is_terminal() && platform::is_foreground();
     let leads_group = !has_terminal && platform::lead_group(command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(match stderr {
         Stderr::Inherited => Stdio::inherit(),
@@ -155,36 +155,28 @@ impl Running {
     /// Waits for the child's end, or until it has written enough; `None` if it had to be ended at the deadline.
     pub(crate) fn finish(self, deadline: Deadline) -> io::Result<Option<Finished>> {
         let Self { mut child, wanted, stdout, stderr, leads_group } = self;
-        let finished = wait(&mut child, stdout, stderr, wanted, deadline);
+        let wait = || {
+            // A grandchild may hold the pipe open; the reading thread then ends with the process.
+            let Some(stdout) = stdout.finish(deadline).transpose()? else { return Ok(None) };
+            if stdout.len() > wanted.limit || (wanted.is_enough)(&stdout) {
+                return Ok(Some(Finished { stdout, stderr: Vec::new(), status: None }));
+            }
+            loop {
+                if let Some(status) = child.try_wait()? {
+                    let stderr = stderr.and_then(|reader| reader.finish(deadline)).transpose()?.unwrap_or_default();
+                    return Ok(Some(Finished { stdout, stderr, status: Some(status) }));
+                }
+                if deadline.is_over(&SystemClock) {
+                    return Ok(None);
+                }
+                SystemClock.sleep(POLL);
+            }
+        };
+        let finished = wait();
         if !matches!(finished, Ok(Some(Finished { status: Some(_), .. }))) {
             end(&mut child, leads_group);
         }
         finished
-    }
-}
-
-/// Waits for output and exit status.
-fn wait(
-    child: &mut Child,
-    stdout: Background<io::Result<Vec<u8>>>,
-    stderr: Option<Background<io::Result<Vec<u8>>>>,
-    wanted: Wanted,
-    deadline: Deadline,
-) -> io::Result<Option<Finished>> {
-    // A grandchild may hold the pipe open; the reading thread then ends with the process.
-    let Some(stdout) = stdout.finish(deadline).transpose()? else { return Ok(None) };
-    if stdout.len() > wanted.limit || (wanted.is_enough)(&stdout) {
-        return Ok(Some(Finished { stdout, stderr: Vec::new(), status: None }));
-    }
-    loop {
-        if let Some(status) = child.try_wait()? {
-            let stderr = stderr.and_then(|reader| reader.finish(deadline)).transpose()?.unwrap_or_default();
-            return Ok(Some(Finished { stdout, stderr, status: Some(status) }));
-        }
-        if deadline.is_over(&SystemClock) {
-            return Ok(None);
-        }
-        SystemClock.sleep(POLL);
     }
 }
 

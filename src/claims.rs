@@ -2,17 +2,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The last second that RFC 3339 can write, 9999-12-31T23:59:59Z.
 const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The claims of a JWT that `whoami` shows. Any of them may be missing; one of an unexpected type counts as missing. They
-/// come from the tenant: clean them before they are written to a terminal.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// come from the tenant: clean them before they are written to a terminal. The serialized fields are stable: `whoami
+/// --json` prints them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Claims {
     /// The OAuth client: `cid`, or `client_id` (RFC 9068 §2.2).
+    #[serde(skip)]
     pub(crate) client_id: Option<String>,
     /// The name of the client or user: `prn`.
     pub(crate) principal: Option<String>,
@@ -27,10 +29,13 @@ pub(crate) struct Claims {
     /// The tenant's ID of the principal: `sub`.
     pub(crate) subject: Option<String>,
     /// Unix second of issue by the tenant's clock: `iat`.
+    #[serde(skip)]
     pub(crate) issued_at: Option<i64>,
     /// Unix second of expiry by the tenant's clock: `exp`.
+    #[serde(skip)]
     pub(crate) expires_at: Option<i64>,
     /// All claims.
+    #[serde(skip)]
     pub(crate) all: Map<String, Value>,
 }
 

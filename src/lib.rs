@@ -109,7 +109,7 @@ mod terminal;
 mod text;
 mod token;
 
-pub use platform::{Stdin, Stdout, harden};
+pub use platform::{harden, stdin, stdout};
 
 /// Everything of the process that the program works with; `main.rs` fills it in.
 pub struct Process<'a> {

@@ -3,11 +3,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
-use std::sync::Weak;
 
 use crate::origin::Origin;
-use crate::platform::Stream;
-use crate::progress::{Line, Waiting};
+use crate::progress::{self, Waiting};
 use crate::terminal::{self, Palette};
 use crate::text::line;
 
@@ -37,8 +35,6 @@ pub(crate) struct Log<'a> {
     verbose: Cell<bool>,
     /// Warnings already written: each is written once a run.
     said: RefCell<Vec<String>>,
-    /// The line of the present wait, which may be on the terminal.
-    waiting: RefCell<Weak<Line>>,
 }
 
 impl<'a> Log<'a> {
@@ -50,7 +46,6 @@ impl<'a> Log<'a> {
             audience: Cell::new(Audience::Person),
             verbose: Cell::new(false),
             said: RefCell::new(Vec::new()),
-            waiting: RefCell::new(Weak::new()),
         }
     }
 
@@ -80,24 +75,18 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Starts a wait, which is over when the guard is dropped.
+    /// Starts a wait, which is over when the guard is dropped; `None` if it is not shown.
     ///
     /// It is shown to a person at a terminal only, and not with `--verbose`, whose steps say the same. Drop the guard before
     /// anything else writes to the terminal: a child process, a prompt, the answer.
-    pub(crate) fn waiting(&self, text: impl FnOnce() -> String) -> Waiting {
-        let is_shown = self.audience.get() == Audience::Person
-            && !self.verbose.get()
-            && terminal::is_erasable(self.env)
-            && self.waiting.borrow().upgrade().is_none();
-        let waiting = if is_shown { Waiting::shown(text()) } else { Waiting::HIDDEN };
-        if is_shown {
-            *self.waiting.borrow_mut() = waiting.line();
-        }
-        waiting
+    pub(crate) fn waiting(&self, text: impl FnOnce() -> String) -> Option<Waiting> {
+        let is_shown =
+            self.audience.get() == Audience::Person && !self.verbose.get() && terminal::is_erasable(self.env);
+        if is_shown { Waiting::start(text()) } else { None }
     }
 
     /// Starts a wait for a server's response.
-    pub(crate) fn waiting_for(&self, server: &Origin) -> Waiting {
+    pub(crate) fn waiting_for(&self, server: &Origin) -> Option<Waiting> {
         self.waiting(|| format!("waiting for {} …", server.authority()))
     }
 
@@ -105,16 +94,10 @@ impl<'a> Log<'a> {
     pub(crate) fn write(&self, text: &str) {
         let palette = match self.audience.get() {
             _ if text.is_empty() => return,
-            Audience::Person => Palette::of(Stream::Stderr, self.env),
+            Audience::Person => Palette::of(&std::io::stderr(), self.env),
             Audience::Program => Palette::PLAIN,
             Audience::Nobody => return,
         };
-        let write = || {
-            let _ = self.stderr.borrow_mut().write_all(palette.paint_report(text).as_bytes());
-        };
-        match self.waiting.borrow().upgrade() {
-            Some(line) => line.make_room_for(write),
-            None => write(),
-        }
+        progress::make_room_for(|| drop(self.stderr.borrow_mut().write_all(palette.paint_report(text).as_bytes())));
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
-use ws1_token::{Process, Stdin, Stdout, harden, run};
+use ws1_token::{Process, harden, run, stdin, stdout};
 
 thread_local! {
     /// File and line of this thread's last panic.
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
             home: dirs::home_dir(),
             working_dir: &|| std::env::current_dir().ok(),
             executable: &|| std::env::current_exe().ok(),
-            stdin: &mut Stdin::patient(),
-            stdout: &mut Stdout::default(),
+            stdin: &mut stdin(),
+            stdout: &mut stdout(),
             stderr: Box::new(std::io::stderr()),
         })
     }));

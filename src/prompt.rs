@@ -1,12 +1,12 @@
 //! Questions to a person at the terminal: asked on standard error, answered on standard input. Nothing asks but `login`.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read, stderr, stdin};
 use std::path::PathBuf;
 
 use crate::child::TerminalGuard;
 use crate::error::{Cause, Error};
 use crate::log::Log;
-use crate::platform::{self, HiddenInput, Stream};
+use crate::platform::{self, HiddenInput};
 use crate::secret::{SECRET_LIMIT, Secret};
 use crate::text::{clean, line};
 
@@ -21,7 +21,7 @@ pub(crate) struct Person<'a> {
 impl<'a> Person<'a> {
     /// The person at the terminal, if standard input and standard error are terminals.
     pub(crate) fn at_the_terminal(log: &'a Log<'a>, executable: &'a dyn Fn() -> Option<PathBuf>) -> Option<Self> {
-        (Stream::Stdin.is_terminal() && Stream::Stderr.is_terminal()).then_some(Self { log, executable })
+        (stdin().is_terminal() && stderr().is_terminal()).then_some(Self { log, executable })
     }
 
     /// Writes a line.
@@ -39,7 +39,7 @@ impl<'a> Person<'a> {
         let brackets = offered.map_or_else(String::new, |offered| format!(" [{offered}]"));
         self.log.write(&clean(&format!("{question}{brackets}: ")));
         let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
+        let read = stdin().read_line(&mut answer);
         let failed = |error: std::io::Error| Error::system("cannot read the answer").because(error);
         if read.map_err(failed)? == 0 {
             self.log.write("\n");
@@ -63,48 +63,44 @@ impl<'a> Person<'a> {
     /// Asks for a secret without echo; `None` is Enter alone.
     pub(crate) fn ask_secret(&self, question: &str) -> Result<Option<Secret>, Error> {
         loop {
-            match hidden(self.log, self.executable, question)? {
+            match self.hidden(question)? {
                 Ok(secret) => return Ok(secret),
                 Err(why) => self.say(&format!("{why}; try again")),
             }
         }
     }
-}
 
-/// One line without echo: the secret, `None` if nothing was typed, or why it is not valid.
-fn hidden(
-    log: &Log,
-    executable: &dyn Fn() -> Option<PathBuf>,
-    question: &str,
-) -> Result<Result<Option<Secret>, Cause>, Error> {
-    let guard = executable().and_then(|program| TerminalGuard::start(&program));
-    let typed = platform::read_hidden(|| log.write(&clean(&format!("{question}: "))));
-    drop(guard);
-    // Enter was not echoed either.
-    log.write("\n");
-    match typed {
-        Ok(HiddenInput::Line(bytes)) if bytes.is_empty() => Ok(Ok(None)),
-        Ok(HiddenInput::Line(bytes)) => {
-            Ok(Secret::from_line(bytes, "the client secret").map(Some).map_err(|error| error.cause))
+    /// One line without echo: the secret, `None` if nothing was typed, or why it is not valid.
+    fn hidden(&self, question: &str) -> Result<Result<Option<Secret>, Cause>, Error> {
+        let guard = (self.executable)().and_then(|program| TerminalGuard::start(&program));
+        let typed = platform::read_hidden(|| self.log.write(&clean(&format!("{question}: "))));
+        drop(guard);
+        // Enter was not echoed either.
+        self.log.write("\n");
+        match typed {
+            Ok(HiddenInput::Line(bytes)) if bytes.is_empty() => Ok(Ok(None)),
+            Ok(HiddenInput::Line(bytes)) => {
+                Ok(Secret::from_line(bytes, "the client secret").map(Some).map_err(|error| error.cause))
+            }
+            Ok(HiddenInput::Lines) => Ok(Err("the client secret holds a line break".into())),
+            Ok(HiddenInput::End) => Err(no_answer()),
+            Ok(HiddenInput::Interrupt) => Err(Error::interrupted()),
+            Err(error) => Err(Error::system("cannot read the client secret").because(error)),
         }
-        Ok(HiddenInput::Lines) => Ok(Err("the client secret holds a line break".into())),
-        Ok(HiddenInput::End) => Err(no_answer()),
-        Ok(HiddenInput::Interrupt) => Err(Error::interrupted()),
-        Err(error) => Err(Error::system("cannot read the client secret").because(error)),
     }
 }
 
 /// The secret on standard input, for scripts. Without a timeout, since `pass` may ask for a passphrase; without echo at a
 /// terminal.
-pub(crate) fn secret_from_stdin(log: &Log, executable: &dyn Fn() -> Option<PathBuf>) -> Result<Secret, Error> {
+pub(crate) fn secret_from_stdin(log: &Log<'_>, executable: &dyn Fn() -> Option<PathBuf>) -> Result<Secret, Error> {
     let unusable = |source: Cause| {
         Error::unusable("what --secret-stdin reads", source, "hand over the client secret alone, on one line")
     };
-    if Stream::Stdin.is_terminal() {
-        return hidden(log, executable, "Client secret (not shown)")?.map_err(unusable)?.ok_or(no_answer());
+    if stdin().is_terminal() {
+        return Person { log, executable }.hidden("Client secret (not shown)")?.map_err(unusable)?.ok_or(no_answer());
     }
     let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
+    let read = stdin().lock().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::system("cannot read the client secret").because(error))?;
     Secret::from_line(bytes, "standard input").map_err(|error| unusable(error.cause))
 }

@@ -1,9 +1,9 @@
 //! The user's terminal: which streams are one, colours, and a temporary line on it. Used only for output to people, never
 //! on the cached path.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
-use crate::platform::{self, Stream};
+use crate::platform;
 
 /// Whether a terminal knows no escape sequences: `TERM` is `dumb` or unset (on Windows too, where a console may not know
 /// them).
@@ -13,7 +13,7 @@ fn is_dumb(env: &dyn Fn(&str) -> Option<String>) -> bool {
 
 /// Whether a line can be drawn on standard error and erased again.
 pub(crate) fn is_erasable(env: &dyn Fn(&str) -> Option<String>) -> bool {
-    Stream::Stderr.is_terminal() && !is_dumb(env)
+    std::io::stderr().is_terminal() && !is_dumb(env)
 }
 
 /// Columns of a terminal of unknown width.
@@ -26,7 +26,7 @@ pub(crate) fn draw(text: &str) -> bool {
     if !platform::is_foreground() {
         return false;
     }
-    let columns = Stream::Stderr.columns().unwrap_or(USUAL_COLUMNS);
+    let columns = platform::columns().unwrap_or(USUAL_COLUMNS);
     let line = format!("\r{}", cut(text, columns.saturating_sub(1)));
     std::io::stderr().write_all(line.as_bytes()).is_ok()
 }
@@ -75,7 +75,7 @@ impl Palette {
 
     /// By the usual conventions: on terminals only, and not with `NO_COLOR` (no-color.org), `TERM=dumb` or without `TERM`;
     /// `CLICOLOR_FORCE` (bixense.com/clicolors) forces colours.
-    pub(crate) fn of(stream: Stream, env: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn of(stream: &dyn IsTerminal, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let refused = env("NO_COLOR").is_some();
         let forced = env("CLICOLOR_FORCE").is_some_and(|value| value != "0");
         Self { coloured: !refused && (forced || (stream.is_terminal() && !is_dumb(env))) }
@@ -117,7 +117,7 @@ mod tests {
 
     fn painted(vars: &[(&str, &str)]) -> String {
         let env = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Palette::of(Stream::Stdout, &env).paint(Colour::Red, "x")
+        Palette::of(&std::io::stdout(), &env).paint(Colour::Red, "x")
     }
 
     #[test]

@@ -11,7 +11,6 @@ use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
 use crate::outcome::Outcome;
-use crate::platform::Stream;
 use crate::secret::Secret;
 use crate::terminal::Palette;
 
@@ -29,6 +28,7 @@ mod tls;
 use finding::{Finding, Report};
 use machine::CacheCheck;
 use setup::ConfigCheck;
+use tenant::Tenant;
 
 /// Time limit for everything that is waited for: secret command, network, lock.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Doctor) -> Outcome {
     let answer = if args.json {
         Outcome::json(&Report::on(&findings))
     } else {
-        Outcome::answer(finding::page(&findings, Palette::of(Stream::Stdout, context.env)))
+        Outcome::answer(finding::page(&findings, Palette::of(&std::io::stdout(), context.env)))
     };
     Outcome { status: finding::exit_status(&findings), ..answer }
 }
@@ -84,8 +84,9 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
         let endpoint = HttpEndpoint { profile, env: context.env };
         let _waiting = context.log.waiting_for(&profile.token_url.origin);
         let reached = network::check(context, &endpoint, &time, &mut findings);
+        let tenant = Tenant { context, endpoint: &endpoint, time: &time };
         match reached {
-            Ok(()) => tenant::clock_and_discovery(context, &endpoint, &time, &mut findings),
+            Ok(()) => tenant.clock_and_discovery(&mut findings),
             Err(why) => skip(&mut findings, &["clock", "discovery"], why),
         }
         let mut cache = machine::check(context, identity.as_deref(), &time);
@@ -97,7 +98,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
             (Ok(()), None) => Err("not tried, no client is named"),
         };
         match secret {
-            Ok(secret) => tokens(context, &endpoint, &secret, &mut cache, &time, &mut findings),
+            Ok(secret) => tokens(&tenant, &secret, &mut cache, &mut findings),
             Err(why) => skip(&mut findings, &["token", "refresh", "api"], why),
         }
         cache.release();
@@ -114,22 +115,16 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
 }
 
 /// Requests tokens and uses one. The lock is held meanwhile, so that no other process sends a request at the same time.
-fn tokens(
-    context: &Context<'_>,
-    endpoint: &HttpEndpoint<'_>,
-    secret: &Secret,
-    cache: &mut CacheCheck,
-    time: &TimeBudget,
-    findings: &mut Vec<Finding>,
-) {
-    let back_off = cache.back_off(fingerprint(endpoint.profile, &endpoint.profile.identity()));
-    let (finding, issued) = tenant::token(context, endpoint, secret, back_off.as_ref(), time);
+fn tokens(tenant: &Tenant<'_>, secret: &Secret, cache: &mut CacheCheck, findings: &mut Vec<Finding>) {
+    let profile = tenant.endpoint.profile;
+    let back_off = cache.back_off(fingerprint(profile, &profile.identity()));
+    let (finding, issued) = tenant.token(secret, back_off.as_ref());
     findings.push(finding);
     let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };
-    let (finding, renewed) = tenant::refresh(context, endpoint, secret, &issued, time);
+    let (finding, renewed) = tenant.refresh(secret, &issued);
     findings.push(finding);
     cache.release();
-    findings.push(tenant::api(context, endpoint, &renewed.unwrap_or(issued).access_token, time));
+    findings.push(tenant.api(&renewed.unwrap_or(issued).access_token));
 }
 
 /// Adds skipped findings for some checks, with one reason.

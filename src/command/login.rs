@@ -49,6 +49,7 @@ struct Wizard<'a> {
 }
 
 /// The settings of the new profile.
+#[derive(Default)]
 struct Draft {
     /// The service.
     preset: Preset,
@@ -60,6 +61,8 @@ struct Draft {
     client_id: String,
     /// Its secret.
     secret: DraftSecret,
+    /// Whether that comes from a flag, a variable or a file.
+    secret_is_given: bool,
     /// Scopes to request.
     scope: Option<String>,
     /// Additional trusted CAs; `None` keeps those of the profile.
@@ -69,10 +72,12 @@ struct Draft {
 }
 
 /// The client secret of a draft.
+#[derive(Default)]
 enum DraftSecret {
     /// `login` stores it.
     Store(Secret),
     /// It stays where the profile has it.
+    #[default]
     Keep,
     /// It is in a file of the user's, which the profile will name.
     Refer(PathBuf),
@@ -141,7 +146,7 @@ impl Wizard<'_> {
                 Err(error) => error,
             };
             // A client secret from a flag, a variable or a file is not asked for again.
-            let again = again(&error).filter(|again| *again != Again::Client || !self.secret_is_given(draft));
+            let again = again(&error).filter(|again| *again != Again::Client || !draft.secret_is_given);
             let error = for_login(error, again);
             let (Some(person), Some(again), 1..) = (&self.person, again, left) else { return Err(error) };
             person.show(&error);
@@ -179,7 +184,7 @@ impl Wizard<'_> {
                 }
                 draft.tenant = tenant;
                 // The secret may be the stored one, which belongs to the tenant that was left.
-                if was_at_home && !self.is_at_home(draft) && !self.secret_is_given(draft) {
+                if was_at_home && !self.is_at_home(draft) && !draft.secret_is_given {
                     draft.secret = self.ask_secret(draft, false)?;
                 }
             }

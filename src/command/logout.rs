@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
     // Read before it is removed.
     let secret = args.revoke.then(|| read_secret(&profile));
     // The environment may add a scope: the file's profile has a token of its own for the secret that goes.
-    let in_file = Stored::open(&sources).ok().and_then(|stored| in_file(&stored, &sources, &profile));
+    let in_file = Stored::open(&sources).ok().and_then(|stored| stored.profile(&sources, &profile.name, &[]).ok());
     let same_secret = in_file.filter(|in_file| is_same_client(in_file, &profile));
     let other = same_secret.filter(|in_file| in_file.identity() != profile.identity());
     let dropped = [&profile].into_iter().chain(&other).map(|profile| context.forget(profile));
@@ -62,11 +62,6 @@ fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     }
 }
 
-/// The profile as the file has it.
-fn in_file(stored: &Stored, sources: &Sources<'_>, profile: &Profile) -> Option<Profile> {
-    stored.profile(sources, &profile.name, &[]).ok()
-}
-
 /// Whether two profiles send their secret to the same place as the same client.
 fn is_same_client(one: &Profile, other: &Profile) -> bool {
     one.token_url == other.token_url && one.client_id == other.client_id
@@ -77,7 +72,7 @@ fn remove_secret(sources: &Sources<'_>, profile: &Profile) -> Result<(String, bo
     // There is none where the environment is the profile and the user has no home.
     let transaction = Stored::open(sources).ok().map(Stored::clean);
     let stored = transaction.as_ref().map(|transaction| &transaction.present);
-    let in_file = stored.and_then(|stored| in_file(stored, sources, profile));
+    let in_file = stored.and_then(|stored| stored.profile(sources, &profile.name, &[]).ok());
     if in_file.as_ref().is_some_and(|in_file| !is_same_client(in_file, profile)) {
         return Ok((format!("kept: that of profile `{}` is for another tenant or client", profile.name), false));
     }

@@ -10,7 +10,6 @@ use crate::context::Context;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::outcome::Outcome;
-use crate::platform::Stream;
 use crate::terminal::Palette;
 use crate::token::Freshness;
 
@@ -62,7 +61,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Status) -> Result<Outcome, Error
     if args.json {
         return Ok(Outcome::json(&lines));
     }
-    let palette = Palette::of(Stream::Stdout, context.env);
+    let palette = Palette::of(&std::io::stdout(), context.env);
     let blocks = lines.iter().map(|line| block::block(line, context.sources.home, palette));
     Ok(Outcome::answer(blocks.collect::<String>()))
 }

@@ -12,7 +12,6 @@ use crate::config::Profile;
 use crate::context::Context;
 use crate::error::Error;
 use crate::outcome::Outcome;
-use crate::platform::Stream;
 use crate::terminal::{Colour, Palette};
 use crate::text::{clean, from_now};
 use crate::token::{Freshness, Token};
@@ -33,18 +32,9 @@ struct Identity {
     tenant: String,
     /// The OAuth client: the token's, or the profile's where the token names none.
     client_id: String,
-    /// The name of the client or user that the token was issued for.
-    principal: Option<String>,
-    /// `SERVICE` or `USER`.
-    principal_type: Option<String>,
-    /// Its scopes.
-    scopes: Vec<String>,
-    /// `iss`.
-    issuer: Option<String>,
-    /// `aud`.
-    audience: Vec<String>,
-    /// `sub`: the tenant's ID of the principal.
-    subject: Option<String>,
+    /// What else the token says of itself.
+    #[serde(flatten)]
+    known: Claims,
     /// RFC 3339, UTC: `iat`, or the cache's time of issue.
     issued_at: String,
     /// RFC 3339, UTC: the cache's expiry.
@@ -65,7 +55,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Whoami) -> Result<Outcome, Error
     if args.json {
         return Ok(Outcome::json(&identity(&profile, &token, left, now, claims)));
     }
-    let palette = Palette::of(Stream::Stdout, context.env);
+    let palette = Palette::of(&std::io::stdout(), context.env);
     let rows = rows(&profile, &token, left, now, claims.as_ref());
     Ok(Outcome::answer(rows.iter().map(|row| row.show(palette)).collect::<String>()))
 }
@@ -93,23 +83,18 @@ fn cached(context: &Context<'_>, profile: &Profile) -> Result<(Token, i64, i64),
 
 /// What `--json` prints.
 fn identity(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<Claims>) -> Identity {
-    let format = if claims.is_some() { "jwt" } else { "opaque" };
-    let claims = claims.unwrap_or_default();
+    let all = claims.as_ref().map(|claims| claims.all.clone());
+    let known = claims.unwrap_or_default();
     Identity {
         profile: profile.name.clone(),
         tenant: profile.tenant.to_string(),
-        client_id: claims.client_id.unwrap_or_else(|| profile.client_id.clone()),
-        principal: claims.principal,
-        principal_type: claims.principal_type,
-        scopes: claims.scopes,
-        issuer: claims.issuer,
-        audience: claims.audience,
-        subject: claims.subject,
-        issued_at: rfc3339(claims.issued_at.unwrap_or(token.issued_at)),
+        client_id: known.client_id.clone().unwrap_or_else(|| profile.client_id.clone()),
+        issued_at: rfc3339(known.issued_at.unwrap_or(token.issued_at)),
+        known,
         expires_at: rfc3339(now.saturating_add(left)),
         expires_in: left,
-        format,
-        claims: (format == "jwt").then_some(claims.all),
+        format: if all.is_some() { "jwt" } else { "opaque" },
+        claims: all,
     }
 }
 

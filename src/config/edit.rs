@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::file::Members;
 
@@ -21,7 +21,7 @@ pub(crate) struct Changes<'a> {
     pub(crate) keys: Vec<(&'static str, Option<Value>)>,
 }
 
-/// The text with the changes made; `None` if it is not a configuration file, or the result would not mean what it should.
+/// The text with the changes made; `None` if it is not a configuration file.
 pub(crate) fn apply(text: &str, changes: &Changes<'_>) -> Option<String> {
     let body = text.trim();
     let mut edited = body.to_owned();
@@ -31,9 +31,7 @@ pub(crate) fn apply(text: &str, changes: &Changes<'_>) -> Option<String> {
     if !changes.keys.is_empty() {
         edited = with_keys(&edited, changes)?;
     }
-    let edited = text.replacen(body, &edited, 1);
-    let means = serde_json::from_str::<Value>(&edited).ok()?;
-    (means == intended(text, changes)?).then_some(edited)
+    Some(text.replacen(body, &edited, 1))
 }
 
 /// The file's object with the keys of the profile changed.
@@ -52,24 +50,6 @@ fn with_keys(text: &str, changes: &Changes<'_>) -> Option<String> {
         };
     }
     Some(file.set("profiles", &profiles.set(changes.profile, &profile)))
-}
-
-/// What the file means after the changes.
-fn intended(text: &str, changes: &Changes<'_>) -> Option<Value> {
-    /// The object that is a member, made if it is missing.
-    fn object<'a>(parent: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
-        parent.entry(name).or_insert_with(|| Map::new().into()).as_object_mut()
-    }
-    let mut file: Map<String, Value> = serde_json::from_str(text).ok()?;
-    file.extend(changes.default_profile.clone().map(|name| ("default_profile".to_owned(), name.into())));
-    for (key, value) in &changes.keys {
-        let profile = object(object(&mut file, "profiles")?, changes.profile)?;
-        match value {
-            Some(value) => profile.insert((*key).to_owned(), value.clone()),
-            None => profile.remove(*key),
-        };
-    }
-    Some(file.into())
 }
 
 /// The text with a part of it replaced.

@@ -22,8 +22,12 @@ pub(super) fn build(
     let (tenant, token_url) = layers.tenant(&raw)?;
     let ca_file = layers.ca_file(&raw)?;
     let client_id = layers.client_id(raw.client_id)?;
+    let client_secret = match (layers.given_secret()?, raw.client_secret) {
+        (None, Some(raw)) => Some(layers.secret_of_file(raw, &client_id, &tenant)?),
+        (given, _) => given,
+    };
     Ok(Profile {
-        client_secret: layers.secret(raw.client_secret, &|| keychain_account(&client_id, &tenant))?,
+        client_secret,
         tenant,
         token_url,
         preset: raw.preset,
@@ -74,7 +78,7 @@ pub(crate) fn check_client_id(client_id: &str, setting: String) -> Result<(), Er
     } else {
         return Ok(());
     };
-    Err(wrong(setting, cause, "copy the client ID from the tenant's OAuth client settings"))
+    Err(Error::unusable(setting, cause, "copy the client ID from the tenant's OAuth client settings"))
 }
 
 /// Checks that scopes are printable ASCII (RFC 6749 §3.3).
@@ -83,13 +87,13 @@ pub(crate) fn check_scope(scope: &str, setting: String) -> Result<(), Error> {
         return Ok(());
     }
     let cause = "it holds a character that is not printable ASCII";
-    Err(wrong(setting, cause, "write scopes separated by single spaces"))
+    Err(Error::unusable(setting, cause, "write scopes separated by single spaces"))
 }
 
 /// Checks a user name for git.
 pub(crate) fn check_git_username(name: &str, setting: String) -> Result<(), Error> {
     if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(wrong(setting, "it is empty or holds a control character", "write a plain user name"));
+        return Err(Error::unusable(setting, "it is empty or holds a control character", "write a plain user name"));
     }
     Ok(())
 }
@@ -178,14 +182,6 @@ impl Layers<'_> {
             .hint(hint))
     }
 
-    /// The source of the client secret: flag, environment (file before value), configuration file.
-    fn secret(&self, raw: Option<RawSecret>, account: &dyn Fn() -> String) -> Result<Option<SecretSource>, Error> {
-        match self.given_secret()? {
-            Some(given) => Ok(Some(given)),
-            None => raw.map(|raw| self.secret_of_file(raw, account)).transpose(),
-        }
-    }
-
     /// The source that a flag or a variable names.
     fn given_secret(&self) -> Result<Option<SecretSource>, Error> {
         let flag = self.sources.overrides.client_secret_file.clone();
@@ -201,10 +197,10 @@ impl Layers<'_> {
     }
 
     /// The source that the configuration file names.
-    fn secret_of_file(&self, raw: RawSecret, account: &dyn Fn() -> String) -> Result<SecretSource, Error> {
+    fn secret_of_file(&self, raw: RawSecret, client_id: &str, tenant: &Origin) -> Result<SecretSource, Error> {
         let refused = |cause| {
             let hint = "write one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}";
-            Err(wrong(self.key("client_secret"), cause, hint))
+            Err(Error::unusable(self.key("client_secret"), cause, hint))
         };
         if raw.allow_shared_file.is_some() && raw.file.is_none() {
             return refused("`allow_shared_file` goes with `file` only");
@@ -227,7 +223,8 @@ impl Layers<'_> {
             }
             (None, None, Some(_), None) => refused("`command` names no program"),
             (None, None, None, Some(true)) => {
-                Ok(SecretSource::Keychain { account: account(), profile: self.name.to_owned() })
+                let account = keychain_account(client_id, tenant);
+                Ok(SecretSource::Keychain { account, profile: self.name.to_owned() })
             }
             _ => refused("it names no source, or more than one"),
         }
@@ -259,7 +256,7 @@ impl Layers<'_> {
     /// Hosts that may receive the token besides the tenant.
     fn hosts(&self, raw: &[String]) -> Result<Vec<Origin>, Error> {
         let read = |host: &String| {
-            read_host(host).map_err(|cause| wrong(self.key("hosts"), &cause, "write `host` or `host:port`"))
+            read_host(host).map_err(|cause| Error::unusable(self.key("hosts"), cause, "write `host` or `host:port`"))
         };
         raw.iter().map(read).collect()
     }
@@ -272,7 +269,7 @@ impl Layers<'_> {
         };
         if raw.ca_only && file.is_none() {
             let hint = "set `ca_file`, or remove `ca_only`";
-            return Err(wrong(self.key("ca_only"), "there is no `ca_file` to trust alone", hint));
+            return Err(Error::unusable(self.key("ca_only"), "there is no `ca_file` to trust alone", hint));
         }
         Ok(file)
     }
@@ -280,7 +277,7 @@ impl Layers<'_> {
     /// The profile's own proxy.
     fn proxy(&self, raw: Option<String>) -> Result<Option<Secret>, Error> {
         if let Some(proxy) = &raw {
-            check_proxy(proxy).map_err(|cause| wrong(self.key("proxy"), &cause, "write http://host:port"))?;
+            check_proxy(proxy).map_err(|cause| Error::unusable(self.key("proxy"), cause, "write http://host:port"))?;
         }
         Ok(raw.map(Secret::new))
     }
@@ -337,9 +334,4 @@ impl Layers<'_> {
     fn key(&self, key: &str) -> String {
         format!("`{key}` of profile `{}`", self.name)
     }
-}
-
-/// The error of an invalid setting.
-fn wrong(setting: String, cause: &str, hint: &str) -> Error {
-    Error::unusable(setting, cause, hint.to_owned())
 }

@@ -111,7 +111,7 @@ impl Stored {
     pub(crate) fn with(&self, changes: &Changes<'_>) -> Result<Self, Error> {
         let text = edit::apply(&self.text, changes).ok_or_else(|| {
             Error::system("cannot edit the configuration file")
-                .because(format!("`{}` would not say what it should", self.file.display()))
+                .because(format!("`{}` is no configuration file", self.file.display()))
         })?;
         Self { text, ..self.clone() }.checked()
     }
@@ -151,29 +151,24 @@ impl Stored {
     fn lock(&self) -> Result<Option<File>, Error> {
         let path = self.lock_path();
         let file = match platform::open_lock(&path) {
-            Ok(file) => file,
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) =>
             {
                 return Ok(None);
             }
-            Err(error) => return Err(Error::output(&path, error)),
+            opened => opened.map_err(|error| Error::output(&path, error))?,
         };
         let deadline = Deadline::after(&SystemClock, PATIENCE);
         loop {
             match lock::flock(&file) {
                 lock::Flock::Held => return Ok(Some(file)),
-                lock::Flock::Busy if !deadline.is_over(&SystemClock) => SystemClock.sleep(Duration::from_millis(10)),
-                lock::Flock::Busy => {
-                    return Err(Error::new(
-                        ErrorKind::Busy,
-                        format!("another ws1-token is writing `{}`", self.file.display()),
-                    )
-                    .hint("rerun when it is done; it holds the lock file beside that file"));
-                }
                 lock::Flock::Unsupported(_) | lock::Flock::Failed(_) => return Ok(None),
+                lock::Flock::Busy if deadline.is_over(&SystemClock) => break,
+                lock::Flock::Busy => SystemClock.sleep(Duration::from_millis(10)),
             }
         }
+        let what = format!("another ws1-token is writing `{}`", self.file.display());
+        Err(Error::new(ErrorKind::Busy, what).hint("rerun when it is done; it holds the lock file beside that file"))
     }
 
     /// The parsed file.

@@ -2,18 +2,25 @@
 
 use std::path::Path;
 
-/// Who can do something with a file, as far as its mode and owner tell.
+/// Whose a file is and who can do something with it, as far as its mode and owner tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Access {
     /// The mode's permission bits.
     pub(crate) mode: u32,
-    /// It belongs neither to this user nor to root.
-    pub(crate) is_foreign: bool,
+    /// Its owner.
+    pub(crate) user: u32,
+    /// The user of this process.
+    pub(crate) me: u32,
     /// Its group is the user's private group, which usually has no other member.
     pub(crate) is_own_group: bool,
 }
 
 impl Access {
+    /// It belongs neither to this user nor to root.
+    pub(crate) fn is_foreign(self) -> bool {
+        self.user != self.me && self.user != 0
+    }
+
     /// Others can change it, or, of a directory, what is in it.
     pub(crate) fn lets_others_write(self) -> bool {
         self.allows(0o2) && self.mode & 0o1000 == 0
@@ -27,23 +34,6 @@ impl Access {
     /// Whether others have a right, a group counting only if it is not the user's own.
     fn allows(self, right: u32) -> bool {
         self.mode & right != 0 || (self.mode & (right << 3) != 0 && !self.is_own_group)
-    }
-}
-
-/// The access to a file, links followed; `None` where there is no file or the platform has no modes.
-pub(crate) fn access(path: &Path) -> Option<Access> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let meta = std::fs::metadata(path).ok()?;
-        let is_foreign = meta.uid() != rustix::process::geteuid().as_raw() && meta.uid() != 0;
-        let is_own_group = meta.gid() == rustix::process::getegid().as_raw();
-        Some(Access { mode: meta.mode() & 0o7777, is_foreign, is_own_group })
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        None
     }
 }
 
@@ -111,9 +101,9 @@ mod tests {
             (0o1777, false, false, true),
             (0o4711, false, false, false),
         ] {
-            let access = Access { mode, is_foreign: false, is_own_group };
+            let access = Access { mode, user: 1000, me: 1000, is_own_group };
             assert_eq!((access.lets_others_write(), access.lets_others_read()), (write, read), "{mode:o}");
         }
-        assert_eq!(super::access(Path::new("/nothing/here")), None);
+        assert_eq!(crate::platform::access(Path::new("/nothing/here")), None);
     }
 }

@@ -4,13 +4,12 @@
 //! every platform; the rest of the program is plain std.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 
 mod inspect;
 #[cfg(not(unix))]
 mod other;
-mod random;
-mod stream;
 #[cfg(unix)]
 mod unix;
 
@@ -27,16 +26,14 @@ pub(crate) use windows_native_keyring_store::Store as KeyStore;
 #[cfg(all(feature = "keychain", unix, not(target_os = "macos")))]
 pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
 
-pub use system::{Stdin, Stdout, harden};
+pub use system::{harden, stdin, stdout};
 
-pub(crate) use inspect::{Access, access, network_file_system};
-pub(crate) use random::random;
-pub(crate) use stream::Stream;
+pub(crate) use inspect::{Access, network_file_system};
 pub(crate) use system::{
-    Inherited, PrivateDir, boot_clock, boot_id, create_private, create_private_dir, end_group, guard_terminal,
-    inherited_file, is_elevated, is_foreground, is_pipe, is_stdout, lead_group, open_lock, others_place, read_hidden,
-    read_input, read_secret_file, replace_process, replace_process_with, rewrite, sweep, terminal, without_newline,
-    write_private,
+    Inherited, PrivateDir, access, boot_clock, boot_id, columns, create_private, create_private_dir, end_group,
+    guard_terminal, inherited_file, is_elevated, is_foreground, is_pipe, is_stdout, lead_group, open_lock,
+    others_place, read_hidden, read_input, read_secret_file, replace_process, replace_process_with, rewrite, sweep,
+    terminal, without_newline, write_private,
 };
 
 /// Input that was not shown.
@@ -53,17 +50,9 @@ pub(crate) enum HiddenInput {
     Interrupt,
 }
 
-/// Whose a file is, and for whom.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FileOwner {
-    /// Its owner.
-    pub(crate) user: u32,
-    /// Permission bits.
-    pub(crate) mode: u32,
-    /// The user of this process.
-    pub(crate) me: u32,
-    /// Its owner is neither this user nor root.
-    pub(crate) is_foreign: bool,
+/// Sixty-four bits that another process does not draw: std seeds its hasher from the system's random source.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Why a secret file is not read.
@@ -73,10 +62,10 @@ pub(crate) enum SecretFileError {
     Io(io::Error),
     /// Others can read it, or it belongs to another user.
     #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
-    Shared(FileOwner),
+    Shared(Access),
     /// This user may not read it.
     #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
-    Closed(FileOwner),
+    Closed(Access),
     /// It is not a regular file.
     Irregular,
     /// It is larger than any secret.
@@ -87,11 +76,11 @@ impl fmt::Display for SecretFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
-            Self::Shared(FileOwner { is_foreign: true, user, .. }) => {
-                write!(f, "it belongs to another user (uid {user})")
+            Self::Shared(access) if access.is_foreign() => {
+                write!(f, "it belongs to another user (uid {})", access.user)
             }
-            Self::Shared(FileOwner { mode, .. }) => write!(f, "others can read it (mode {mode:04o})"),
-            Self::Closed(FileOwner { user, mode, me, .. }) => {
+            Self::Shared(Access { mode, .. }) => write!(f, "others can read it (mode {mode:04o})"),
+            Self::Closed(Access { user, mode, me, .. }) => {
                 write!(f, "uid {me} may not read it (owner uid {user}, mode {mode:04o})")
             }
             Self::Irregular => f.write_str("not a regular file"),

@@ -3,48 +3,16 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+pub use std::io::{stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::Stream;
 use super::random;
-use super::{CacheRejected, HiddenInput, SecretFileError};
+use super::{Access, CacheRejected, HiddenInput, SecretFileError};
 
 /// Nothing to switch off here.
 pub fn harden() {}
-
-/// Standard input.
-#[derive(Debug)]
-pub struct Stdin(());
-
-impl Stdin {
-    /// The process's standard input.
-    #[must_use]
-    pub fn patient() -> Self {
-        Self(())
-    }
-}
-
-impl Read for Stdin {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        io::stdin().read(buffer)
-    }
-}
-
-/// Standard output.
-#[derive(Debug, Default)]
-pub struct Stdout(());
-
-impl Write for Stdout {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        io::stdout().write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
-    }
-}
 
 /// There is no set-user-ID here.
 pub(crate) fn is_elevated() -> bool {
@@ -52,7 +20,7 @@ pub(crate) fn is_elevated() -> bool {
 }
 
 /// How wide a console is cannot be asked with std.
-pub(crate) fn columns(_stream: Stream) -> Option<usize> {
+pub(crate) fn columns() -> Option<usize> {
     None
 }
 
@@ -123,6 +91,11 @@ pub(crate) fn replace_process_with(
     Ok(child.wait()?.code().unwrap_or(1))
 }
 
+/// Files have no modes here.
+pub(crate) fn access(_path: &Path) -> Option<Access> {
+    None
+}
+
 /// There is no pipe that has a file's name.
 pub(crate) fn is_pipe(_path: &Path) -> bool {
     false
@@ -149,14 +122,13 @@ pub(crate) fn read_secret_file(
     path: &Path,
     _shared: bool,
     limit: usize,
-    _patience: Duration,
+    patience: Duration,
 ) -> Result<Vec<u8>, SecretFileError> {
-    let file = File::open(path).map_err(SecretFileError::Io)?;
-    if !file.metadata().map_err(SecretFileError::Io)?.is_file() {
+    let meta = std::fs::metadata(path).map_err(SecretFileError::Io)?;
+    if !meta.is_file() {
         return Err(SecretFileError::Irregular);
     }
-    let mut bytes = Vec::new();
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(SecretFileError::Io)?;
+    let bytes = read_input(path, limit, patience).map_err(SecretFileError::Io)?;
     if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
 }
 
@@ -184,17 +156,13 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The same: access is what the directory grants.
-pub(crate) fn rewrite(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
-    write_private(path, bytes, limit)
-}
+pub(crate) use write_private as rewrite;
 
 /// What a killed write left beside a file stays: its maker cannot be told from a running process.
 pub(crate) fn sweep(_path: &Path) {}
 
 /// Creates a directory and its parents.
-pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(path)
-}
+pub(crate) use std::fs::create_dir_all as create_private_dir;
 
 /// Opens a file to lock, creating it empty.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
@@ -236,17 +204,14 @@ impl PrivateDir {
         &self.path
     }
 
-    /// Reads a whole file of at most `limit` bytes. A larger one is cut, which its checksum will show.
+    /// Reads a whole file. One larger than `limit` bytes is cut, which its checksum will show.
     pub(crate) fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, CacheRejected> {
         let path = self.path.join(name);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unusable(&path, &error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(limit as u64).read_to_end(&mut bytes).map_err(|error| unusable(&path, &error))?;
-        Ok(Some(bytes))
+        match read_input(&path, limit, Duration::ZERO) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unusable(&path, &error)),
+        }
     }
 
     /// Replaces a file atomically.
@@ -256,7 +221,7 @@ impl PrivateDir {
 
     /// Opens a lock file, creating it empty.
     pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.path.join(name))
+        open_lock(&self.path.join(name))
     }
 
     /// An open file cannot lose its name here.

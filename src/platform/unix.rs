@@ -11,7 +11,6 @@ use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-use super::Stream;
 use super::random;
 
 mod directory;
@@ -26,8 +25,8 @@ pub(crate) use hidden::{guard_terminal, read_hidden, terminal};
 pub(crate) use paths::{
     create_private, create_private_dir, is_stdout, open_lock, rewrite, sweep, without_newline, write_private,
 };
-pub(crate) use read::{is_pipe, read_input, read_secret_file};
-pub use stdio::{Stdin, Stdout};
+pub(crate) use read::{access, is_pipe, read_input, read_secret_file};
+pub use stdio::{stdin, stdout};
 
 /// Bits of a mode that let anybody but the owner in.
 const OTHERS: u32 = 0o077;
@@ -69,15 +68,10 @@ pub(crate) fn is_elevated() -> bool {
     getuid().as_raw() != me() || getgid() != getegid()
 }
 
-/// Columns of the terminal behind a standard stream; `None` where it is none, or does not say.
-pub(crate) fn columns(stream: Stream) -> Option<usize> {
-    use rustix::stdio::{stderr, stdin, stdout};
-    let fd = match stream {
-        Stream::Stdin => stdin(),
-        Stream::Stdout => stdout(),
-        Stream::Stderr => stderr(),
-    };
-    rustix::termios::tcgetwinsize(fd).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+/// Columns of the terminal behind standard error; `None` where it is none, or does not say.
+pub(crate) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Whether the terminal behind standard error is ours to draw on: a job in the background would write into the midst of

@@ -21,36 +21,25 @@ pub(crate) const UNLOCK_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the key store is used for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
-    /// Reading a secret.
-    Read,
-    /// Storing one in `login`.
-    Store,
-    /// Removing one in `logout`.
-    Remove,
+pub(crate) struct Purpose {
+    /// The verb for messages.
+    pub(crate) verb: &'static str,
+    /// What to do instead, for a hint.
+    pub(crate) alternative: &'static str,
 }
 
 impl Purpose {
-    /// The verb for messages.
-    pub(crate) fn verb(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Store => "store",
-            Self::Remove => "remove",
-        }
-    }
-
-    /// What to do instead, for a hint.
-    pub(crate) fn alternative(self) -> &'static str {
-        match self {
-            Self::Read => "use {\"file\": PATH} or {\"command\": [ARGV…]} as `client_secret`",
-            Self::Store => "keep the secret in a file with `--store file`",
-            Self::Remove => "remove the secret with the key store's own program",
-        }
-    }
+    /// Reading a secret.
+    pub(crate) const READ: Self =
+        Self { verb: "read", alternative: "use {\"file\": PATH} or {\"command\": [ARGV…]} as `client_secret`" };
+    /// Storing one in `login`.
+    pub(crate) const STORE: Self = Self { verb: "store", alternative: "keep the secret in a file with `--store file`" };
+    /// Removing one in `logout`.
+    pub(crate) const REMOVE: Self =
+        Self { verb: "remove", alternative: "remove the secret with the key store's own program" };
 
     /// The hint: an action on the key store, or the alternative.
     pub(crate) fn hint(self, action: &str) -> String {
-        format!("{action}, or {}", self.alternative())
+        format!("{action}, or {}", self.alternative)
     }
 }

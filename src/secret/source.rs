@@ -157,9 +157,9 @@ fn read_env(name: &str, value: Result<&Secret, &&'static str>) -> Result<Vec<u8>
 
 /// Reads the secret of an account from the key store.
 fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8>, SecretError> {
-    let secret = keychain::read(account, limit, Purpose::Read)?.ok_or_else(|| SecretError {
+    let secret = keychain::read(account, limit, Purpose::READ)?.ok_or_else(|| SecretError {
         cause: Cause::new(format!("the key store holds no secret for `{account}`")),
-        hint: Some(Purpose::Read.hint(&format!("run `ws1-token login {profile}`"))),
+        hint: Some(Purpose::READ.hint(&format!("run `ws1-token login {profile}`"))),
     })?;
     Ok(secret.0.into_bytes())
 }

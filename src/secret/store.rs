@@ -30,7 +30,7 @@ pub(crate) fn owner(name: &str) -> Option<&str> {
 
 /// Fails if `login` cannot store the secret of an account in the key store.
 pub(crate) fn check_key_store(account: &str, profile: &str) -> Result<(), Error> {
-    keychain::read(account, UNLOCK_LIMIT, Purpose::Store).map(|_| ()).map_err(failed(Purpose::Store, profile))
+    keychain::read(account, UNLOCK_LIMIT, Purpose::STORE).map(|_| ()).map_err(failed(Purpose::STORE, profile))
 }
 
 impl SecretSource {
@@ -54,7 +54,7 @@ impl SecretSource {
     /// Whether the secret of a profile is still there after a logout; the user may have to unlock the key store.
     pub(crate) fn is_present(&self, profile: &str) -> bool {
         match self {
-            Self::Keychain { account, .. } => !matches!(keychain::read(account, UNLOCK_LIMIT, Purpose::Read), Ok(None)),
+            Self::Keychain { account, .. } => !matches!(keychain::read(account, UNLOCK_LIMIT, Purpose::READ), Ok(None)),
             _ => !self.is_gone(profile),
         }
     }
@@ -70,9 +70,9 @@ impl SecretSource {
             }
             Self::Keychain { account, profile } => {
                 let account = account.clone();
-                let before = keychain::read(&account, UNLOCK_LIMIT, Purpose::Store)
+                let before = keychain::read(&account, UNLOCK_LIMIT, Purpose::STORE)
                     .and_then(|before| keychain::store(&account, secret).map(|()| before))
-                    .map_err(failed(Purpose::Store, profile))?;
+                    .map_err(failed(Purpose::STORE, profile))?;
                 Ok(Box::new(move || match before {
                     Some(secret) => drop(keychain::store(&account, &secret)),
                     None => drop(keychain::remove(&account)),
@@ -84,7 +84,7 @@ impl SecretSource {
 
     /// Removes the secret of a profile; `false` if there is none.
     pub(crate) fn remove(&self, profile: &str) -> Result<bool, Error> {
-        let failed = failed(Purpose::Remove, profile);
+        let failed = failed(Purpose::REMOVE, profile);
         match self {
             Self::File { path, .. } => match std::fs::remove_file(path) {
                 Ok(()) => Ok(true),
@@ -108,9 +108,9 @@ fn file_name(path: &Path) -> Option<&str> {
 /// The error of a store for a profile.
 fn failed(purpose: Purpose, profile: &str) -> impl Fn(SecretError) -> Error {
     move |SecretError { cause, hint }| {
-        Error::usage(format!("cannot {} the client secret of profile `{profile}`", purpose.verb()))
+        Error::usage(format!("cannot {} the client secret of profile `{profile}`", purpose.verb))
             .because(cause)
-            .hint(hint.unwrap_or_else(|| purpose.alternative().to_owned()))
+            .hint(hint.unwrap_or_else(|| purpose.alternative.to_owned()))
     }
 }
 

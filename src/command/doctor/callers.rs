@@ -90,7 +90,7 @@ pub(super) fn start(context: &Context<'_>) -> Vec<Caller> {
             let path = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
             // Like a shell, skip what cannot be executed.
             if path.is_file()
-                && let Ok(query) = Query::begin(context, &path, args, LIMIT, has_version)
+                && let Ok(query) = begin(context, &path, args, LIMIT, has_version)
             {
                 callers.push(Caller { name, args, path, query });
                 break;
@@ -112,7 +112,7 @@ pub(super) fn collect(
         findings.push(Finding::skipped("callers", format!("none of {names} is on PATH")));
     }
     for Caller { name, args, path, query } in callers {
-        findings.push(match version(&query.end()) {
+        findings.push(match version(&output(query)) {
             Some(version) => {
                 judge(name, version, &path, &git_urls(profile), &|url: &str| has_room(context, &path, url))
             }
@@ -135,10 +135,10 @@ fn git_urls(profile: Option<&Profile>) -> Vec<String> {
 /// Whether git's `http.postBuffer` for a URL is larger than the default.
 fn has_room(context: &Context<'_>, git: &Path, url: &str) -> bool {
     let args = ["config", "--type=int", "--get-urlmatch", "http.postBuffer", url];
-    let Ok(query) = Query::begin(context, git, &args, SETTING_LIMIT, |output| output.contains(&b'\n')) else {
+    let Ok(query) = begin(context, git, &args, SETTING_LIMIT, |output| output.contains(&b'\n')) else {
         return false;
     };
-    query.end().trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
+    output(query).trim().parse::<u64>().is_ok_and(|size| size > DEFAULT_POST_BUFFER)
 }
 
 /// The finding of a version; only git's changes what has to be set up. `has_room`: whether `http.postBuffer` suffices for
@@ -182,45 +182,38 @@ fn version(text: &str) -> Option<Version> {
     })
 }
 
-/// A running program with a time limit.
-struct Query {
-    /// The program.
-    running: Running,
-    /// Its time limit.
-    deadline: Deadline,
+/// A running program, and when it has to end.
+type Query = (Running, Deadline);
+
+/// Starts a program; it is ended when `is_enough` accepts its output.
+fn begin(
+    context: &Context<'_>,
+    path: &Path,
+    args: &[&str],
+    limit: Duration,
+    is_enough: fn(&[u8]) -> bool,
+) -> std::io::Result<Query> {
+    let nothing = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    let secrets = context.sources.secret_variables();
+    let known = VARIABLES.iter().filter(|name| !secrets.iter().any(|secret| secret == *name));
+    let known = known.filter_map(|name| Some((*name, (context.env)(name)?)));
+    let mut command = child::command(path, &secrets);
+    command
+        .args(args)
+        .env_clear()
+        .envs(known)
+        // No request to a cluster, no new directory, no check for updates, no translation.
+        .envs([("KUBECONFIG", nothing), ("RCLONE_CONFIG", nothing), ("CHECKPOINT_DISABLE", "1"), ("LC_ALL", "C")])
+        // A project's own settings could have a version manager install something.
+        .current_dir(path.parent().unwrap_or(path));
+    let running = child::start(&mut command, Stderr::Dropped, Wanted { limit: OUTPUT_LIMIT, is_enough })?;
+    Ok((running, Deadline::after(&SystemClock, limit)))
 }
 
-impl Query {
-    /// Starts a program; it is ended when `is_enough` accepts its output.
-    fn begin(
-        context: &Context<'_>,
-        path: &Path,
-        args: &[&str],
-        limit: Duration,
-        is_enough: fn(&[u8]) -> bool,
-    ) -> std::io::Result<Self> {
-        let nothing = if cfg!(windows) { "NUL" } else { "/dev/null" };
-        let secrets = context.sources.secret_variables();
-        let known = VARIABLES.iter().filter(|name| !secrets.iter().any(|secret| secret == *name));
-        let known = known.filter_map(|name| Some((*name, (context.env)(name)?)));
-        let mut command = child::command(path, &secrets);
-        command
-            .args(args)
-            .env_clear()
-            .envs(known)
-            // No request to a cluster, no new directory, no check for updates, no translation.
-            .envs([("KUBECONFIG", nothing), ("RCLONE_CONFIG", nothing), ("CHECKPOINT_DISABLE", "1"), ("LC_ALL", "C")])
-            // A project's own settings could have a version manager install something.
-            .current_dir(path.parent().unwrap_or(path));
-        let running = child::start(&mut command, Stderr::Dropped, Wanted { limit: OUTPUT_LIMIT, is_enough })?;
-        Ok(Self { running, deadline: Deadline::after(&SystemClock, limit) })
-    }
-
-    /// Its output; empty after a timeout.
-    fn end(self) -> String {
-        let finished = self.running.finish(self.deadline).ok().flatten();
-        finished.map_or_else(String::new, |finished| String::from_utf8_lossy(&finished.stdout).into_owned())
-    }
+/// The output of a program; empty after a timeout.
+fn output((running, deadline): Query) -> String {
+    let finished = running.finish(deadline).ok().flatten();
+    finished.map_or_else(String::new, |finished| String::from_utf8_lossy(&finished.stdout).into_owned())
 }
 
 /// Whether the output has a complete line and a version.

@@ -105,11 +105,9 @@ fn summary(findings: &[Finding]) -> String {
         1 => Some(format!("1 {word}")),
         more => Some(format!("{more} {word}s")),
     };
-    match (count(Level::Failed, "problem"), count(Level::Warning, "warning")) {
-        (None, None) => "all well".to_owned(),
-        (Some(problems), Some(warnings)) => format!("{problems}, {warnings}"),
-        (Some(only), None) | (None, Some(only)) => only,
-    }
+    let counts = [count(Level::Failed, "problem"), count(Level::Warning, "warning")];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    if counts.is_empty() { "all well".to_owned() } else { counts.join(", ") }
 }
 
 /// The report for programs.
@@ -134,7 +132,6 @@ impl<'a> Report<'a> {
 mod tests {
     use super::*;
     use crate::outcome::Outcome;
-    use crate::platform::Stream;
 
     /// One finding of each level, and a second failure.
     fn all() -> Vec<Finding> {
@@ -149,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_page_has_a_fix_below_what_needs_one_and_ends_in_a_sum() {
-        let palette = Palette::of(Stream::Stdout, &|_| None);
+        let palette = Palette::of(&std::io::stdout(), &|_| None);
         insta::assert_snapshot!(page(&all(), palette), @r"
         ✓ secret         file /s
         – dns            an address
@@ -166,7 +163,7 @@ mod tests {
 
     #[test]
     fn only_the_marks_are_coloured() {
-        let palette = Palette::of(Stream::Stdout, &|name| (name == "CLICOLOR_FORCE").then(|| "1".to_owned()));
+        let palette = Palette::of(&std::io::stdout(), &|name| (name == "CLICOLOR_FORCE").then(|| "1".to_owned()));
         let page = page(&all(), palette);
         let first: Vec<&str> = page.lines().map(|line| line.split(' ').next().unwrap()).collect();
         let marks = ["\u{1b}[32m✓\u{1b}[0m", "\u{1b}[1m–\u{1b}[0m", "\u{1b}[33m!\u{1b}[0m", "\u{1b}[1;31m✗\u{1b}[0m"];

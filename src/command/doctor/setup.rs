@@ -137,7 +137,7 @@ fn holds_proxy_password(text: &str) -> bool {
 fn judge_permissions(file: (&Path, Access), directory: (&Path, Access), holds_password: bool) -> Finding {
     for (path, access) in [file, directory] {
         let shown = path.display();
-        if access.is_foreign {
+        if access.is_foreign() {
             return Finding::warning(
                 "permissions",
                 format!("`{shown}` belongs to another user, who can send the secret elsewhere"),
@@ -205,12 +205,12 @@ mod tests {
 
     /// Access with a mode.
     fn access(mode: u32) -> Access {
-        Access { mode, is_foreign: false, is_own_group: false }
+        Access { mode, user: 1000, me: 1000, is_own_group: false }
     }
 
     #[test]
     fn what_others_can_do_with_the_configuration() {
-        let foreign = Access { is_foreign: true, ..access(0o644) };
+        let foreign = Access { user: 1001, ..access(0o644) };
         for (file, directory, password, found) in [
             (access(0o600), access(0o700), true, "mode 0600, in a directory of mode 0700"),
             (access(0o644), access(0o755), false, "mode 0644, in a directory of mode 0755"),

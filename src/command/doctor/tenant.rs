@@ -31,35 +31,108 @@ const CLOCK_GRACE: i64 = 30;
 /// Path of an API that needs the scope Admin, below the service's base path.
 const ADMIN_API: &str = "/jersey/manager/api/scim/Users";
 
-/// The tenant's clock and its discovery document.
-pub(super) fn clock_and_discovery(
-    context: &Context<'_>,
-    endpoint: &HttpEndpoint<'_>,
-    time: &TimeBudget,
-    findings: &mut Vec<Finding>,
-) {
-    let mut ahead = None;
-    let mut attempts = Vec::new();
-    for url in endpoint.discovery_urls() {
-        let Ok(limit) = time.left(STEP_LIMIT) else { break };
-        context.log.step(|| format!("reading {url}"));
-        let answer = endpoint.get(&url, None, limit);
-        // If the host does not answer, the other path will not either.
-        let is_last = answer.is_err();
-        let found = match answer {
-            Ok(answer) => {
-                ahead = ahead.or(answer.date.map(|date| wall().saturating_sub(date)));
-                Discovery::read(&answer).ok_or_else(|| format!("HTTP {}", answer.status))
+/// The tenant, as the requests of a run reach it.
+pub(super) struct Tenant<'a> {
+    /// The run.
+    pub(super) context: &'a Context<'a>,
+    /// Its endpoints.
+    pub(super) endpoint: &'a HttpEndpoint<'a>,
+    /// The time that is left.
+    pub(super) time: &'a TimeBudget,
+}
+
+impl Tenant<'_> {
+    /// Its clock and its discovery document.
+    pub(super) fn clock_and_discovery(&self, findings: &mut Vec<Finding>) {
+        let mut ahead = None;
+        let mut attempts = Vec::new();
+        for url in self.endpoint.discovery_urls() {
+            let Ok(limit) = self.time.left(STEP_LIMIT) else { break };
+            self.context.log.step(|| format!("reading {url}"));
+            let answer = self.endpoint.get(&url, None, limit);
+            // If the host does not answer, the other path will not either.
+            let is_last = answer.is_err();
+            let found = match answer {
+                Ok(answer) => {
+                    ahead = ahead.or(answer.date.map(|date| wall().saturating_sub(date)));
+                    Discovery::read(&answer).ok_or_else(|| format!("HTTP {}", answer.status))
+                }
+                Err(error) => Err(error.cause()),
+            };
+            attempts.push(DiscoveryAttempt { path: url.path, found });
+            if is_last {
+                break;
             }
-            Err(error) => Err(error.cause()),
-        };
-        attempts.push(DiscoveryAttempt { path: url.path, found });
-        if is_last {
-            break;
+        }
+        findings.push(judge_clock(ahead));
+        findings.push(judge_discovery(self.endpoint.profile, &attempts));
+    }
+
+    /// Sends one token request, if there is time left; the error says why it was skipped.
+    fn ask(
+        &self,
+        grant: &Grant,
+        secret: &Secret,
+        limit: Duration,
+    ) -> Result<Result<Exchange, RequestError>, SkipReason> {
+        let limit = self.time.left(limit)?;
+        self.context.log.step(|| format!("asking {} ({})", self.endpoint.profile.token_url, grant.name()));
+        Ok(self.endpoint.ask(grant, secret, limit))
+    }
+
+    /// Sends one `client_credentials` request, whatever the cache holds; `back_off` is that of other calls.
+    pub(super) fn token(&self, secret: &Secret, back_off: Option<&(String, i64)>) -> (Finding, Option<TokenResponse>) {
+        let profile = self.endpoint.profile;
+        match self.ask(&Grant::ClientCredentials, secret, TOKEN_LIMIT) {
+            Err(skipped) => (Finding::skipped("token", skipped), None),
+            Ok(Ok(Exchange { outcome: Ok(issued), .. })) => {
+                let left = back_off.map(|(failure, pause)| (failure.as_str(), *pause));
+                (judge_token(&issued, left), Some(issued))
+            }
+            Ok(Ok(Exchange { response, outcome: Err(failure) })) => {
+                let style = |style| grant::basic(style, &profile.client_id, secret);
+                let depends_on_style = style(AuthStyle::Basic) != style(AuthStyle::BasicFormEncoded);
+                let reply = TokenReply { profile, response: &response, failure: &failure, depends_on_style };
+                (reply.explain(), None)
+            }
+            Ok(Err(error)) => (unanswered(error, profile), None),
         }
     }
-    findings.push(judge_clock(ahead));
-    findings.push(judge_discovery(endpoint.profile, &attempts));
+
+    /// Sends the refresh token of the token request before, once.
+    pub(super) fn refresh(&self, secret: &Secret, issued: &TokenResponse) -> (Finding, Option<TokenResponse>) {
+        let skipped = |why: SkipReason| (Finding::skipped("refresh", why), None);
+        if !self.endpoint.profile.use_refresh_token {
+            return skipped("not tried, `use_refresh_token` is false");
+        }
+        let Some(token) = issued.refresh_token.clone() else {
+            return skipped("the tenant issues no refresh token; renewal uses client_credentials");
+        };
+        let renewed = match self.ask(&Grant::RefreshToken(token), secret, STEP_LIMIT) {
+            Err(why) => return skipped(why),
+            Ok(Ok(Exchange { outcome, .. })) => {
+                outcome.map_err(|failure| (matches!(failure.kind, FailureKind::Denied(_)), failure.cause))
+            }
+            Ok(Err(error)) => Err((false, error.cause())),
+        };
+        (judge_refresh(&renewed), renewed.ok())
+    }
+
+    /// Reads from an API that needs the scope Admin, with the newest token.
+    pub(super) fn api(&self, token: &Secret) -> Finding {
+        let Some(url) = admin_api(self.endpoint.profile) else {
+            return Finding::skipped("api", "not tried, this service has another API");
+        };
+        let limit = match self.time.left(STEP_LIMIT) {
+            Ok(limit) => limit,
+            Err(why) => return Finding::skipped("api", why),
+        };
+        self.context.log.step(|| format!("reading {url} with the new token"));
+        match self.endpoint.get(&url, Some(token), limit) {
+            Ok(answer) => judge_api(answer.status, self.endpoint.profile.scope.as_deref()),
+            Err(error) => Finding::warning("api", error.cause(), "retry later"),
+        }
+    }
 }
 
 /// A request for a discovery document.
@@ -127,44 +200,6 @@ fn judge_discovery(profile: &Profile, attempts: &[DiscoveryAttempt]) -> Finding 
     }
 }
 
-/// Sends one `client_credentials` request, whatever the cache holds.
-pub(super) fn token(
-    context: &Context<'_>,
-    endpoint: &HttpEndpoint<'_>,
-    secret: &Secret,
-    back_off: Option<&(String, i64)>,
-    time: &TimeBudget,
-) -> (Finding, Option<TokenResponse>) {
-    let profile = endpoint.profile;
-    match ask(context, endpoint, &Grant::ClientCredentials, secret, time.left(TOKEN_LIMIT)) {
-        Err(skipped) => (Finding::skipped("token", skipped), None),
-        Ok(Ok(Exchange { outcome: Ok(issued), .. })) => {
-            let left = back_off.map(|(failure, pause)| (failure.as_str(), *pause));
-            (judge_token(&issued, left), Some(issued))
-        }
-        Ok(Ok(Exchange { response, outcome: Err(failure) })) => {
-            let style = |style| grant::basic(style, &profile.client_id, secret);
-            let depends_on_style = style(AuthStyle::Basic) != style(AuthStyle::BasicFormEncoded);
-            let reply = TokenReply { profile, response: &response, failure: &failure, depends_on_style };
-            (reply.explain(), None)
-        }
-        Ok(Err(error)) => (unanswered(error, profile), None),
-    }
-}
-
-/// Sends one token request, if there is time left; the error says why it was skipped.
-fn ask(
-    context: &Context<'_>,
-    endpoint: &HttpEndpoint<'_>,
-    grant: &Grant,
-    secret: &Secret,
-    limit: Result<Duration, SkipReason>,
-) -> Result<Result<Exchange, RequestError>, SkipReason> {
-    let limit = limit?;
-    context.log.step(|| format!("asking {} ({})", endpoint.profile.token_url, grant.name()));
-    Ok(endpoint.ask(grant, secret, limit))
-}
-
 /// The finding for a token; a back-off of other calls is a warning.
 fn judge_token(issued: &TokenResponse, back_off: Option<(&str, i64)>) -> Finding {
     let refresh = if issued.refresh_token.is_some() { "with" } else { "without" };
@@ -186,32 +221,6 @@ fn judge_token(issued: &TokenResponse, back_off: Option<(&str, i64)>) -> Finding
     Finding::ok("token", text)
 }
 
-/// Sends the refresh token of the token request before, once.
-pub(super) fn refresh(
-    context: &Context<'_>,
-    endpoint: &HttpEndpoint<'_>,
-    secret: &Secret,
-    issued: &TokenResponse,
-    time: &TimeBudget,
-) -> (Finding, Option<TokenResponse>) {
-    let skipped = |why: SkipReason| (Finding::skipped("refresh", why), None);
-    if !endpoint.profile.use_refresh_token {
-        return skipped("not tried, `use_refresh_token` is false");
-    }
-    let Some(token) = issued.refresh_token.clone() else {
-        return skipped("the tenant issues no refresh token; renewal uses client_credentials");
-    };
-    let renewed = match ask(context, endpoint, &Grant::RefreshToken(token), secret, time.left(STEP_LIMIT)) {
-        Err(why) => return skipped(why),
-        Ok(Ok(Exchange { outcome: Ok(issued), .. })) => Ok(issued),
-        Ok(Ok(Exchange { outcome: Err(failure), .. })) => {
-            Err((matches!(failure.kind, FailureKind::Denied(_)), failure.cause))
-        }
-        Ok(Err(error)) => Err((false, error.cause())),
-    };
-    (judge_refresh(&renewed), renewed.ok())
-}
-
 /// The finding for the refresh request, or whether it was denied and the cause. A failure is a warning: renewal falls
 /// back to `client_credentials`.
 fn judge_refresh(renewed: &Result<TokenResponse, (bool, String)>) -> Finding {
@@ -226,22 +235,6 @@ fn judge_refresh(renewed: &Result<TokenResponse, (bool, String)>) -> Finding {
             let text = format!("{cause}; renewal uses client_credentials");
             Finding::warning("refresh", text, fix)
         }
-    }
-}
-
-/// Reads from an API that needs the scope Admin, with the newest token.
-pub(super) fn api(context: &Context<'_>, endpoint: &HttpEndpoint<'_>, token: &Secret, time: &TimeBudget) -> Finding {
-    let Some(url) = admin_api(endpoint.profile) else {
-        return Finding::skipped("api", "not tried, this service has another API");
-    };
-    let limit = match time.left(STEP_LIMIT) {
-        Ok(limit) => limit,
-        Err(why) => return Finding::skipped("api", why),
-    };
-    context.log.step(|| format!("reading {url} with the new token"));
-    match endpoint.get(&url, Some(token), limit) {
-        Ok(answer) => judge_api(answer.status, endpoint.profile.scope.as_deref()),
-        Err(error) => Finding::warning("api", error.cause(), "retry later"),
     }
 }
 

@@ -52,25 +52,29 @@ impl Wizard<'_> {
         };
         draft.scope = match self.given("--scope", self.args.scope.as_ref(), "WS1_TOKEN_SCOPE") {
             Some((setting, given)) => config::check_scope(&given, setting).map(|()| not_blank(&given))?,
-            None if settled => self.old("scope"),
+            None if settled || self.person.is_none() => self.old("scope"),
             None => self.ask_scope(self.old("scope").as_deref())?,
         };
         Ok(draft)
     }
 
-    /// Tenant, client and secret from flags, variables and answers; the profile's own where those are `settled`.
+    /// Tenant, client and secret from flags, variables and answers; the profile's own where those are `settled`, and for
+    /// a script.
     fn client(&self, settled: bool) -> Result<Draft, Error> {
         let preset = self.args.preset.unwrap_or_else(|| self.old_preset());
         let overrides = self.context.sources.overrides;
-        let tenant = match self.given("--tenant", overrides.tenant.as_ref(), "WS1_TOKEN_TENANT") {
-            Some((setting, given)) => self.read_tenant(preset, &given, &setting)?,
-            None if settled => tenant::read(&self.old("tenant").unwrap_or_default(), preset, "the tenant")?,
-            None => self.ask_tenant(preset, self.old("tenant").as_deref())?,
+        let kept = |key: &str| self.old(key).filter(|_| settled || self.person.is_none());
+        let given = self.given("--tenant", overrides.tenant.as_ref(), "WS1_TOKEN_TENANT");
+        let tenant = match (given, kept("tenant")) {
+            (Some((setting, given)), _) => self.read_tenant(preset, &given, &setting)?,
+            (None, Some(tenant)) => tenant::read(&tenant, preset, &format!("`tenant` of profile `{}`", self.name))?,
+            (None, None) => self.ask_tenant(preset, self.old("tenant").as_deref())?,
         };
-        let client_id = match self.given("--client-id", overrides.client_id.as_ref(), "WS1_TOKEN_CLIENT_ID") {
-            Some((setting, given)) => config::check_client_id(&given, setting).map(|()| given)?,
-            None if settled => self.old("client_id").unwrap_or_default(),
-            None => self.ask_client_id(self.old("client_id").as_deref())?,
+        let given = self.given("--client-id", overrides.client_id.as_ref(), "WS1_TOKEN_CLIENT_ID");
+        let client_id = match (given, kept("client_id")) {
+            (Some((setting, given)), _) => config::check_client_id(&given, setting).map(|()| given)?,
+            (None, Some(client_id)) => client_id,
+            (None, None) => self.ask_client_id(self.old("client_id").as_deref())?,
         };
         if let Some(person) = self.person.as_ref().filter(|_| settled) {
             person.say(&format!("{tenant} as {client_id}: only the secret is missing"));
@@ -80,30 +84,23 @@ impl Wizard<'_> {
             None => self.kept_token_url(preset, &tenant),
         };
         let (ca_file, keys) = (self.given_ca_file()?, self.given_keys()?);
-        let secret = DraftSecret::Keep;
-        let mut draft = Draft { preset, tenant, token_url, client_id, secret, scope: None, ca_file, keys };
-        draft.secret = self.secret(&draft)?;
+        let mut draft = Draft { preset, tenant, token_url, client_id, ca_file, keys, ..Draft::default() };
+        let given = self.given_secret(&draft)?;
+        draft.secret_is_given = given.is_some();
+        draft.secret = given.map_or_else(|| self.ask_secret(&draft, true), Ok)?;
         Ok(draft)
     }
 
     /// Tenant, client and secret from the file of `--import`.
     fn imported(&self, file: &Path) -> Result<Draft, Error> {
-        let (imported, unknown) = import::read(&self.context.sources.absolute(file))?;
+        let (mut draft, unknown) = import::read(&self.context.sources.absolute(file))?;
         for key in unknown {
             self.context.log.warn(&format!("ignoring `{key}` in the file of --import: a profile has no such setting"));
         }
-        config::check_client_id(&imported.client_id, "`clientId` of the file of --import".to_owned())?;
-        self.tell_tenant(&imported.tenant);
-        let draft = Draft {
-            preset: Preset::Intelligence,
-            tenant: imported.tenant,
-            token_url: imported.token_url,
-            client_id: imported.client_id,
-            secret: DraftSecret::Store(imported.secret),
-            scope: None,
-            ca_file: self.given_ca_file()?,
-            keys: self.given_keys()?,
-        };
+        config::check_client_id(&draft.client_id, "`clientId` of the file of --import".to_owned())?;
+        self.tell_tenant(&draft.tenant);
+        draft.secret_is_given = true;
+        (draft.ca_file, draft.keys) = (self.given_ca_file()?, self.given_keys()?);
         self.check_store(&draft)?;
         Ok(draft)
     }
@@ -150,31 +147,25 @@ impl Wizard<'_> {
         self.context.log.write(&line(&format!("using {tenant}")));
     }
 
-    /// The tenant from the user; a script keeps the present one.
+    /// The tenant from the user.
     pub(super) fn ask_tenant(&self, preset: Preset, offered: Option<&str>) -> Result<String, Error> {
-        if let (None, Some(offered)) = (&self.person, offered) {
-            return self.read_tenant(preset, offered, &format!("`tenant` of profile `{}`", self.name));
-        }
         let person = self.person("the tenant", "pass --tenant, or set WS1_TOKEN_TENANT")?;
         let question = if offered.is_some() { "Tenant" } else { "Tenant (its host, or a URL of it from the browser)" };
         let ask = || person.insist(question, offered);
         until_usable(person, ask, |answer| self.read_tenant(preset, &answer, "the tenant"))
     }
 
-    /// The client ID from the user; a script keeps the present one.
+    /// The client ID from the user.
     pub(super) fn ask_client_id(&self, offered: Option<&str>) -> Result<String, Error> {
-        if let (None, Some(offered)) = (&self.person, offered) {
-            return Ok(offered.to_owned());
-        }
         let person = self.person("the client ID", "pass --client-id, or set WS1_TOKEN_CLIENT_ID")?;
         let ask = || person.insist("Client ID", offered);
         let check = |answer: String| config::check_client_id(&answer, "the client ID".to_owned()).map(|()| answer);
         until_usable(person, ask, check)
     }
 
-    /// The scopes from the user; a script keeps the present ones. `None` means the client's default.
+    /// The scopes from the user. `None` means the client's default.
     pub(super) fn ask_scope(&self, offered: Option<&str>) -> Result<Option<String>, Error> {
-        let Some(person) = &self.person else { return Ok(offered.map(str::to_owned)) };
+        let person = self.person("scopes", "pass --scope")?;
         let question =
             if offered.is_some() { "Scopes (- for the client's own)" } else { "Scopes (Enter for the client's own)" };
         let check = |answer: String| config::check_scope(&answer, "the list of scopes".to_owned()).map(|()| answer);
@@ -189,42 +180,33 @@ impl Wizard<'_> {
         Ok(not_blank(&answer).map(|path| self.context.sources.absolute(&path)))
     }
 
-    /// The client secret from a flag, a variable or the user.
-    fn secret(&self, draft: &Draft) -> Result<DraftSecret, Error> {
+    /// The client secret from a flag or a variable.
+    fn given_secret(&self, draft: &Draft) -> Result<Option<DraftSecret>, Error> {
         let sources = self.context.sources;
         let file = sources.overrides.client_secret_file.clone();
+        let stored = |secret| Some(DraftSecret::Store(secret));
         if self.args.secret_stdin {
             self.check_store(draft)?;
-            return prompt::secret_from_stdin(self.context.log, self.context.executable).map(DraftSecret::Store);
+            return prompt::secret_from_stdin(self.context.log, self.context.executable).map(stored);
         }
         if let Some(file) = file.or_else(|| sources.path("WS1_TOKEN_CLIENT_SECRET_FILE")) {
             let path = sources.absolute(file);
             // A pipe cannot be read by later runs.
             if self.args.store.is_none() && !platform::is_pipe(&path) {
-                return Ok(DraftSecret::Refer(path));
+                return Ok(Some(DraftSecret::Refer(path)));
             }
             self.check_store(draft)?;
             let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE)? };
-            return source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store);
+            return source.read_for(&self.name, COMMAND_LIMIT).map(stored);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
             self.check_store(draft)?;
             let failed = |SecretError { cause, .. }| {
                 Error::unusable("WS1_TOKEN_CLIENT_SECRET", cause, "set it to the client secret alone")
             };
-            return Secret::from_line(value.into_bytes(), "it").map(DraftSecret::Store).map_err(failed);
+            return Secret::from_line(value.into_bytes(), "it").map(stored).map_err(failed);
         }
-        self.ask_secret(draft, true)
-    }
-
-    /// Whether the secret comes from a flag, a variable or a file.
-    pub(super) fn secret_is_given(&self, draft: &Draft) -> bool {
-        let set = |variable| (self.context.env)(variable).is_some();
-        self.args.secret_stdin
-            || self.args.import.is_some()
-            || matches!(draft.secret, DraftSecret::Refer(_))
-            || set("WS1_TOKEN_CLIENT_SECRET")
-            || set("WS1_TOKEN_CLIENT_SECRET_FILE")
+        Ok(None)
     }
 
     /// The client secret from the user, who may keep the present one; a script keeps it. A draft for another tenant or

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::{Draft, DraftSecret};
 use crate::config::{self, Preset};
 use crate::error::{Cause, Error};
 use crate::origin::Target;
@@ -22,21 +23,8 @@ const KEYS: [&str; 3] = ["tokenEndpoint", "clientId", "clientSecret"];
 /// Keys that say nothing new: the grant is the one that every profile uses.
 const IGNORED: [&str; 3] = ["name", "authorizedGrantType", "resourceIds"];
 
-/// The content of such a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Imported {
-    /// The tenant's URL for the profile.
-    pub(super) tenant: String,
-    /// The token endpoint, if it differs from the preset's.
-    pub(super) token_url: Option<String>,
-    /// The client ID.
-    pub(super) client_id: String,
-    /// Its secret.
-    pub(super) secret: Secret,
-}
-
 /// Reads the file; also gives the names of keys that are not known.
-pub(super) fn read(file: &Path) -> Result<(Imported, Vec<String>), Error> {
+pub(super) fn read(file: &Path) -> Result<(Draft, Vec<String>), Error> {
     let failed = |cause: Cause| {
         Error::unusable(
             "the file of --import",
@@ -53,7 +41,7 @@ pub(super) fn read(file: &Path) -> Result<(Imported, Vec<String>), Error> {
 }
 
 /// Parses the text. Errors never repeat a value, which may be the secret.
-fn parse(text: &str) -> Result<(Imported, Vec<String>), Cause> {
+fn parse(text: &str) -> Result<(Draft, Vec<String>), Cause> {
     let Ok(Value::Object(file)) = serde_json::from_str(text) else { return Err("not a JSON object".into()) };
     let take = |key: &str| match file.get(key) {
         Some(Value::String(value)) if !value.is_empty() => Ok(value.clone()),
@@ -65,7 +53,9 @@ fn parse(text: &str) -> Result<(Imported, Vec<String>), Cause> {
     let secret = Secret::from_line(secret.into_bytes(), "`clientSecret`").map_err(|error| error.cause)?;
     let is_known = |key: &str| KEYS.contains(&key) || IGNORED.contains(&key);
     let unknown = file.keys().filter(|key| !is_known(key)).cloned().collect();
-    Ok((Imported { tenant, token_url, client_id, secret }, unknown))
+    let secret = DraftSecret::Store(secret);
+    let preset = Preset::Intelligence;
+    Ok((Draft { preset, tenant, token_url, client_id, secret, ..Draft::default() }, unknown))
 }
 
 /// The error of a missing key.
@@ -109,7 +99,8 @@ mod tests {
         ] {
             let (imported, _) = parse(&text(endpoint, "")).unwrap();
             assert_eq!((imported.tenant.as_str(), imported.token_url.as_deref()), (tenant, token_url), "{endpoint}");
-            assert_eq!((imported.client_id.as_str(), imported.secret.expose()), ("bot@x", "hunter2"));
+            let DraftSecret::Store(secret) = imported.secret else { panic!("no secret") };
+            assert_eq!((imported.client_id.as_str(), secret.expose()), ("bot@x", "hunter2"));
         }
     }
 
@@ -144,7 +135,7 @@ mod tests {
             ),
             (text("https://a:hunter2@h/x", ""), "`tokenEndpoint`: it holds credentials"),
         ] {
-            assert_eq!(parse(&text).map_err(|cause| cause.to_string()), Err(cause.to_owned()), "{text}");
+            assert_eq!(parse(&text).err().map(|cause| cause.to_string()).as_deref(), Some(cause), "{text}");
         }
     }
 }

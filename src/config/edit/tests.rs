@@ -1,7 +1,7 @@
 //! Table tests and properties of edits.
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::*;
 
@@ -153,23 +153,45 @@ fn untouched(text: &str, edited: &[&str], into: &mut Vec<(String, String)>) {
     }
 }
 
+/// What the file means after the changes.
+fn intended(text: &str, changes: &Changes<'_>) -> Option<Value> {
+    /// The object that is a member, made if it is missing.
+    fn object<'a>(parent: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
+        parent.entry(name).or_insert_with(|| Map::new().into()).as_object_mut()
+    }
+    let mut file: Map<String, Value> = serde_json::from_str(text).ok()?;
+    file.extend(changes.default_profile.clone().map(|name| ("default_profile".to_owned(), name.into())));
+    for (key, value) in &changes.keys {
+        let profile = object(object(&mut file, "profiles")?, changes.profile)?;
+        match value {
+            Some(value) => profile.insert((*key).to_owned(), value.clone()),
+            None => profile.remove(*key),
+        };
+    }
+    Some(file.into())
+}
+
 proptest! {
     #[test]
     fn an_edit_leaves_every_other_member_as_it_stands(
         text in any_text(),
         (profile, key) in any_place(),
         value in prop::option::of("[a-z\"é]{0,3}"),
+        default in prop::option::of("[a-z\"é]{0,3}"),
     ) {
         let file: Value = serde_json::from_str(&text).unwrap();
         let object = |value: Option<&Value>| value.is_none_or(Value::is_object);
         let sound = object(file.get("profiles")) && object(file.get("profiles").and_then(|all| all.get(profile)));
-        // That the result means what it should, `apply` checks itself.
-        let result = edited(&text, profile, &[(key, value.map(Value::from))]);
+        let changes = Changes { default_profile: default, profile, keys: vec![(key, value.map(Value::from))] };
+        let result = apply(&text, &changes);
         prop_assert_eq!(result.is_some(), sound, "{}", text);
         if let Some(edited) = result {
+            let means: Value = serde_json::from_str(&edited).unwrap();
+            prop_assert_eq!(means, intended(&text, &changes).unwrap(), "{}\n{}", text, edited);
             let (mut old, mut new) = (Vec::new(), Vec::new());
             untouched(&text, &["profiles", profile, key], &mut old);
             untouched(&edited, &["profiles", profile, key], &mut new);
+            new.retain(|(name, _)| name != "default_profile");
             prop_assert_eq!(old, new, "{}\n{}", text, edited);
             let outside = |text: &str| (text.len() - text.trim_start().len(), text.len() - text.trim_end().len());
             prop_assert_eq!(outside(&text), outside(&edited));

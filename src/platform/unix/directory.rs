@@ -48,13 +48,14 @@ impl PrivateDir {
         }
         let inside = Candidate::open_or_make(&inside(path))?;
         if !inside.is_ours() {
-            return Err(inside.refused("belongs to another user"));
+            return Err(refused(&inside.dir.path, "belongs to another user"));
         }
         if inside.is_private() || inside.close(|_| true) {
             return Ok(inside.dir);
         }
         let mode = mode_of(&inside.stat) & 0o777;
-        Err(inside.refused(&format!("is open to others, and its mode cannot be changed (mode {mode:04o})")))
+        let why = format!("is open to others, and its mode cannot be changed (mode {mode:04o})");
+        Err(refused(&inside.dir.path, &why))
     }
 
     /// Its path.
@@ -67,7 +68,7 @@ impl PrivateDir {
         let (file, stat) = match read::open(&self.fd, name, OFlags::NOFOLLOW) {
             Ok(opened) => opened,
             Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(CacheRejected::Unusable(self.say(name, "is a link"))),
+            Err(Errno::LOOP) => return Err(refused(&self.path.join(name), "is a link")),
             Err(error) => return Err(unusable(&self.path.join(name), &error.into())),
         };
         self.check_file(name, &stat)?;
@@ -78,17 +79,18 @@ impl PrivateDir {
     /// Whether a file is regular, ours alone, and has no second name.
     fn check_file(&self, name: &str, stat: &Stat) -> Result<(), CacheRejected> {
         let mode = mode_of(stat) & 0o777;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            Err(CacheRejected::Unusable(self.say(name, "is not a regular file")))
+        let why = if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(refused(&self.path.join(name), "is not a regular file"));
         } else if stat.st_uid != me() {
-            Err(CacheRejected::Replaceable(self.say(name, "belongs to another user")))
+            "belongs to another user".to_owned()
         } else if mode & OTHERS != 0 {
-            Err(CacheRejected::Replaceable(self.say(name, &format!("is open to others (mode {mode:04o})"))))
+            format!("is open to others (mode {mode:04o})")
         } else if stat.st_nlink > 1 {
-            Err(CacheRejected::Replaceable(self.say(name, "has a second name")))
+            "has a second name".to_owned()
         } else {
-            Ok(())
-        }
+            return Ok(());
+        };
+        Err(CacheRejected::Replaceable(format!("`{}` {why}", self.path.join(name).display())))
     }
 
     /// Replaces a file atomically: a new file with mode 0600, flushed to disk, then renamed over the old one.
@@ -140,11 +142,6 @@ impl PrivateDir {
         }
         Ok(names)
     }
-
-    /// A sentence about one file.
-    fn say(&self, name: &str, what: &str) -> String {
-        format!("`{}` {what}", self.path.join(name).display())
-    }
 }
 
 /// A directory that was opened, but not yet found to be ours alone.
@@ -161,9 +158,7 @@ impl Candidate {
         match Self::try_open(path) {
             Ok(candidate) => Ok(Some(candidate)),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                Err(CacheRejected::Unusable(format!("`{}` is not a directory", path.display())))
-            }
+            Err(Errno::NOTDIR | Errno::LOOP) => Err(refused(path, "is not a directory")),
             Err(error) => Err(unusable(path, &error.into())),
         }
     }
@@ -196,7 +191,7 @@ impl Candidate {
             Err(Errno::EXIST) => {}
             Err(error) => return Err(unusable(path, &error.into())),
         }
-        Self::open(path)?.ok_or_else(|| CacheRejected::Unusable(format!("`{}` went away", path.display())))
+        Self::open(path)?.ok_or_else(|| refused(path, "went away"))
     }
 
     /// Whether it belongs to us.
@@ -220,11 +215,6 @@ impl Candidate {
         self.dir.list().is_ok_and(|names| names.iter().all(|name| ours(name)))
             && rustix::fs::fchmod(&self.dir.fd, Mode::RWXU).is_ok()
             && rustix::fs::fstat(&self.dir.fd).is_ok_and(|stat| mode_of(&stat) & 0o777 == 0o700)
-    }
-
-    /// Why it is not used.
-    fn refused(&self, why: &str) -> CacheRejected {
-        CacheRejected::Unusable(format!("`{}` {why}", self.dir.path.display()))
     }
 }
 
@@ -253,7 +243,12 @@ pub(crate) fn others_place(path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// A file or directory that is left alone, with the system's reason.
+/// A file or directory that is left alone, and why.
+fn refused(path: &Path, why: &str) -> CacheRejected {
+    CacheRejected::Unusable(format!("`{}` {why}", path.display()))
+}
+
+/// The same with the system's reason.
 fn unusable(path: &Path, error: &io::Error) -> CacheRejected {
     CacheRejected::Unusable(format!("`{}`: {error}", path.display()))
 }

@@ -31,15 +31,14 @@ pub(crate) fn read_hidden(ask: impl Fn()) -> io::Result<HiddenInput> {
             read_line()?
         };
         match typed {
-            Typed::Line(line) => return Ok(HiddenInput::Line(line)),
-            Typed::Lines => return Ok(HiddenInput::Lines),
-            Typed::End => return Ok(HiddenInput::End),
-            Typed::Interrupt => {
-                let _ = kill_process(getpid(), Signal::INT);
-                return Ok(HiddenInput::Interrupt);
-            }
             // Stops the whole job, as the key would have done. Once it is continued, the prompt is shown again.
-            Typed::Suspend => drop(kill_current_process_group(Signal::TSTP)),
+            None => drop(kill_current_process_group(Signal::TSTP)),
+            Some(input) => {
+                if matches!(input, HiddenInput::Interrupt) {
+                    let _ = kill_process(getpid(), Signal::INT);
+                }
+                return Ok(input);
+            }
         }
     }
 }
@@ -61,7 +60,7 @@ pub(crate) fn guard_terminal() -> u8 {
         rustix::io::write(io::stdout(), b"\n")?;
         while retry_on_intr(|| rustix::io::read(io::stdin(), &mut [0]))? > 0 {}
         // Other settings than ours were made by another program since.
-        if is_raw(&tcgetattr(io::stderr())?) {
+        if !tcgetattr(io::stderr())?.local_modes.intersects(SHOWN) {
             tcsetattr(io::stderr(), OptionalActions::Flush, &before)?;
         }
         Ok(())
@@ -71,11 +70,6 @@ pub(crate) fn guard_terminal() -> u8 {
 
 /// The local modes that are off while a line is hidden, and that every shell's terminal has on.
 const SHOWN: LocalModes = LocalModes::ECHO.union(LocalModes::ICANON).union(LocalModes::ISIG);
-
-/// Whether a terminal is in our raw mode.
-fn is_raw(settings: &Termios) -> bool {
-    !settings.local_modes.intersects(SHOWN)
-}
 
 /// The terminal in raw mode, until this is dropped.
 struct RawMode {
@@ -102,40 +96,25 @@ impl Drop for RawMode {
     }
 }
 
-/// What was typed.
-enum Typed {
-    /// One line.
-    Line(Vec<u8>),
-    /// Several lines.
-    Lines,
-    /// The end of input.
-    End,
-    /// Ctrl-C.
-    Interrupt,
-    /// Ctrl-Z.
-    Suspend,
-}
-
-/// Reads up to the end of a line.
-fn read_line() -> io::Result<Typed> {
-    let mut line = Line::default();
+/// Reads up to the end of a line; `None` is Ctrl-Z.
+fn read_line() -> io::Result<Option<HiddenInput>> {
+    let mut line = Vec::new();
     loop {
-        let Some(byte) = read_byte()? else { return Ok(Typed::End) };
-        match line.press(byte) {
+        match read_byte()?.map_or(Key::End, |byte| press(&mut line, byte)) {
             Key::Part => {}
             // A pasted text may begin with a line break.
-            Key::Enter if line.text.is_empty() && more_is_there()? => {}
+            Key::Enter if line.is_empty() && more_is_there()? => {}
             Key::Enter => break,
-            Key::End => return Ok(Typed::End),
-            Key::Interrupt => return Ok(Typed::Interrupt),
-            Key::Suspend => return Ok(Typed::Suspend),
+            Key::End => return Ok(Some(HiddenInput::End)),
+            Key::Interrupt => return Ok(Some(HiddenInput::Interrupt)),
+            Key::Suspend => return Ok(None),
         }
     }
     let mut rest = Vec::new();
     while more_is_there()? {
         rest.extend(read_byte()?);
     }
-    if rest.trim_ascii().is_empty() { Ok(Typed::Line(line.text)) } else { Ok(Typed::Lines) }
+    Ok(Some(if rest.trim_ascii().is_empty() { HiddenInput::Line(line) } else { HiddenInput::Lines }))
 }
 
 /// The next byte; `None` at the end of input.
@@ -149,13 +128,6 @@ fn read_byte() -> io::Result<Option<u8>> {
 fn more_is_there() -> io::Result<bool> {
     let stdin = io::stdin();
     Ok(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&SAME_PASTE))? > 0)
-}
-
-/// What has been typed of a line.
-#[derive(Default)]
-struct Line {
-    /// The bytes.
-    text: Vec<u8>,
 }
 
 /// What a key means.
@@ -173,28 +145,22 @@ enum Key {
     Suspend,
 }
 
-impl Line {
-    /// Takes a byte, with the usual editing keys; the terminal's own settings for them are ignored.
-    fn press(&mut self, byte: u8) -> Key {
-        match byte {
-            b'\r' | b'\n' => return Key::Enter,
-            3 | 28 => return Key::Interrupt,
-            26 => return Key::Suspend,
-            4 if self.text.is_empty() => return Key::End,
-            4 => {}
-            8 | 127 => self.delete_last(),
-            // Ctrl-U deletes the line, Ctrl-W the word: a secret is one word.
-            21 | 23 => self.text.clear(),
-            _ if self.text.len() < LINE_LIMIT => self.text.push(byte),
-            _ => {}
-        }
-        Key::Part
+/// Takes a byte of a line, with the usual editing keys; the terminal's own settings for them are ignored.
+fn press(line: &mut Vec<u8>, byte: u8) -> Key {
+    match byte {
+        b'\r' | b'\n' => return Key::Enter,
+        3 | 28 => return Key::Interrupt,
+        26 => return Key::Suspend,
+        4 if line.is_empty() => return Key::End,
+        4 => {}
+        // The last character, with all its UTF-8 bytes.
+        8 | 127 => while line.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {},
+        // Ctrl-U deletes the line, Ctrl-W the word: a secret is one word.
+        21 | 23 => line.clear(),
+        _ if line.len() < LINE_LIMIT => line.push(byte),
+        _ => {}
     }
-
-    /// Deletes the last character, with all its UTF-8 bytes.
-    fn delete_last(&mut self) {
-        while self.text.pop().is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {}
-    }
+    Key::Part
 }
 
 #[cfg(test)]
@@ -218,18 +184,18 @@ mod tests {
             ("half\u{1c}", "half", Key::Interrupt),
             ("half\u{1a}", "half", Key::Suspend),
         ] {
-            let mut line = Line::default();
-            let last = keys.bytes().map(|byte| line.press(byte)).last();
-            assert_eq!((last, line.text.as_slice()), (Some(end), text.as_bytes()), "{keys:?}");
+            let mut line = Vec::new();
+            let last = keys.bytes().map(|byte| press(&mut line, byte)).last();
+            assert_eq!((last, line.as_slice()), (Some(end), text.as_bytes()), "{keys:?}");
         }
     }
 
     #[test]
     fn a_line_is_bounded() {
-        let mut line = Line::default();
+        let mut line = Vec::new();
         for _ in 0..LINE_LIMIT + 5 {
-            assert_eq!(line.press(b'a'), Key::Part);
+            assert_eq!(press(&mut line, b'a'), Key::Part);
         }
-        assert_eq!(line.text.len(), LINE_LIMIT);
+        assert_eq!(line.len(), LINE_LIMIT);
     }
 }

@@ -51,10 +51,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8], limit: Duration) -> io::R
 /// The same for a file that its owner may share: an old one keeps its mode, and its owner where that is allowed (for
 /// root, running for another user).
 pub(crate) fn rewrite(path: &Path, bytes: &[u8], limit: Duration) -> io::Result<()> {
-    let (file, before) = match target(path)? {
-        Target::File(file, Some(before)) => (file, before),
-        Target::File(..) | Target::Stream(..) => return write_private(path, bytes, limit),
-    };
+    let Target::File(file, Some(before)) = target(path)? else { return write_private(path, bytes, limit) };
     replace(&file, Some(&before), bytes, permissions(&before))?;
     if before.st_uid != me() {
         let (user, group) = (Uid::from_raw(before.st_uid), Gid::from_raw(before.st_gid));
@@ -147,26 +144,23 @@ fn replace(path: &Path, before: Option<&Stat>, bytes: &[u8], mode: Mode) -> io::
         Err(error) if error.kind() == io::ErrorKind::NotFound => replace_at(&dir, name, bytes, mode),
         replaced => replaced,
     };
-    match replaced {
-        Err(error) if before.is_some_and(|stat| file_type(stat) == FileType::RegularFile) => match error.kind() {
-            io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => {
-                overwrite(&dir, name, bytes, mode).map_err(|error| {
-                    let text = format!("a mount point cannot be replaced, and writing into it failed: {error}");
-                    io::Error::new(io::ErrorKind::ResourceBusy, text)
-                })
-            }
-            // A writable file in a directory that is not writable.
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                overwrite(&dir, name, bytes, mode).map_err(|_| error)
-            }
-            _ => Err(error),
-        },
-        Ok(()) => {
-            sweep_in(&dir, name);
-            Ok(())
-        }
-        failed => failed,
+    let Err(error) = replaced else {
+        sweep_in(&dir, name);
+        return Ok(());
+    };
+    let is_mount = matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices);
+    // A writable file in a directory that is not writable.
+    let is_closed = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
+    if !(is_mount || is_closed) || !before.is_some_and(|stat| file_type(stat) == FileType::RegularFile) {
+        return Err(error);
     }
+    overwrite(&dir, name, bytes, mode).map_err(|why| {
+        if !is_mount {
+            return error;
+        }
+        let text = format!("a mount point cannot be replaced, and writing into it failed: {why}");
+        io::Error::new(io::ErrorKind::ResourceBusy, text)
+    })
 }
 
 /// Writes into a regular file: all of it, or the old content is put back.
@@ -259,18 +253,14 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         create_private_dir(parent)?;
     }
-    match make_private_dir(path) {
+    match rustix::fs::mkdir(path, Mode::RWXU) {
+        // A umask that takes the owner's own rights would leave a directory that its owner cannot enter. A file system
+        // may know no modes.
+        Ok(()) => drop(rustix::fs::chmod(path, Mode::RWXU)),
         // Another process was faster.
-        Err(rustix::io::Errno::EXIST) if path.is_dir() => Ok(()),
-        made => Ok(made?),
+        Err(Errno::EXIST) if path.is_dir() => {}
+        Err(error) => return Err(error.into()),
     }
-}
-
-/// Creates one directory with mode 0700 under any umask: one that takes the owner's own rights would leave a directory
-/// that its owner cannot enter. A file system may know no modes.
-fn make_private_dir(path: &Path) -> rustix::io::Result<()> {
-    rustix::fs::mkdir(path, Mode::RWXU)?;
-    let _ = rustix::fs::chmod(path, Mode::RWXU);
     Ok(())
 }
 

@@ -85,7 +85,7 @@ fn open(path: &Path, kind: FileType, end: Instant) -> io::Result<OwnedFd> {
 }
 
 /// Waits until a file can be read or written, whatever signals arrive.
-fn wait(file: impl AsFd, what: PollFlags, end: Instant) -> io::Result<()> {
+pub(super) fn wait(file: impl AsFd, what: PollFlags, end: Instant) -> io::Result<()> {
     loop {
         let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();
         match poll(&mut [PollFd::new(&file, what)], left.as_ref()) {

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::{OTHERS, me, mode_of, pipe};
-use crate::platform::{FileOwner, SecretFileError};
+use crate::platform::{Access, SecretFileError};
 
 /// Opens a file for reading; a pipe without anybody at its other end does not make us wait.
 pub(super) fn open(dir: impl AsFd, name: impl rustix::path::Arg, more: OFlags) -> rustix::io::Result<(OwnedFd, Stat)> {
@@ -62,14 +62,14 @@ pub(crate) fn read_secret_file(
         Ok(opened) => opened,
         Err(error @ (Errno::ACCESS | Errno::PERM)) => {
             let stat = rustix::fs::stat(path).map_err(|_| failed(error))?;
-            return Err(SecretFileError::Closed(owner_of(&stat)));
+            return Err(SecretFileError::Closed(access_of(&stat)));
         }
         Err(error) => return Err(failed(error)),
     };
     let bytes = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {
-            let owner = owner_of(&stat);
-            if !shared && (owner.mode & OTHERS != 0 || (owner.is_foreign && !is_read_for(&owner, path))) {
+            let owner = access_of(&stat);
+            if !shared && (owner.mode & OTHERS != 0 || (owner.is_foreign() && !is_read_for(&owner, path))) {
                 return Err(SecretFileError::Shared(owner));
             }
             whole(&file, &stat, limit).map_err(failed)?
@@ -80,14 +80,19 @@ pub(crate) fn read_secret_file(
     if bytes.len() > limit { Err(SecretFileError::TooLarge) } else { Ok(bytes) }
 }
 
-/// Whose a file is.
-fn owner_of(stat: &Stat) -> FileOwner {
-    let (user, me) = (stat.st_uid, me());
-    FileOwner { user, mode: mode_of(stat) & 0o777, me, is_foreign: user != me && user != 0 }
+/// The access to a file, links followed; `None` where there is no file or the platform has no modes.
+pub(crate) fn access(path: &Path) -> Option<Access> {
+    rustix::fs::stat(path).ok().map(|stat| access_of(&stat))
+}
+
+/// The access to a file that was looked at.
+fn access_of(stat: &Stat) -> Access {
+    let is_own_group = stat.st_gid == rustix::process::getegid().as_raw();
+    Access { mode: mode_of(stat) & 0o7777, user: stat.st_uid, me: me(), is_own_group }
 }
 
 /// Whether this is root who reads a user's file in that user's own directory: `sudo` with the user's configuration.
-fn is_read_for(owner: &FileOwner, path: &Path) -> bool {
+fn is_read_for(owner: &Access, path: &Path) -> bool {
     let parent = path.parent().and_then(|parent| rustix::fs::stat(parent).ok());
     owner.me == 0 && parent.is_some_and(|parent| parent.st_uid == owner.user)
 }

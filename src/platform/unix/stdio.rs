@@ -3,39 +3,37 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
+
+use super::pipe;
+
 /// Standard input that does not wait for ever: all of it must come within ten seconds of the first read.
-#[derive(Debug)]
-pub struct Stdin {
+pub fn stdin() -> impl Read {
+    Stdin { deadline: None }
+}
+
+/// Standard output.
+pub fn stdout() -> impl Write {
+    Stdout
+}
+
+/// See [`stdin`].
+struct Stdin {
     /// When patience ends.
     deadline: Option<Instant>,
 }
 
-impl Stdin {
-    /// The process's standard input.
-    #[must_use]
-    pub fn patient() -> Self {
-        Self { deadline: None }
-    }
-}
-
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_secs(10));
         let stdin = rustix::stdio::stdin();
-        let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
-        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut ready, left.as_ref()) {
-            Ok(0) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => Ok(rustix::io::read(stdin, buffer)?),
-            Err(error) => Err(error.into()),
-        }
+        pipe::wait(stdin, PollFlags::IN, deadline)?;
+        Ok(rustix::io::read(stdin, buffer)?)
     }
 }
 
-/// Standard output.
-#[derive(Debug, Default)]
-pub struct Stdout(());
+/// See [`stdout`].
+struct Stdout;
 
 impl Write for Stdout {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {

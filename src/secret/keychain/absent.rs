@@ -13,12 +13,12 @@ pub(crate) fn read(_account: &str, _limit: Duration, purpose: Purpose) -> Result
 
 /// Stores a secret.
 pub(crate) fn store(_account: &str, _secret: &Secret) -> Result<(), SecretError> {
-    Err(unsupported(Purpose::Store))
+    Err(unsupported(Purpose::STORE))
 }
 
 /// Removes a secret.
 pub(crate) fn remove(_account: &str) -> Result<bool, SecretError> {
-    Err(unsupported(Purpose::Remove))
+    Err(unsupported(Purpose::REMOVE))
 }
 
 /// The error of every use.

@@ -3,13 +3,14 @@
 //! On Linux the library finds the D-Bus session itself: it reads `DBUS_SESSION_BUS_ADDRESS` and `XDG_RUNTIME_DIR`
 //! from the process's environment, as every D-Bus client does.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{Entry, Error};
 
 use super::{Purpose, UNLOCK_LIMIT};
+use crate::background::Background;
+use crate::clock::{Deadline, SystemClock};
 use crate::error::Cause;
 use crate::platform::KeyStore;
 use crate::secret::{Secret, SecretError};
@@ -25,12 +26,12 @@ pub(crate) fn read(account: &str, limit: Duration, purpose: Purpose) -> Result<O
 /// Stores the secret of an account in place of the present one.
 pub(crate) fn store(account: &str, secret: &Secret) -> Result<(), SecretError> {
     let secret = secret.clone();
-    ask(account, UNLOCK_LIMIT, Purpose::Store, move |entry| entry.set_password(secret.expose()))
+    ask(account, UNLOCK_LIMIT, Purpose::STORE, move |entry| entry.set_password(secret.expose()))
 }
 
 /// Removes the secret of an account; `false` if there is none.
 pub(crate) fn remove(account: &str) -> Result<bool, SecretError> {
-    let removed = ask(account, UNLOCK_LIMIT, Purpose::Remove, |entry| if_there(entry.delete_credential()))?;
+    let removed = ask(account, UNLOCK_LIMIT, Purpose::REMOVE, |entry| if_there(entry.delete_credential()))?;
     Ok(removed.is_some())
 }
 
@@ -75,15 +76,14 @@ fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, KeyStoreFailure> + Send + 'static,
 ) -> Result<T, KeyStoreFailure> {
-    let (sender, answers) = mpsc::channel();
-    let worker = std::thread::Builder::new().spawn(move || sender.send(work()));
-    worker.map_err(|error| KeyStoreFailure::Broken(format!("the system starts no thread: {error}")))?;
-    answers.recv_timeout(limit).unwrap_or_else(|error| {
-        Err(match error {
-            RecvTimeoutError::Timeout => KeyStoreFailure::Late(limit),
-            RecvTimeoutError::Disconnected => {
-                KeyStoreFailure::Broken("the key store's library stopped on a bug".to_owned())
-            }
+    let deadline = Deadline::after(&SystemClock, limit);
+    let worker = Background::start(work)
+        .map_err(|error| KeyStoreFailure::Broken(format!("the system starts no thread: {error}")))?;
+    worker.finish(deadline).unwrap_or_else(|| {
+        Err(if deadline.is_over(&SystemClock) {
+            KeyStoreFailure::Late(limit)
+        } else {
+            KeyStoreFailure::Broken("the key store's library stopped on a bug".to_owned())
         })
     })
 }
@@ -135,7 +135,7 @@ mod tests {
 
     /// A failure as a user reads it.
     fn told(failure: &KeyStoreFailure) -> String {
-        let SecretError { cause, hint } = explain(failure, "ci-bot@acme.example.com", Purpose::Store);
+        let SecretError { cause, hint } = explain(failure, "ci-bot@acme.example.com", Purpose::STORE);
         let error = crate::error::Error::system("failed").because(cause);
         let causes: Vec<_> = error.chain().skip(1).collect();
         format!("{} | {}", causes.join(" < "), hint.unwrap_or_default())
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_key_store_that_hangs_or_panics_is_given_up() {
-        let (end, ended) = mpsc::channel::<()>();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
         let late =
             within(Duration::from_millis(10), move || ended.recv().map_err(|_| KeyStoreFailure::Late(Duration::ZERO)));
         assert!(matches!(late, Err(KeyStoreFailure::Late(limit)) if limit == Duration::from_millis(10)));
@@ -178,7 +178,7 @@ mod tests {
         let broken = within::<()>(Duration::from_secs(60), || std::panic::resume_unwind(Box::new(())));
         let Err(broken @ KeyStoreFailure::Broken(_)) = broken else { panic!("a panic is no answer") };
         assert_eq!(told(&broken), "the key store's library stopped on a bug | ");
-        assert!(explain(&broken, "a@b", Purpose::Read).hint.is_none(), "which is no setting's fault");
+        assert!(explain(&broken, "a@b", Purpose::READ).hint.is_none(), "which is no setting's fault");
         assert!(matches!(within(Duration::from_secs(60), || Ok(1)), Ok(1)));
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn a_secret_is_stored_replaced_and_removed() {
         let account = "ws1-token-test@example.com";
         let limit = Duration::from_secs(10);
-        let read = |account| read(account, limit, Purpose::Read).unwrap();
+        let read = |account| read(account, limit, Purpose::READ).unwrap();
         assert_eq!(read(account), None);
         assert!(!remove(account).unwrap());
         for text in ["a+b%c d", "p:é"] {
