@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Get(Get),
     /// Answer kubectl as an exec credential plugin
     #[command(after_help = examples::KUBECTL)]
-    Kubectl,
+    Kubectl(Kubectl),
     /// Answer git as a credential helper
     #[command(after_help = examples::GIT)]
     Git(Git),
@@ -124,6 +124,14 @@ pub(crate) enum Format {
     Env,
     /// access_token, token_type, expires_in and expires_at as JSON
     Json,
+}
+
+/// Arguments of `kubectl`.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct Kubectl {
+    /// Renew unless the token is valid for at least this long, for clients that ask only once
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
+    pub(crate) min_ttl: i64,
 }
 
 /// Arguments of `git`.
@@ -319,6 +327,9 @@ pub(crate) struct Setup {
     /// Apply it with the caller's own tool: kubectl config or git config
     #[arg(long)]
     pub(crate) write: bool,
+    /// Take back what --write applied
+    #[arg(long, conflicts_with = "write")]
+    pub(crate) undo: bool,
 }
 
 /// A caller that can be set up.

@@ -66,7 +66,7 @@ impl Sources<'_> {
     }
 
     /// The configuration file that a flag or a variable names, and which.
-    fn named_file(&self) -> Option<(&'static str, PathBuf)> {
+    pub(crate) fn named_file(&self) -> Option<(&'static str, PathBuf)> {
         let flag = self.overrides.config.clone().map(|file| ("--config", file));
         flag.or_else(|| Some(("WS1_TOKEN_CONFIG", self.path("WS1_TOKEN_CONFIG")?)))
     }

@@ -32,6 +32,8 @@ pub(crate) struct Context<'a> {
     pub(crate) deadline: Deadline,
     /// The program's own file, asked for only where it is written down.
     pub(crate) executable: &'a dyn Fn() -> Option<PathBuf>,
+    /// The name that the program was called by, asked for only where its path is written down.
+    pub(crate) called: &'a dyn Fn() -> Option<OsString>,
 }
 
 impl Context<'_> {
@@ -47,21 +49,24 @@ impl Context<'_> {
 
     /// Where tokens are cached, unless the user wants no cache: flag, environment, or the platform's place.
     pub(crate) fn usual_place(&self) -> Result<Place, Error> {
-        let expanded = |dir: &Path| crate::config::resolve(dir, None, self.sources.home);
-        let (name, dir) = if let Some(dir) = self.cache_dir_flag {
-            ("--cache-dir", expanded(dir))
-        } else if let Some(dir) = self.sources.path("WS1_TOKEN_CACHE_DIR") {
-            ("WS1_TOKEN_CACHE_DIR", expanded(&dir))
-        } else if let Some(dir) = self.default_cache_dir {
-            ("HOME", dir.join("ws1-token"))
-        } else {
-            return Ok(Place::NoHome);
+        let (is_home, dir) = match (self.named_cache_dir()?, self.default_cache_dir) {
+            (Some(dir), _) => (self.sources.home.is_some_and(|home| dir.starts_with(home)), dir),
+            (None, Some(dir)) => (true, absolute("HOME", dir.join("ws1-token"))?),
+            (None, None) => return Ok(Place::NoHome),
         };
-        if !dir.is_absolute() {
-            return Err(Error::relative(name, &dir));
-        }
-        let is_home = name == "HOME" || self.sources.home.is_some_and(|home| dir.starts_with(home));
         Ok(if is_home { Place::Home(dir) } else { Place::Directory(dir) })
+    }
+
+    /// The cache directory that a flag or a variable names.
+    pub(crate) fn named_cache_dir(&self) -> Result<Option<PathBuf>, Error> {
+        let (name, dir) = if let Some(dir) = self.cache_dir_flag {
+            ("--cache-dir", dir.to_owned())
+        } else if let Some(dir) = self.sources.path("WS1_TOKEN_CACHE_DIR") {
+            ("WS1_TOKEN_CACHE_DIR", dir)
+        } else {
+            return Ok(None);
+        };
+        absolute(name, crate::config::resolve(dir, None, self.sources.home)).map(Some)
     }
 
     /// The cache of a profile.
@@ -69,9 +74,18 @@ impl Context<'_> {
         Ok(Cache::new(self.cache_place()?, &profile.identity()))
     }
 
-    /// The program's own path, or its name where that cannot be found out.
-    pub(crate) fn program(&self) -> String {
-        (self.executable)().map_or_else(|| "ws1-token".to_owned(), |path| path.display().to_string())
+    /// The program's path for other programs' configuration: as PATH finds it, a link unresolved, for an upgrade may
+    /// remove what it points to today; else as the program was called, else the running file.
+    pub(crate) fn program(&self) -> PathBuf {
+        let running = (self.executable)().unwrap_or_else(|| "ws1-token".into());
+        let file = running.canonicalize().ok();
+        let path = (self.sources.env)("PATH").unwrap_or_default();
+        let name = format!("ws1-token{}", std::env::consts::EXE_SUFFIX);
+        let on_path = std::env::split_paths(&path).map(|dir| dir.join(&name));
+        let called = (self.called)().map(PathBuf::from).filter(|called| called.components().count() > 1);
+        let called = called.map(|called| self.sources.absolute(called).components().collect());
+        let mut candidates = on_path.chain(called).filter(|path| path.is_absolute());
+        candidates.find(|path| file.is_some() && path.canonicalize().ok() == file).unwrap_or(running)
     }
 
     /// Runs something with the broker of a profile.
@@ -110,4 +124,9 @@ impl Context<'_> {
     pub(crate) fn obtain(&self, profile: &Profile, request: &TokenRequest) -> Result<AccessToken, Error> {
         self.with_broker(profile, |broker| broker.obtain(request))
     }
+}
+
+/// A directory that is the same wherever the program is called.
+fn absolute(setting: &str, dir: PathBuf) -> Result<PathBuf, Error> {
+    if dir.is_absolute() { Ok(dir) } else { Err(Error::relative(setting, &dir)) }
 }

@@ -129,6 +129,8 @@ pub struct Process<'a> {
     pub working_dir: &'a dyn Fn() -> Option<PathBuf>,
     /// The program's own file, asked for only where it is written down.
     pub executable: &'a dyn Fn() -> Option<PathBuf>,
+    /// The name that the program was called by, asked for only where its path is written down.
+    pub called: &'a dyn Fn() -> Option<OsString>,
     /// Standard input; read by the protocol modes only.
     pub stdin: &'a mut dyn Read,
     /// Standard output; written once, last.
@@ -140,7 +142,7 @@ pub struct Process<'a> {
 /// Runs the program and gives its exit status.
 #[must_use]
 pub fn run(process: Process<'_>) -> u8 {
-    let Process { args, env, env_names, config_dir, cache_dir, home, working_dir, executable, .. } = process;
+    let Process { args, env, env_names, config_dir, cache_dir, home, working_dir, executable, called, .. } = process;
     if child::is_guard(&args) {
         return platform::guard_terminal();
     }
@@ -172,6 +174,7 @@ pub fn run(process: Process<'_>) -> u8 {
         log: &log,
         deadline: clock::Deadline::after(&clock::SystemClock, broker::RUN_LIMIT),
         executable,
+        called,
     };
     let outcome = command::dispatch(&context, &cli.command, stdin);
     outcome.finish(stdout, &log)

@@ -19,6 +19,8 @@ pub(crate) enum Audience {
     Person,
     /// A program that called us in its own protocol and owns the terminal: plain lines, and no line during waits.
     Program,
+    /// A client that takes every byte for an answer, unless the run fails: no warnings.
+    Client,
     /// A program that takes every byte for an answer: no output.
     Nobody,
 }
@@ -61,7 +63,8 @@ impl<'a> Log<'a> {
 
     /// Writes a warning: something that the user should know although the command goes on.
     pub(crate) fn warn(&self, text: &str) {
-        if self.said.borrow().iter().any(|said| said == text) {
+        let is_dropped = self.audience.get() == Audience::Client && !self.verbose.get();
+        if is_dropped || self.said.borrow().iter().any(|said| said == text) {
             return;
         }
         self.said.borrow_mut().push(text.to_owned());
@@ -95,7 +98,7 @@ impl<'a> Log<'a> {
         let palette = match self.audience.get() {
             _ if text.is_empty() => return,
             Audience::Person => Palette::of(&std::io::stderr(), self.env),
-            Audience::Program => Palette::PLAIN,
+            Audience::Program | Audience::Client => Palette::PLAIN,
             Audience::Nobody => return,
         };
         progress::make_room_for(|| drop(self.stderr.borrow_mut().write_all(palette.paint_report(text).as_bytes())));

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             home: dirs::home_dir(),
             working_dir: &|| std::env::current_dir().ok(),
             executable: &|| std::env::current_exe().ok(),
+            called: &|| std::env::args_os().next(),
             stdin: &mut stdin(),
             stdout: &mut stdout(),
             stderr: Box::new(std::io::stderr()),

@@ -75,11 +75,12 @@ pub(super) const KUBECTL: &str = "\
 Examples:
   ws1-token setup kubectl --write                  runs kubectl config; by hand:
   kubectl config set-credentials ws1 --exec-command=ws1-token --exec-arg=kubectl \\
-    --exec-api-version=client.authentication.k8s.io/v1 --exec-interactive-mode=Never
+    --exec-api-version=client.authentication.k8s.io/v1beta1 --exec-interactive-mode=Never
   kubectl --user=ws1 get pods
 
 The profile comes from --profile (one more --exec-arg), or from `profile` in the cluster's
-client.authentication.k8s.io/exec extension where provideClusterInfo is on.";
+client.authentication.k8s.io/exec extension where provideClusterInfo is on and the client passes it.
+Clients that ask once and never again need --min-ttl: --exec-arg=--min-ttl --exec-arg=2h.";
 
 /// Text after the options of `git`.
 pub(super) const GIT: &str = "\
@@ -202,8 +203,10 @@ pub(super) const SETUP: &str = "\
 Examples:
   ws1-token setup git git.example.com
   ws1-token --profile prod setup kubectl --write
+  ws1-token setup kubectl --undo
 
-With --profile, the configuration names that profile too. Applying it a second time changes nothing.";
+The configuration repeats --profile, --config and --cache-dir of this call, also from variables.
+Applying it a second time changes nothing, and so does taking it back twice.";
 
 /// Text after the options of `completions`.
 pub(super) const COMPLETIONS: &str = "\

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use clap::ValueEnum;
 
 use super::value::duration;
-use super::{Bazel, BazelOperation, Cli, Command, Format, Get, Git};
+use super::{Bazel, BazelOperation, Cli, Command, Format, Get, Git, Kubectl};
 use crate::config::Overrides;
 
 /// Reads `get`, `kubectl`, `git OPERATION` and `bazel get` with their options.
@@ -38,14 +38,14 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
             ("--client-secret-file", _) => once(&mut overrides.client_secret_file, value()?.into())?,
             ("-v" | "--verbose", _) if inline.is_none() && !overrides.verbose => overrides.verbose = true,
             ("--format", Some(Command::Get(_))) => once(&mut format, Format::from_str(value()?, false).ok()?)?,
-            ("--min-ttl", Some(Command::Get(_))) => once(&mut min_ttl, duration(value()?).ok()?)?,
+            ("--min-ttl", Some(Command::Get(_) | Command::Kubectl(_))) => once(&mut min_ttl, duration(value()?).ok()?)?,
             ("--force-refresh", Some(Command::Get(get))) if inline.is_none() && !get.force_refresh => {
                 get.force_refresh = true;
             }
             ("get", None) => command = Some(Command::Get(Get::default())),
             ("bazel", None) => command = Some(Command::Bazel(Bazel { operation: BazelOperation::Get })),
             ("get", Some(Command::Bazel(_))) => once(&mut operation_of_bazel, ())?,
-            ("kubectl", None) => command = Some(Command::Kubectl),
+            ("kubectl", None) => command = Some(Command::Kubectl(Kubectl::default())),
             ("git", None) => command = Some(Command::Git(Git { operation: String::new() })),
             (operation, Some(Command::Git(git)))
                 if git.operation.is_empty() && !operation.is_empty() && !operation.starts_with('-') =>
@@ -61,6 +61,9 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
         Command::Get(get) => {
             let get = Get { format, min_ttl: min_ttl.unwrap_or(0), ..get };
             Some(Cli { overrides, command: Command::Get(get) })
+        }
+        Command::Kubectl(_) => {
+            Some(Cli { overrides, command: Command::Kubectl(Kubectl { min_ttl: min_ttl.unwrap_or(0) }) })
         }
         command => Some(Cli { overrides, command }),
     }

@@ -30,7 +30,7 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
     context.log.set_audience(audience(command));
     match command {
         Command::Get(args) => protocol::plain::run(context, args),
-        Command::Kubectl => protocol::kubectl::run(context),
+        Command::Kubectl(args) => protocol::kubectl::run(context, args),
         Command::Git(args) => protocol::git::run(context, &args.operation, stdin),
         Command::Bazel(_) => protocol::bazel::run(context, stdin),
         Command::Terraform(args) => protocol::terraform::run(context, args.operation, &args.host),
@@ -51,7 +51,8 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
 /// Who reads standard error of a command.
 fn audience(command: &Command) -> Audience {
     match command {
-        Command::Kubectl | Command::Git(_) | Command::Bazel(_) | Command::Terraform(_) => Audience::Program,
+        Command::Kubectl(_) => Audience::Client,
+        Command::Git(_) | Command::Bazel(_) | Command::Terraform(_) => Audience::Program,
         Command::Google => Audience::Nobody,
         _ => Audience::Person,
     }

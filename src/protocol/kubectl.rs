@@ -1,15 +1,19 @@
 //! kubectl and every other client of `client.authentication.k8s.io` exec credentials.
 //!
 //! The request is the environment variable `KUBERNETES_EXEC_INFO`; the answer is one `ExecCredential` of the version
-//! that was asked for. Clients before 1.20 set no variable and mean v1beta1. The client runs the plugin again when the
+//! that was asked for. Clients that set no variable (kubectl before 1.20, Ruby, Java, JavaScript, pykube-ng, lightkube)
+//! mean v1beta1. `kind` is not looked at: .NET sends `ExecCredentials`. The client runs the plugin again when the
 //! reported expiry is over, for every request if it is in the past, and some already a minute before: so it is
 //! reported early, and always in the future.
+
+use std::ffi::OsString;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{reported_expiry, with_token};
 use crate::broker::{AccessToken, TokenRequest};
+use crate::cli::Kubectl as Args;
 use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::error::Error;
@@ -30,18 +34,15 @@ pub(crate) struct Kubectl {
 /// `KUBERNETES_EXEC_INFO`, as far as it matters.
 #[derive(Deserialize)]
 struct ExecInfo {
-    /// Always `ExecCredential`.
-    kind: Option<String>,
     /// The version configured in the kubeconfig.
     #[serde(rename = "apiVersion")]
     api_version: Option<String>,
     /// What the client tells about itself.
-    #[serde(default)]
-    spec: Spec,
+    spec: Option<Spec>,
 }
 
 /// `spec` of the request.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Spec {
     /// Present with `provideClusterInfo: true`.
     cluster: Option<Cluster>,
@@ -55,10 +56,10 @@ struct Cluster {
 }
 
 /// Answers with an `ExecCredential`.
-pub(crate) fn run(context: &Context<'_>) -> Outcome {
-    let answered = Kubectl::read(context.env).and_then(|request| {
+pub(crate) fn run(context: &Context<'_>, args: &Args) -> Outcome {
+    let answered = Kubectl::read(context.sources.env).and_then(|request| {
         let profile = context.sources.profile(request.profile.as_deref())?;
-        let token = context.obtain(&profile, &TokenRequest::default())?;
+        let token = context.obtain(&profile, &TokenRequest { min_ttl: args.min_ttl, ..TokenRequest::default() })?;
         Ok(Outcome::answer(request.render(&token)))
     });
     answered.into()
@@ -66,10 +67,11 @@ pub(crate) fn run(context: &Context<'_>) -> Outcome {
 
 impl Kubectl {
     /// Reads the request from the environment.
-    pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub(crate) fn read(env: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         match env(NAME) {
             None => Ok(Self { version: "v1beta1", profile: None }),
-            Some(text) => Self::parse(&text),
+            // What is not UTF-8 becomes what is no JSON, or text that does not matter here.
+            Some(text) => Self::parse(&text.to_string_lossy()),
         }
     }
 
@@ -77,24 +79,18 @@ impl Kubectl {
     fn parse(text: &str) -> Result<Self, Error> {
         let unusable = |cause: String, hint| Error::unusable(NAME, cause, hint);
         let bad = |cause: String| {
-            unusable(cause, "use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section")
+            unusable(cause, "use `apiVersion: client.authentication.k8s.io/v1beta1` in the kubeconfig's exec section")
         };
         let info: ExecInfo = serde_json::from_str(text)
             .map_err(|error| bad(format!("not an ExecCredential: column {}", error.column())))?;
-        if info.kind.as_deref().is_some_and(|kind| kind != "ExecCredential") {
-            return Err(bad("its kind is not ExecCredential".to_owned()));
-        }
-        let version =
-            match info.api_version.as_deref().and_then(|name| name.strip_prefix("client.authentication.k8s.io/")) {
-                Some("v1") => "v1",
-                Some("v1beta1") => "v1beta1",
-                _ => {
-                    return Err(bad(
-                        "its apiVersion is neither v1 nor v1beta1 of client.authentication.k8s.io".to_owned()
-                    ));
-                }
-            };
-        let config = info.spec.cluster.and_then(|cluster| cluster.config);
+        let version = match info.api_version.as_deref() {
+            Some("client.authentication.k8s.io/v1") => "v1",
+            None | Some("client.authentication.k8s.io/v1beta1") => "v1beta1",
+            Some(_) => {
+                return Err(bad("its apiVersion is neither v1 nor v1beta1 of client.authentication.k8s.io".to_owned()));
+            }
+        };
+        let config = info.spec.and_then(|spec| spec.cluster).and_then(|cluster| cluster.config);
         let profile = match config.as_ref().and_then(|config| config.get("profile")) {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) if !name.is_empty() && !name.chars().any(char::is_control) => Some(name.clone()),
@@ -196,10 +192,11 @@ mod tests {
             "[]",
             "5",
             "null",
-            "{}",
+            "\u{fffd}",
             r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1"}"#,
             r#"{"apiVersion":"v1"}"#,
-            r#"{"kind":"Pod","apiVersion":"client.authentication.k8s.io/v1"}"#,
+            r#"{"apiVersion":""}"#,
+            r#"{"apiVersion":1}"#,
             r#"{"apiVersion":"client.authentication.k8s.io/v1","spec":5}"#,
             "{\"apiVersion\":\"client.authentication.k8s.io/v1\"}x",
         ] {
@@ -214,12 +211,12 @@ mod tests {
         let asked = std::cell::Cell::new(0);
         let request = Kubectl::read(&|name| {
             asked.set(asked.get() + 1);
-            (name == "KUBERNETES_EXEC_INFO").then(|| text.to_owned())
+            (name == "KUBERNETES_EXEC_INFO").then(|| text.into())
         });
         let request = request.unwrap();
         assert_eq!((request.version, request.profile.as_deref(), asked.get()), ("v1", Some("p"), 1));
         assert_eq!(Kubectl::read(&|_| None).unwrap(), Kubectl { version: "v1beta1", profile: None });
-        assert!(Kubectl::read(&|_| Some(String::new())).is_err(), "set and empty is no request");
+        assert!(Kubectl::read(&|_| Some(OsString::new())).is_err(), "set and empty is no request");
     }
 
     #[test]
@@ -228,6 +225,9 @@ mod tests {
             "",
             r#","kind":"ExecCredential""#,
             r#","kind":null"#,
+            r#","kind":"ExecCredentials""#,
+            r#","kind":5"#,
+            r#","spec":null"#,
             r#","spec":{}"#,
             r#","spec":{"cluster":null}"#,
             r#","spec":{"cluster":{}}"#,
@@ -240,16 +240,18 @@ mod tests {
             let text = format!(r#"{{"apiVersion":"client.authentication.k8s.io/v1beta1"{rest}}}"#);
             assert_eq!(parse(&text), Ok(Kubectl { version: "v1beta1", profile: None }), "{text}");
         }
+        for text in ["{}", r#"{"apiVersion":null}"#, r#"{"kind":"ExecCredential","spec":{"interactive":true}}"#] {
+            assert_eq!(parse(text), Ok(Kubectl { version: "v1beta1", profile: None }), "{text}");
+        }
     }
 
     #[test]
     fn a_mistake_is_told_with_its_place() {
-        let exec = "hint: use `apiVersion: client.authentication.k8s.io/v1` in the kubeconfig's exec section";
+        let exec = "hint: use `apiVersion: client.authentication.k8s.io/v1beta1` in the kubeconfig's exec section";
         let extension =
             "hint: name a profile in the kubeconfig's client.authentication.k8s.io/exec extension, or remove it";
         for (text, cause, hint) in [
             ("{\"kind\" 5", "not an ExecCredential: column 9", exec),
-            (r#"{"kind":"Pod"}"#, "its kind is not ExecCredential", exec),
             (
                 r#"{"apiVersion":"client.authentication.k8s.io/v2"}"#,
                 "its apiVersion is neither v1 nor v1beta1 of client.authentication.k8s.io",

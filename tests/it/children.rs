@@ -61,7 +61,7 @@ fn git_sees_no_client_secret_when_it_is_set_up() {
 
 #[test]
 fn kubectl_sees_no_client_secret_when_it_is_set_up() {
-    assert_variable_unseen(&["setup", "kubectl", "--write"], 4);
+    assert_variable_unseen(&["setup", "kubectl", "--write"], 3);
 }
 
 #[test]

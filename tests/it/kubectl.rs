@@ -285,7 +285,16 @@ fn answers_are_exact() {
     let emulator = Emulator::start();
     let mut sandbox = Sandbox::with_tenant(&emulator);
     let mut all = String::new();
-    for info in [None, Some(""), Some(V1), Some(&V1.replace("/v1", "/v1beta1"))] {
+    for info in [
+        None,
+        Some(""),
+        Some(V1),
+        Some(&V1.replace("/v1", "/v1beta1")),
+        // .NET's word for it, and what a client may leave out.
+        Some(&V1.replace("ExecCredential", "ExecCredentials")),
+        Some(r#"{"apiVersion":"client.authentication.k8s.io/v1","spec":null}"#),
+        Some("{}"),
+    ] {
         match info {
             None => sandbox.unset("KUBERNETES_EXEC_INFO"),
             Some(info) => sandbox.set("KUBERNETES_EXEC_INFO", info),
@@ -309,8 +318,7 @@ fn requests_that_cannot_be_answered_say_why() {
     for info in [
         V1.replace("/v1", "/v1alpha1"),
         V1.replace("client.authentication.k8s.io/v1", "v1"),
-        V1.replace(r#""apiVersion":"client.authentication.k8s.io/v1","#, ""),
-        V1.replace("\"ExecCredential\"", "\"Pod\""),
+        V1.replace(r#""client.authentication.k8s.io/v1""#, "1"),
         "{".to_owned(),
         "[]".to_owned(),
         "not JSON \u{1b}[2J".to_owned(),
@@ -354,6 +362,44 @@ fn the_reported_expiry_is_early_and_ahead() {
     let start = sandbox::now();
     let ahead = reported();
     assert!((start + 1..=sandbox::now() + 1).contains(&ahead), "{ahead} {start}");
+}
+
+#[test]
+fn a_warning_does_not_reach_the_client() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    sandbox.run(&["get"]);
+    sandbox.age_until(60);
+    emulator.play_always(ws1_emulator::Fault::status(503));
+    // Whoever finds out that the tenant is in trouble warns.
+    let forgotten = || {
+        sandbox.edit_entry(|entry| {
+            entry["failure"] = Value::Null;
+            entry["renew_after"] = 0.into();
+        });
+    };
+    let output = sandbox.run(&["kubectl"]);
+    assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output}");
+    assert!(output.stdout.contains("\"token\":"), "{output}");
+    for (args, warning) in [(&["get"][..], "warning: "), (&["kubectl", "--verbose"], "\nwarning: ")] {
+        forgotten();
+        let output = sandbox.run(args);
+        assert!(output.status == 0 && output.stderr.contains(warning), "{output}");
+    }
+    sandbox.age_until(-10);
+    let failed = sandbox.run(&["kubectl"]);
+    assert!(failed.status == 3 && failed.stderr.starts_with("error: "), "{failed}");
+}
+
+#[test]
+fn a_client_that_asks_once_gets_a_token_that_lasts() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let first = sandbox.run(&["get"]).token();
+    sandbox.age_until(3600);
+    assert!(sandbox.run(&["kubectl", "--min-ttl", "59m"]).stdout.contains(&first));
+    assert!(!sandbox.run(&["kubectl", "--min-ttl=2h"]).stdout.contains(&first));
+    assert_eq!(emulator.counters().token_requests, 2);
 }
 
 /// A Unix time as kubectl wants it.

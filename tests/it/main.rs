@@ -30,6 +30,8 @@ mod doctor;
 #[cfg(target_os = "linux")]
 mod environment;
 mod errors;
+#[cfg(unix)]
+mod exec_clients;
 mod faults;
 mod get;
 #[cfg(unix)]
@@ -82,6 +84,10 @@ mod sandbox;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod secret_service;
 mod setup;
+#[cfg(unix)]
+mod setup_kubectl;
+#[cfg(unix)]
+mod setup_odd;
 mod skip;
 mod status;
 #[cfg(unix)]

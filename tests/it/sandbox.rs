@@ -174,7 +174,11 @@ impl Sandbox {
 
     /// Runs `ws1-token` with a standard input.
     pub(crate) fn run_with_stdin(&self, args: &[&str], stdin: &[u8]) -> Output {
-        let mut command = self.command(args);
+        self.finish_with_stdin(self.command(args), stdin)
+    }
+
+    /// Runs a command with a standard input.
+    pub(crate) fn finish_with_stdin(&self, mut command: Command, stdin: &[u8]) -> Output {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It may end without reading everything.
         let _ = child.stdin.take().unwrap().write_all(stdin);

@@ -1,7 +1,11 @@
 //! `setup`: the text for every caller, and `--write` through the real git and kubectl.
 
+#[cfg(unix)]
+use std::os::unix::fs::symlink;
+#[cfg(unix)]
+use std::path::Path;
+
 use serde_json::json;
-use ws1_emulator::Emulator;
 
 use crate::sandbox::{Sandbox, assert_snapshot, binary};
 use crate::skip::has;
@@ -76,35 +80,90 @@ fn the_printed_git_commands_do_the_same() {
 
 #[cfg(unix)]
 #[test]
-fn every_kubectl_is_set_up_once_by_itself_and_works() {
-    let emulator = Emulator::builder().tls().start().unwrap();
-    for kubectl in crate::kubectl::kubectls() {
-        let mut sandbox = Sandbox::with_tenant(&emulator);
-        let bin = sandbox.path("bin");
-        std::fs::create_dir(&bin).unwrap();
-        std::os::unix::fs::symlink(&kubectl, bin.join("kubectl")).unwrap();
-        std::os::unix::fs::symlink(binary(), bin.join("ws1-token")).unwrap();
-        let path = format!("{}:{}", bin.display(), sandbox.variable("PATH"));
-        let file = sandbox.path("kubeconfig");
-        sandbox.set("PATH", path).set("KUBECONFIG", file.display().to_string());
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "acme",
-            "clusters": [{"name": "acme", "cluster": {
-                "server": format!("{}/k8s", emulator.url()), "certificate-authority": sandbox.path("ca.pem") }}],
-            "contexts": [{"name": "acme", "context": {"cluster": "acme", "user": "ws1"}}]
-        });
-        crate::sandbox::write(&file, config.to_string().as_bytes());
-        let write = || sandbox.run(&["setup", "kubectl", "--profile", "prod", "--write"]).to_string();
-        let name = kubectl.display();
-        assert_eq!(write(), "User \"ws1\" set.\n", "{name}");
-        let first = std::fs::read(&file).unwrap();
-        assert_eq!(write(), "user \"ws1\" is set already\n", "{name}");
-        assert_eq!(std::fs::read(&file).unwrap(), first, "{name}");
-        let mut pods = sandbox.program(bin.join("kubectl"));
-        pods.args(["get", "pods"]);
-        let output = sandbox.finish(pods);
-        assert!(output.status == 0 && output.stdout.starts_with("NAME"), "{name}: {output}");
+fn the_program_is_named_as_it_was_found() {
+    let mut sandbox = world();
+    for dir in ["versions/2", "links", "other"] {
+        std::fs::create_dir_all(sandbox.path(dir)).unwrap();
     }
+    let (target, link) = (sandbox.path("versions/2/ws1-token"), sandbox.path("links/ws1-token"));
+    std::fs::copy(binary(), &target).unwrap();
+    symlink(&target, &link).unwrap();
+    symlink("/bin/true", sandbox.path("other/ws1-token")).unwrap();
+    let is_link = |sandbox: &Sandbox, called: &Path| {
+        let mut command = sandbox.program(called);
+        let output = sandbox.finish({
+            command.args(["setup", "curl"]);
+            command
+        });
+        let wanted = format!("curl --config <({} get --format curl) ", link.display());
+        assert!(output.stdout.contains(&wanted), "{}: {output}", called.display());
+    };
+    // Not on PATH: as it was called, the link unresolved; relative to the working directory too.
+    is_link(&sandbox, &link);
+    is_link(&sandbox, Path::new("./links/ws1-token"));
+    // On PATH: as it is found there, however it was called. Another program of that name does not count.
+    let found = [sandbox.path("other"), sandbox.path("links")].map(|dir| dir.display().to_string()).join(":");
+    sandbox.set("PATH", format!("links:{found}:/usr/bin:/bin"));
+    is_link(&sandbox, &target);
+    is_link(&sandbox, &link);
+}
+
+#[test]
+fn options_come_from_variables_too() {
+    let mut sandbox = world();
+    let cargo = |sandbox: &Sandbox, args: &[&str]| {
+        let output = sandbox.run(&[&["setup", "cargo"], args].concat());
+        output.stdout.replace(binary(), "ws1-token").lines().last().unwrap_or_default().to_owned()
+    };
+    assert!(cargo(&sandbox, &[]).ends_with("ws1-token\", \"get\", \"--format\", \"header-value\"]"));
+    std::fs::rename(sandbox.config_file(), sandbox.path("c.json")).unwrap();
+    let file = sandbox.path("c.json").display().to_string();
+    sandbox.set("WS1_TOKEN_PROFILE", "prod").set("WS1_TOKEN_CONFIG", "c.json").set("WS1_TOKEN_CACHE_DIR", "~/cache");
+    let home = sandbox.path("home/cache").display().to_string();
+    let all = format!("\"--profile\", \"prod\", \"--config\", \"{file}\", \"--cache-dir\", \"{home}\", \"get\"");
+    assert!(cargo(&sandbox, &[]).contains(&all), "{}", cargo(&sandbox, &[]));
+    let flags = cargo(&sandbox, &["--profile=prod", "--cache-dir=/c", "--config", &file]);
+    assert!(flags.contains(&all.replace(&home, "/c")), "{flags}");
+}
+
+#[test]
+fn git_is_taken_back_once_and_only_what_is_ours() {
+    let sandbox = world();
+    if !has("git") {
+        return;
+    }
+    let git = |args: &[&str]| {
+        let mut git = sandbox.program("git");
+        git.args(["config", "--global"]).args(args);
+        sandbox.finish(git).stdout
+    };
+    git(&["user.name", "somebody"]);
+    let before = git(&["--list"]);
+    let run = |option: &str| sandbox.run(&["setup", "git", "git.example.com", option]).to_string();
+    run("--write");
+    let mut all = run("--undo");
+    assert_eq!(git(&["--list"]), before);
+    all.push_str(&format!("# again\n{}", run("--undo")));
+    // Written with another option, or by an older program: ours all the same. Another helper beside it is not.
+    sandbox.run(&["setup", "git", "git.example.com", "--profile", "prod", "--write"]);
+    all.push_str(&format!("# with --profile\n{}", run("--undo")));
+    assert_eq!(git(&["--list"]), before);
+    run("--write");
+    git(&["--add", "credential.https://git.example.com.helper", "store"]);
+    git(&["http.https://git.example.com/.postBuffer", "1"]);
+    all.push_str(&format!("# with others\n{}", run("--undo")));
+    assert_snapshot!("setup-git-undo", all);
+    let helper = "credential.https://git.example.com.helper=store\n";
+    assert_eq!(git(&["--list"]), format!("{before}{helper}http.https://git.example.com/.postbuffer=1\n"));
+    // The same value twice, apart from each other.
+    for value in ["/old/ws1-token git", "store", "/old/ws1-token git"] {
+        git(&["--add", "credential.https://git.example.com.helper", value]);
+    }
+    assert!(run("--undo").starts_with("removed credential.https://git.example.com.helper\n"));
+    // Another one's empty value, which drops the helpers before it.
+    git(&["--replace-all", "credential.https://git.example.com.helper", ""]);
+    all = run("--undo");
+    assert!(all.starts_with("credential.https://git.example.com.helper has no value of ours"), "{all}");
 }
 
 #[test]

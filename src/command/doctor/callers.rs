@@ -14,6 +14,8 @@ use crate::config::Profile;
 use crate::context::Context;
 use crate::origin::Origin;
 
+mod helpers;
+
 /// Time limit for printing a version.
 const LIMIT: Duration = Duration::from_secs(3);
 
@@ -111,6 +113,7 @@ pub(super) fn collect(
         let names = CALLERS.map(|(name, _)| name).join(", ");
         findings.push(Finding::skipped("callers", format!("none of {names} is on PATH")));
     }
+    let git = callers.iter().find(|caller| caller.name == "git").map(|caller| caller.path.clone());
     for Caller { name, args, path, query } in callers {
         findings.push(match version(&output(query)) {
             Some(version) => {
@@ -123,6 +126,7 @@ pub(super) fn collect(
             ),
         });
     }
+    helpers::check(context, git.as_deref(), findings);
 }
 
 /// The URLs that git may be used with: `hosts`, or the tenant if there are none.

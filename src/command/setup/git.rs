@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use super::{Outcome, Recipe, shell_line};
+use crate::cli::Setup;
 use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::{HttpEndpoint, RequestError};
@@ -29,30 +30,34 @@ const IF_NEEDED: &str = "# if git does not trust this server; it then trusts tha
 /// A setting: its key and all its values, in order.
 type Setting = (String, Vec<String>);
 
-/// Prints or applies the settings of a host, by default the tenant and all `hosts`.
+/// Prints, applies or takes back the settings of a host, by default the tenant and all `hosts`.
 pub(super) fn run(
     recipe: &Recipe<'_>,
     context: &Context<'_>,
     host: Option<&str>,
-    write: bool,
+    args: &Setup,
 ) -> Result<Outcome, Error> {
     let targets = targets(recipe.profile, host)?;
+    let change = match (args.write, args.undo) {
+        (_, true) => remove,
+        (true, _) => apply,
+        _ => |_: &Recipe<'_>, setting: &Setting| Ok(commands(setting)),
+    };
     let mut said = Vec::new();
     for target in &targets {
         for setting in settings(recipe, target) {
-            said.push(if write { apply(recipe, &setting)? } else { commands(&setting) });
+            said.push(change(recipe, &setting)?);
         }
         if let Some(setting) = ca_setting(recipe.profile, target) {
             let is_sure = recipe.profile.ca_only && *target == recipe.profile.tenant;
-            said.push(match (write, is_sure) {
-                (true, true) => apply(recipe, &setting)?,
-                (true, false) => apply_if_needed(recipe, context, target, &setting)?,
-                (false, true) => commands(&setting),
-                (false, false) => format!("{IF_NEEDED}# {}", commands(&setting)),
+            said.push(match (args.write, args.undo) {
+                (true, _) if !is_sure => apply_if_needed(recipe, context, target, &setting)?,
+                (false, false) if !is_sure => format!("{IF_NEEDED}# {}", commands(&setting)),
+                _ => change(recipe, &setting)?,
             });
         }
     }
-    if !write {
+    if !args.write && !args.undo {
         said.push(for_old_git(recipe, &targets));
     }
     Ok(Outcome::answer(said.concat()))
@@ -82,7 +87,7 @@ fn targets(profile: &Profile, host: Option<&str>) -> Result<Vec<Origin>, Error> 
 
 /// The settings of a target.
 fn settings(recipe: &Recipe<'_>, target: &Origin) -> [Setting; 2] {
-    let helper = shell_line([&recipe.program, "git"].into_iter().chain(recipe.profile_args.iter().map(String::as_str)));
+    let helper = shell_line([&recipe.program, "git"].into_iter().chain(recipe.options.iter().map(String::as_str)));
     // git takes a helper that does not begin with a slash for the name of one, and with `!` for a command.
     let helper = if helper.starts_with('/') { helper } else { format!("!{helper}") };
     [
@@ -176,4 +181,20 @@ fn needs_ca(context: &Context<'_>, profile: &Profile, target: &Origin) -> Result
         }
     };
     Ok(!is_trusted(false)? && is_trusted(true)?)
+}
+
+/// Removes the values of one setting that are ours, with whatever options they were written; returns what was done.
+fn remove(recipe: &Recipe<'_>, (key, values): &Setting) -> Result<String, Error> {
+    let present = recipe.tool("git", &["config", "--global", "--null", "--get-all", key]).unwrap_or_default();
+    let is_ours = |value: &&str| values.iter().any(|ours| ours == value) || value.contains("ws1-token");
+    let mut ours: Vec<&str> = present.split_terminator('\0').filter(is_ours).collect();
+    // An empty value alone is somebody else's.
+    if ours.iter().all(|value| value.is_empty()) {
+        return Ok(format!("{key} has no value of ours: nothing to remove\n"));
+    }
+    while let Some(value) = ours.pop() {
+        recipe.tool("git", &["config", "--global", "--fixed-value", "--unset-all", key, value])?;
+        ours.retain(|other| *other != value);
+    }
+    Ok(format!("removed {key}\n"))
 }

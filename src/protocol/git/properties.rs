@@ -174,6 +174,7 @@ mod tests {
             log: &log,
             deadline: crate::clock::Deadline::after(&crate::clock::SystemClock, crate::broker::RUN_LIMIT),
             executable: &|| None,
+            called: &|| None,
         };
         super::super::run(&context, "get", &mut &input[..])
     }

@@ -143,3 +143,42 @@ fn where_programs_are_looked_for() {
     let text = lines(&sandbox.run(&["doctor"]), &NAMES);
     assert_eq!(text, "– callers        none of kubectl, git, curl, terraform, bazel, cargo, rclone is on PATH\n");
 }
+
+#[cfg(unix)]
+#[test]
+fn helpers_that_point_to_nothing_are_found() {
+    if !has("git") {
+        return;
+    }
+    let (_emulator, mut sandbox) = world();
+    let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    sandbox.set("PATH", path);
+    // The real git, in a version that needs nothing else.
+    let real = std::env::split_paths(&crate::sandbox::path()).map(|dir| dir.join("git")).find(|file| file.is_file());
+    let real = real.unwrap().display().to_string();
+    install(&sandbox, "git", &format!("[ \"$1\" = --version ] && echo 'git version 2.54.0' || exec '{real}' \"$@\""));
+    let there = install(&sandbox, "ws1-token", "");
+    let set = |sandbox: &Sandbox, key: &str, value: &str| {
+        let mut git = sandbox.program(&real);
+        git.args(["config", "--global", "--add", key, value]);
+        assert_eq!(sandbox.finish(git).to_string(), "");
+    };
+    set(&sandbox, "credential.https://a.example.com.helper", &format!("{} git", there.display()));
+    set(&sandbox, "credential.helper", "/nowhere/else");
+    let kubeconfig = sandbox.path("home/.kube/config");
+    std::fs::create_dir_all(kubeconfig.parent().unwrap()).unwrap();
+    let user = |command: &str| {
+        format!("- name: u\n  user:\n    exec:\n      args:\n      - kubectl\n      command: {command}\n")
+    };
+    write(&kubeconfig, format!("users:\n{}{}", user(&there.display().to_string()), user("/nowhere/aws")).as_bytes());
+    let names = ["git-helper", "kubeconfig"];
+    assert_eq!(lines(&sandbox.run(&["doctor"]), &names), "");
+    set(&sandbox, "credential.https://b.example.com:8443.helper", "'/my old/ws1-token' git --profile prod");
+    set(&sandbox, "credential.helper", "!/old/git-credential-ws1");
+    write(&kubeconfig, format!("users:\n{}{}", user("\"/my old/ws1-token\""), user("bin/ws1-token")).as_bytes());
+    let mut all = lines(&sandbox.run(&["doctor"]), &names);
+    sandbox.set("KUBECONFIG", "/nowhere:other");
+    write(&sandbox.path("other"), user("/older/ws1-token").as_bytes());
+    all.push_str(&format!("# KUBECONFIG\n{}", lines(&sandbox.run(&["doctor"]), &names)));
+    assert_snapshot!("doctor-helpers", all);
+}
