@@ -107,8 +107,7 @@ impl<S: Store> Broker<'_, S> {
     /// Decides on an entry: the final answer, or how urgently to renew.
     fn judge(&self, entry: &Entry, need: &Need) -> ControlFlow<Result<AccessToken, Error>, Freshness> {
         let now = self.clock.now();
-        match entry.verdict(need, now, &|| self.clock.boot_id(), &|| failure::fingerprint(self.profile, self.identity))
-        {
+        match entry.verdict(need, now, &|| self.clock.boot_id(), &|| self.fingerprint()) {
             Verdict::Renew(freshness) => ControlFlow::Continue(freshness),
             Verdict::Serve(token, remaining) => {
                 ControlFlow::Break(Ok(self.hand_out(entry, token, (now, remaining), true)))
@@ -120,6 +119,11 @@ impl<S: Store> Broker<'_, S> {
                 ControlFlow::Break(self.old_token_or(entry, need, error))
             }
         }
+    }
+
+    /// See [`failure::fingerprint`].
+    fn fingerprint(&self) -> u32 {
+        failure::fingerprint(self.profile, self.identity, &self.endpoint.surroundings())
     }
 
     /// Renews with the write access there is.
@@ -139,7 +143,7 @@ impl<S: Store> Broker<'_, S> {
             return Ok(token);
         }
         // Taken before the secret is read: one that changes meanwhile is tried at once.
-        let tried = failure::fingerprint(self.profile, self.identity);
+        let tried = self.fingerprint();
         let secret = match self.secret(deadline) {
             Ok(secret) => secret,
             Err(error) => {

@@ -19,7 +19,7 @@ mod target;
 mod variables;
 
 use file::{RawConfig, RawProfile};
-pub(crate) use layers::{check_client_id, check_git_username, check_proxy, check_scope, keychain_account, read_host};
+pub(crate) use layers::{check_client_id, check_git_username, check_scope, keychain_account, read_host};
 pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::{WrongUrl, token_url};
@@ -29,7 +29,7 @@ pub(crate) use target::TargetError;
 pub(crate) use variables::{LAYERS, is_unknown, nearest_variable, says_whose};
 
 /// The name of a profile that consists of environment variables and flags alone.
-const ENVIRONMENT_PROFILE: &str = "environment";
+pub(crate) const ENVIRONMENT_PROFILE: &str = "environment";
 
 /// The sources of configuration.
 pub(crate) struct Sources<'a> {

@@ -8,19 +8,29 @@ use crate::config::{AuthStyle, Profile};
 use crate::error::Error;
 use crate::failure::{FailureKind, RequestFailure};
 use crate::grant::{self, Grant, HttpResponse, TokenResponse};
+use crate::proxy::ProxyEnvironment;
 use crate::secret::Secret;
 
+pub(crate) mod certificate;
 mod client;
+mod roots;
+pub(crate) mod secure;
 mod service;
-pub(crate) mod trust;
+mod trust;
+pub(crate) mod tunnel;
 
-pub(crate) use client::{cryptography, explain_io};
+pub(crate) use client::explain_io;
 pub(crate) use service::Discovery;
 
 /// The seam for the tenant: grant in, checked answer out. Only the broker's tests replace it; HTTP is never faked.
 pub(crate) trait Endpoint {
     /// Sends one request, once, and reads the answer, all within `limit`.
     fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError>;
+
+    /// What requests depend on besides the profile, as a text that changes with it. It may hold secrets.
+    fn surroundings(&self) -> String {
+        String::new()
+    }
 }
 
 /// Why a request brought nothing.
@@ -90,6 +100,11 @@ pub(crate) struct HttpEndpoint<'a> {
 impl Endpoint for HttpEndpoint<'_> {
     fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError> {
         Ok(self.ask(grant, secret, limit)?.outcome?)
+    }
+
+    fn surroundings(&self) -> String {
+        let roots = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (self.env)(name).unwrap_or_default());
+        roots.join("\n") + "\n" + &ProxyEnvironment::read(self.env).summary()
     }
 }
 

@@ -226,11 +226,13 @@ impl FailureKind {
     fn schedule(&self) -> Schedule {
         let schedule = |first, longest, spread| Schedule { first, longest, spread };
         match self {
-            Self::Unreachable | Self::Interrupted | Self::TimedOut | Self::ServerError => schedule(2, 60, 1000),
+            Self::Unreachable | Self::Interrupted | Self::TimedOut | Self::ServerError | Self::Proxy(_) => {
+                schedule(2, 60, 1000)
+            }
             Self::TooManyRequests => schedule(60, 60, 0),
             Self::Denied(_) => schedule(60, 900, 200),
             Self::Unusable => schedule(5, 60, 0),
-            Self::Certificate(_) => schedule(10, 60, 0),
+            Self::Certificate(_) | Self::Tls(_) => schedule(10, 60, 0),
             Self::Local(local) if local.is_setting => schedule(5, 30, 0),
             // Another process may have what this one lacked.
             Self::Local(_) => schedule(1, 1, 0),

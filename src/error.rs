@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::failure::{FailureKind, LocalFailure, RequestFailure};
+use crate::failure::{FailureKind, LocalFailure, ProxyProblem, RequestFailure};
 use crate::text::line;
 
 /// Exit status: an operating-system failure or a bug.
@@ -106,14 +106,21 @@ impl ErrorKind {
     /// The exit status (README, "Exit status").
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage | Self::NoConfig | Self::Secret | Self::CaFile | Self::Request(FailureKind::Certificate(_)) => {
-                EXIT_CONFIG
-            }
+            Self::Usage
+            | Self::NoConfig
+            | Self::Secret
+            | Self::CaFile
+            | Self::Request(
+                FailureKind::Certificate(_)
+                | FailureKind::Tls(_)
+                | FailureKind::Proxy(ProxyProblem::Certificate(_) | ProxyProblem::NotAProxy),
+            ) => EXIT_CONFIG,
             Self::Busy
             | Self::Request(
                 FailureKind::Unreachable
                 | FailureKind::Interrupted
                 | FailureKind::TimedOut
+                | FailureKind::Proxy(_)
                 | FailureKind::ServerError
                 | FailureKind::TooManyRequests,
             ) => EXIT_TEMPORARY,

@@ -47,18 +47,52 @@ impl ErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CertificateProblem {
-    /// No trusted authority issued it.
-    UnknownIssuer,
-    /// A trusted authority has its issuer's name, but another key.
-    WrongSignature,
+    /// Nobody trusted issued it. This is the authority to trust; none if that is the certificate itself.
+    UnknownIssuer(Option<String>),
+    /// A trusted authority has its issuer's name, but another key. The authority as before.
+    WrongSignature(Option<String>),
     /// It is valid for these names only.
     WrongName(Vec<String>),
     /// It expired at this Unix second.
     Expired(i64),
     /// It becomes valid at this Unix second.
     NotYetValid(i64),
-    /// Anything else, in the library's words.
-    Other(String),
+    /// No trust makes it usable: it names no host, say.
+    Unfit,
+}
+
+/// Why there can be no TLS with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TlsProblem {
+    /// It speaks something else on that port.
+    NotTls,
+    /// It has no version or cipher in common with this program.
+    TooOld,
+    /// It knows no host of that name.
+    UnknownName,
+    /// It wants a client certificate.
+    WantsCertificate,
+}
+
+/// Why a proxy does not connect to the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProxyProblem {
+    /// There is no connection to the proxy, or it ended.
+    Unreachable,
+    /// It wants a user name and a password.
+    NoCredentials,
+    /// It does not accept those it was given.
+    WrongCredentials,
+    /// It does not reach the tenant.
+    Unreached,
+    /// It does not let anybody connect there.
+    Forbidden,
+    /// It does not speak the protocol of its URL.
+    NotAProxy,
+    /// Its own certificate is not accepted.
+    Certificate(CertificateProblem),
 }
 
 /// Why a request brought no token.
@@ -81,6 +115,10 @@ pub(crate) enum FailureKind {
     Unusable,
     /// The server's certificate is not accepted.
     Certificate(CertificateProblem),
+    /// The server speaks no TLS that is safe.
+    Tls(TlsProblem),
+    /// The proxy does not connect to the server.
+    Proxy(ProxyProblem),
     /// The profile, its secret or this machine does not allow a request: nothing was sent.
     Local(Box<LocalFailure>),
 }
@@ -112,7 +150,7 @@ impl FailureKind {
     /// How far the request got.
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::Unreachable | Self::Certificate(_) | Self::Local(_) => Phase::NotSent,
+            Self::Unreachable | Self::Certificate(_) | Self::Tls(_) | Self::Proxy(_) | Self::Local(_) => Phase::NotSent,
             Self::Interrupted | Self::TimedOut => Phase::Sent,
             Self::ServerError | Self::TooManyRequests | Self::Denied(_) | Self::Unusable => Phase::Answered,
         }
@@ -151,3 +189,5 @@ impl fmt::Display for RequestFailure {
         f.write_str(&self.cause)
     }
 }
+
+impl std::error::Error for RequestFailure {}

@@ -3,7 +3,7 @@
 
 use crate::grant::HttpResponse;
 use crate::secret::Secret;
-use crate::{cache, config, grant, origin, probe, protocol};
+use crate::{cache, config, endpoint, grant, origin, protocol};
 
 /// The answer of a token endpoint: two bytes of status, then the body.
 pub fn token_reply(data: &[u8]) {
@@ -27,7 +27,7 @@ pub fn git_request(data: &[u8]) {
 
 /// A certificate, as anybody on the way can present one.
 pub fn certificate(data: &[u8]) {
-    probe::certificate::check(data);
+    endpoint::certificate::check(data);
 }
 
 /// `KUBERNETES_EXEC_INFO`.

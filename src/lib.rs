@@ -15,7 +15,7 @@
 //! | `prompt.rs` | questions to a person, answers shown or not |
 //! | `broker.rs`, `broker/` | the renewal algorithm; its lock, its errors, dropping a token, proving credentials |
 //! | `probe.rs`, `probe/` | `doctor`'s connection to the tenant: address, TCP, tunnel, TLS handshake |
-//! | `endpoint.rs`, `endpoint/` | requests to the tenant; certificate problems |
+//! | `endpoint.rs`, `endpoint/` | requests to the tenant; the way there: trusted roots, TLS, proxies |
 //! | `cache.rs` | one self-checking entry per identity |
 //! | `grant.rs` | grants to form fields, responses to types. Pure |
 //! | `entry.rs` | the decisions on an entry. Pure |

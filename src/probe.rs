@@ -1,5 +1,4 @@
 //! doctor's route to the tenant, step by step: address, connection, tunnel, handshake. No request is sent.
 
-pub(crate) mod certificate;
 pub(crate) mod handshake;
 pub(crate) mod route;

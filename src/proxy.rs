@@ -1,8 +1,97 @@
-//! Chooses the proxy of a request from the environment. Pure.
+//! Which proxy a request goes through, and who says so. Pure.
 
-use std::net::Ipv6Addr;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::origin::Origin;
+use crate::secret::Secret;
+
+/// What to write in the place of a proxy that cannot be used.
+pub(crate) const PROXY_HINT: &str = "write http://host:port or socks5://host:port";
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `CONNECT` in clear.
+    Http,
+    /// `CONNECT` under TLS.
+    Https,
+    /// SOCKS version 5 (RFC 1928).
+    Socks5,
+}
+
+/// A proxy. No `Debug`; `Display` shows it without its password, and says who set it.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    /// How to speak to it.
+    pub(crate) scheme: Scheme,
+    /// Where it is.
+    pub(crate) origin: Origin,
+    /// User name and password, decoded.
+    pub(crate) credentials: Option<(Secret, Secret)>,
+    /// The variable, or the key of the profile.
+    pub(crate) set_by: String,
+}
+
+impl Proxy {
+    /// Reads `[scheme://][user:password@]host[:port][/…]`, without whitespace or quotes around it.
+    ///
+    /// More lenient than curl, which wants every special character of a password encoded: the last `@` ends it. The error
+    /// is a clause that never repeats the text, which may hold a password.
+    pub(crate) fn parse(text: &str, set_by: impl Into<String>) -> Result<Self, String> {
+        let text = bare(text);
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (Scheme::Http, 80),
+            "https" => (Scheme::Https, 443),
+            "socks5" | "socks5h" => (Scheme::Socks5, 1080),
+            _ => return Err("its scheme is none of http, https and socks5".to_owned()),
+        };
+        let (credentials, place) = match rest.rsplit_once('@') {
+            Some((credentials, place)) => (Some(credentials.split_once(':').unwrap_or((credentials, ""))), place),
+            None => (None, rest),
+        };
+        let place = &place[..place.find(['/', '?', '#']).unwrap_or(place.len())];
+        let mut origin = Origin::parse(place, scheme == Scheme::Https)?;
+        if place.eq_ignore_ascii_case(&origin.host) {
+            origin.port = default_port;
+        }
+        let credentials = credentials.map(|(user, password)| (decoded(user), decoded(password)));
+        Ok(Self { scheme, origin, credentials, set_by: set_by.into() })
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+            Scheme::Socks5 => "socks5",
+        };
+        write!(f, "{scheme}://{}:{} ({})", self.origin.host, self.origin.port, self.set_by)
+    }
+}
+
+/// A variable's value without what a shell or a file of variables may have left around it.
+fn bare(text: &str) -> &str {
+    let text = text.trim();
+    let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    quoted('"').or_else(|| quoted('\'')).unwrap_or(text).trim()
+}
+
+/// Decodes `%40` and the like; a `%` before anything else stays.
+fn decoded(text: &str) -> Secret {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => (bytes.push(byte), rest = &after[2..]),
+            None => (bytes.push(*first), rest = after),
+        };
+    }
+    Secret::new(String::from_utf8_lossy(&bytes).into_owned())
+}
 
 /// The proxy settings of the environment with their variables. No `Debug`: the URL of a proxy may hold a password.
 #[derive(Clone, Default)]
@@ -31,7 +120,7 @@ impl ProxyEnvironment {
     pub(crate) fn read(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             let mut values = names.iter().filter_map(|name| Some((*name, env(name)?)));
-            values.find(|(_, value)| !value.is_empty())
+            values.find(|(_, value)| !bare(value).is_empty())
         };
         Self {
             proxy: first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
@@ -49,33 +138,53 @@ impl ProxyEnvironment {
         }
     }
 
-    /// The proxy for a target, if any.
-    pub(crate) fn proxy_for(&self, target: &Origin) -> Option<&str> {
-        match self.choose(target) {
-            Choice::Through(_, url) => Some(url),
-            _ => None,
-        }
+    /// All of it as one text that changes whenever a setting does.
+    pub(crate) fn summary(&self) -> String {
+        let value = |setting: &Option<(&str, String)>| setting.as_ref().map_or("", |(_, value)| value).to_owned();
+        value(&self.proxy) + "\n" + &value(&self.no_proxy)
     }
 }
 
-/// Whether a `no_proxy` list names a host: `*`, the host itself or a parent domain, with or without a port.
+/// Whether a `no_proxy` list names a host. Every entry that curl 7.88 understands: the host or a parent domain, with a dot
+/// before or after it; an address or a network; `*`. Besides, as in Go's programs: `*.domain`, a port, brackets.
 fn excludes(list: &str, target: &Origin) -> bool {
-    list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+    let host = target.host.trim_matches(['[', ']']);
+    let address = host.parse::<IpAddr>().ok();
+    bare(list).split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty()).any(|entry| {
         let entry = entry.to_ascii_lowercase();
-        let (host, port) = match entry.rsplit_once(':') {
+        let (name, port) = match entry.rsplit_once(':') {
             // The last group of an IPv6 address is not a port.
-            Some((host, port)) if port.parse::<u16>().is_ok() && entry.parse::<Ipv6Addr>().is_err() => {
-                (host, port.parse::<u16>().ok())
+            Some((name, port)) if port.parse::<u16>().is_ok() && entry.parse::<Ipv6Addr>().is_err() => {
+                (name, port.parse::<u16>().ok())
             }
             _ => (entry.as_str(), None),
         };
-        let name = host.trim_start_matches('*').trim_start_matches('.');
-        port.is_none_or(|port| port == target.port)
-            && (host == "*"
-                || target.host == name
-                || target.host.trim_matches(['[', ']']) == name
-                || (!name.is_empty() && target.host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))))
+        let is_named = match address {
+            _ if name == "*" => true,
+            Some(address) => holds(name, address),
+            None => {
+                let name = name.trim_start_matches('*').trim_matches('.');
+                let parent = host.strip_suffix(name).filter(|_| !name.is_empty());
+                parent.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+        };
+        is_named && port.is_none_or(|port| port == target.port)
     })
+}
+
+/// Whether an entry is that address, or a network (`192.0.2.0/24`) that holds it.
+fn holds(entry: &str, address: IpAddr) -> bool {
+    let entry = entry.replace(['[', ']'], "");
+    let (network, bits) = entry.split_once('/').unwrap_or((&entry, ""));
+    let value = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let Ok(network) = network.parse::<IpAddr>().map(value) else { return false };
+    let (value, length) = value(address);
+    let bits = if bits.is_empty() { Some(length) } else { bits.parse().ok() };
+    let differing = (network.0 ^ value).leading_zeros();
+    network.1 == length && bits.is_some_and(|bits| bits <= length && differing >= bits)
 }
 
 #[cfg(test)]
@@ -85,7 +194,10 @@ mod tests {
     fn chosen(vars: &[(&str, &str)], host: &str) -> Option<String> {
         let env = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let target = Origin::parse(host, true).unwrap();
-        ProxyEnvironment::read(&env).proxy_for(&target).map(str::to_owned)
+        match ProxyEnvironment::read(&env).choose(&target) {
+            Choice::Through(_, url) => Some(url.to_owned()),
+            _ => None,
+        }
     }
 
     #[test]
@@ -147,6 +259,74 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_named_by_themselves_and_by_their_networks() {
+        // `curl` is what curl 7.88.1 does; what it passes over it may do in a later version.
+        for (list, host, direct, curl) in [
+            ("192.0.2.7", "192.0.2.7", true, true),
+            ("192.0.2.0/24", "192.0.2.7", true, true),
+            ("192.0.2.0/29", "192.0.2.7", true, true),
+            ("192.0.2.0/29", "192.0.2.8", false, false),
+            ("192.0.2.7/32", "192.0.2.7", true, true),
+            ("192.0.2.0/024", "192.0.2.7", true, true),
+            ("192.0.2.7/", "192.0.2.7", true, true),
+            ("192.0.2.0/", "192.0.2.7", false, false),
+            ("192.0.2.0/16", "192.0.3.7", true, true),
+            ("192.0.2.0/33", "192.0.2.0", false, false),
+            ("192.0.2.0/2x", "192.0.2.7", false, true),
+            ("0.0.0.0/0", "192.0.2.8", true, false),
+            ("192.0.2.7:443", "192.0.2.7", true, false),
+            ("192.0.2.0/24:443", "192.0.2.7", true, false),
+            ("2.7", "192.0.2.7", false, false),
+            ("192.0.2", "192.0.2.7", false, false),
+            (".192.0.2.7", "192.0.2.7", false, false),
+            ("10.0.0.0/8", "acme.example.com", false, false),
+            ("192.0.2.0/24", "192.0.2.7.example.com", false, false),
+            ("2001:db8::1", "[2001:db8::1]", true, true),
+            ("2001:DB8:0:0::1", "[2001:db8::1]", true, false),
+            ("2001:db8::/32", "[2001:db8::1]", true, false),
+            ("[2001:db8::]/32", "[2001:db8::1]", true, false),
+            ("2001:db8::/33", "[2001:db8:8000::1]", false, false),
+            ("::/0", "[2001:db8::1]", true, false),
+            ("::/0", "192.0.2.7", false, false),
+            ("2001:db8::/129", "[2001:db8::1]", false, false),
+        ] {
+            let proxy = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], host);
+            assert_eq!(proxy.is_none(), direct, "{list} {host}");
+            assert!(direct || !curl || list.ends_with('x'), "less than curl: {list}");
+        }
+    }
+
+    /// How a URL is read: where, and with which credentials.
+    fn read(url: &str) -> Result<String, String> {
+        let proxy = Proxy::parse(url, "V")?;
+        let credentials = proxy.credentials.as_ref().map(|(user, password)| (user.expose(), password.expose()));
+        Ok(format!("{proxy} {credentials:?}"))
+    }
+
+    #[test]
+    fn a_url_is_read_as_people_write_it() {
+        for (url, expected) in [
+            ("proxy", "http://proxy:80 (V) None"),
+            ("Proxy:80", "http://proxy:80 (V) None"),
+            ("https://proxy", "https://proxy:443 (V) None"),
+            ("https://proxy:80/", "https://proxy:80 (V) None"),
+            ("socks5h://proxy", "socks5://proxy:1080 (V) None"),
+            ("http://[fd00::1]:3128", "http://[fd00::1]:3128 (V) None"),
+            ("http://[FD00::1]", "http://[fd00::1]:80 (V) None"),
+            (" \"http://u:p@proxy:1\" ", "http://proxy:1 (V) Some((\"u\", \"p\"))"),
+            ("http://@proxy", "http://proxy:80 (V) Some((\"\", \"\"))"),
+            ("http://u:%ff@proxy", "http://proxy:80 (V) Some((\"u\", \"\u{fffd}\"))"),
+        ] {
+            assert_eq!(read(url).as_deref(), Ok(expected), "{url}");
+        }
+        for url in
+            ["", "http://", "socks4://h", "socks://h", "ftp://h", "http://a b", "http://u:hunter2@", "http://h:x", "\""]
+        {
+            assert!(!read(url).unwrap_err().contains("hunter2"), "{url}");
+        }
+    }
+
+    #[test]
     fn a_list_of_nothing_names_nobody() {
         for list in [".", ":443", " , ", "*.", ".:443", ":"] {
             assert!(chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", list)], "acme.example.com").is_some(), "{list}");
@@ -170,7 +350,12 @@ mod tests {
         }
 
         #[test]
-        fn no_list_panics(list in "\\PC*", odd in "[*.:,\\[\\]0-9a ]{0,20}") {
+        fn no_url_panics(url in "\\PC*", odd in "(socks5|http)://[%@:/#?\"' a0\\[\\]]{0,20}") {
+            let _ = (read(&url), read(&odd));
+        }
+
+        #[test]
+        fn no_list_panics(list in "\\PC*", odd in "[*.:,/\\[\\]0-9a ]{0,20}") {
             for list in [list, odd] {
                 let _ = chosen(&[("HTTPS_PROXY", "p"), ("NO_PROXY", &list)], "acme.example.com");
             }

@@ -46,6 +46,8 @@ pub struct Builder {
     tls: bool,
     /// What is wrong with its TLS.
     tls_fault: Option<TlsFault>,
+    /// Certificates and key in PEM, instead of new ones.
+    identity: Option<String>,
     /// Directory of the git repositories.
     git_root: Option<PathBuf>,
     /// Address to listen on.
@@ -70,6 +72,7 @@ impl Default for Builder {
             discovery: true,
             tls: false,
             tls_fault: None,
+            identity: None,
             git_root: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             api_port: 0,
@@ -170,6 +173,12 @@ impl Builder {
         self.tls()
     }
 
+    /// Serves HTTPS with the certificates and the key of a PEM text, the server's own certificate first.
+    pub fn identity(mut self, pem: impl Into<String>) -> Self {
+        self.identity = Some(pem.into());
+        self.tls()
+    }
+
     /// Serves the bare repositories in `directory` at `/git/NAME`, `/git-bearer/NAME` and `/git-basic/NAME`, with git-lfs.
     pub fn git_root(mut self, directory: impl Into<PathBuf>) -> Self {
         self.git_root = Some(directory.into());
@@ -203,7 +212,10 @@ impl Builder {
             urls.push((*host, self.url(*host, listener.local_addr()?)));
         }
         let (ca_pem, encryption) = if self.tls {
-            let tls = tls::prepare(addr.ip(), self.tls_fault)?;
+            let tls = match &self.identity {
+                Some(pem) => tls::with_identity(pem)?,
+                None => tls::prepare(addr.ip(), self.tls_fault)?,
+            };
             (Some(tls.ca_pem), Some(Encryption { config: tls.config, fault: self.tls_fault }))
         } else {
             (None, None)

@@ -7,6 +7,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -25,6 +26,8 @@ const DAY: i64 = 86_400;
 pub enum TlsFault {
     /// The certificate has expired.
     Expired,
+    /// The certificate becomes valid in a year.
+    NotYetValid,
     /// The certificate expires in nine days.
     ExpiresSoon,
     /// The certificate is for another host.
@@ -57,8 +60,18 @@ fn build(address: IpAddr, fault: Option<TlsFault>) -> Result<Tls, Box<dyn Error 
         Some(TlsFault::SelfSigned) => params.self_signed(&key)?,
         _ => params.signed_by(&key, &ca)?,
     };
-    let config = server_config(certificate.der().clone(), &key)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = server_config(vec![certificate.der().clone()], key)?;
     Ok(Tls { ca_pem: ca.pem(), config: Arc::new(config) })
+}
+
+/// The settings of a server with the certificates and the key of a PEM text.
+pub(crate) fn with_identity(pem: &str) -> io::Result<Tls> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(io::Error::other)?;
+    let config = server_config(chain.map_err(io::Error::other)?, key).map_err(io::Error::other)?;
+    let certificates = pem.split("-----BEGIN PRIVATE KEY").next().unwrap_or_default();
+    Ok(Tls { ca_pem: certificates.to_owned(), config: Arc::new(config) })
 }
 
 /// The CA's certificate.
@@ -85,6 +98,9 @@ fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, B
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2020, 12, 31);
         }
+        Some(TlsFault::NotYetValid) => {
+            params.not_before = OffsetDateTime::from_unix_timestamp(clock::now() + 365 * DAY)?;
+        }
         // Half a day more, so that nine whole days remain during a test.
         Some(TlsFault::ExpiresSoon) => {
             params.not_after = OffsetDateTime::from_unix_timestamp(clock::now() + 9 * DAY + DAY / 2)?;
@@ -95,12 +111,14 @@ fn leaf(address: IpAddr, fault: Option<TlsFault>) -> Result<CertificateParams, B
 }
 
 /// TLS 1.2 and 1.3 with this certificate.
-fn server_config(certificate: CertificateDer<'static>, key: &KeyPair) -> Result<ServerConfig, rustls::Error> {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)?;
+        .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -115,6 +133,7 @@ mod tests {
         for fault in [
             None,
             Some(TlsFault::Expired),
+            Some(TlsFault::NotYetValid),
             Some(TlsFault::ExpiresSoon),
             Some(TlsFault::WrongHost),
             Some(TlsFault::SelfSigned),

@@ -3,11 +3,11 @@
 use std::time::UNIX_EPOCH;
 
 use crate::clock::{rfc3339, wall};
-use crate::config::Profile;
+use crate::config::{ENVIRONMENT_PROFILE, Profile};
 use crate::endpoint::RequestError;
 use crate::entry::Need;
 use crate::error::{Cause, EXIT_CONFIG, Error, ErrorKind};
-use crate::failure::{CertificateProblem, ErrorCode, FailureKind, RequestFailure};
+use crate::failure::{CertificateProblem, ErrorCode, FailureKind, ProxyProblem, RequestFailure, TlsProblem};
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
 use crate::token::FLOOR;
@@ -21,14 +21,16 @@ pub(crate) fn request_error(profile: &Profile, error: RequestError, retry_in: i6
 }
 
 /// A fingerprint of what a failure may depend on besides the tenant: the secret if it is cheap to read, else its
-/// source; the trusted roots and the proxy of the profile. 32 bits of a salted SHA-256, useless for guessing.
-pub(crate) fn fingerprint(profile: &Profile, salt: &str) -> u32 {
+/// source; the trusted roots and the proxy, of the profile and of the environment (`surroundings`). 32 bits of a salted
+/// SHA-256, useless for guessing.
+pub(crate) fn fingerprint(profile: &Profile, salt: &str, surroundings: &str) -> u32 {
     let mut hash = hmac_sha256::Hash::new();
     let mut add = |bytes: &[u8]| {
         hash.update(bytes.len().to_le_bytes());
         hash.update(bytes);
     };
     add(salt.as_bytes());
+    add(surroundings.as_bytes());
     add(&profile.client_secret.as_ref().map_or_else(Vec::new, SecretSource::fingerprint_input));
     add(profile.proxy.as_ref().map_or("", Secret::expose).as_bytes());
     if let Some(file) = &profile.ca_file
@@ -73,6 +75,8 @@ pub(crate) fn token_error(profile: &Profile, kind: &FailureKind, cause: Cause, r
         FailureKind::Certificate(_) => {
             format!("cannot verify the certificate of `{}`", profile.token_url.origin.authority())
         }
+        FailureKind::Tls(_) => format!("`{}` offers no safe connection", profile.token_url.origin.authority()),
+        FailureKind::Proxy(_) => format!("the proxy does not lead to tenant `{tenant}`"),
     };
     let error = Error::new(ErrorKind::Request(kind.clone()), what).because(cause);
     hint(profile, kind, retry_in).into_iter().fold(error, Error::hint)
@@ -96,24 +100,54 @@ fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> Option<String> 
         FailureKind::Unusable => {
             format!("check `tenant` and `preset` of profile `{}`: it must be the Access host itself", profile.name)
         }
-        FailureKind::Certificate(problem) => certificate_hint(problem),
+        FailureKind::Certificate(problem) => certificate_hint(profile, problem),
+        FailureKind::Tls(TlsProblem::NotTls) => "check host and port of `tenant`: https is needed there".to_owned(),
+        FailureKind::Tls(TlsProblem::UnknownName) => "check the host of `tenant`".to_owned(),
+        FailureKind::Tls(TlsProblem::TooOld | TlsProblem::WantsCertificate) => {
+            "ask the server's administrator for TLS 1.2 or 1.3, without client certificates".to_owned()
+        }
+        FailureKind::Proxy(problem) => proxy_hint(profile, problem),
         FailureKind::Local(local) => return local.hint.clone(),
     })
 }
 
-/// What to do about a certificate.
-fn certificate_hint(problem: &CertificateProblem) -> String {
+/// What to do about a proxy.
+fn proxy_hint(profile: &Profile, problem: &ProxyProblem) -> String {
     match problem {
-        CertificateProblem::UnknownIssuer => {
-            "add your organisation's CA to the system's store, or set `ca_file` in the profile".to_owned()
+        ProxyProblem::Unreachable => "check that the proxy runs there, or set another one",
+        ProxyProblem::NoCredentials => "write them into the proxy's URL: USER:PASSWORD@ before its host",
+        ProxyProblem::WrongCredentials => {
+            "check both in the proxy's URL; write special characters in them as %40 and the like"
+        }
+        ProxyProblem::Unreached => "check `tenant` for a misspelling; a tenant inside your network belongs in NO_PROXY",
+        ProxyProblem::Forbidden => "ask the proxy's administrator to allow that host and port",
+        ProxyProblem::NotAProxy => "check the proxy's scheme, host and port",
+        ProxyProblem::Certificate(problem) => return certificate_hint(profile, problem),
+    }
+    .to_owned()
+}
+
+/// What to do about a certificate.
+fn certificate_hint(profile: &Profile, problem: &CertificateProblem) -> String {
+    match problem {
+        CertificateProblem::UnknownIssuer(authority) | CertificateProblem::WrongSignature(authority) => {
+            let wanted = match authority.as_deref() {
+                None => "that certificate".to_owned(),
+                Some("") => "your organisation's CA certificate".to_owned(),
+                Some(name) => format!("the certificate of {name}"),
+            };
+            let add = match &profile.ca_file {
+                Some(file) => format!("add it to `{}`", file.display()),
+                None if profile.name == ENVIRONMENT_PROFILE => "set WS1_TOKEN_CA_FILE to its file".to_owned(),
+                None => format!("set `ca_file` of profile `{}` to its file", profile.name),
+            };
+            format!("get {wanted} (PEM) from the administrator of the network or the tenant, and {add}")
         }
         CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_) => {
             format!("check the system clock (it says {}), or renew the certificate", rfc3339(wall()))
         }
-        CertificateProblem::WrongName(_) => "check `tenant`: the certificate belongs to another host".to_owned(),
-        CertificateProblem::WrongSignature | CertificateProblem::Other(_) => {
-            "replace the server's certificate, or set `ca_file` in the profile to the CA that issued it".to_owned()
-        }
+        CertificateProblem::WrongName(names) => format!("set `tenant` to one of: {}", names.join(", ")),
+        CertificateProblem::Unfit => "have the certificate replaced".to_owned(),
     }
 }
 

@@ -23,7 +23,7 @@ impl<S: Store> Broker<'_, S> {
             attempt => self.uncoordinated(attempt),
         };
         let mut entry = self.load();
-        let tried = failure::fingerprint(self.profile, self.identity);
+        let tried = self.fingerprint();
         let deadline = Deadline::after(self.clock, NETWORK_LIMIT);
         let (response, asked) = self.send(&Grant::ClientCredentials, secret, deadline).map_err(|error| {
             let pause = match &error {

@@ -409,7 +409,7 @@ fn renewed(text: &str, age: i64) -> Entry {
 /// A failure that another process had at that age of `t1`, with the client secret `s1`.
 fn failed(kind: FailureKind, age: i64, pause: i64) -> Failure {
     let at = ISSUED + age;
-    let tried = vec![failure::fingerprint(&profile(), "id")];
+    let tried = vec![failure::fingerprint(&profile(), "id", "")];
     Failure { kind, cause: "what it said".to_owned(), at, until: at + pause, count: 1, tried }
 }
 
@@ -449,7 +449,7 @@ fn limited(retry_after: Option<i64>, cause: &str) -> Reply {
 }
 
 fn untrusted() -> Reply {
-    refused(FailureKind::Certificate(CertificateProblem::UnknownIssuer), "invalid certificate")
+    refused(FailureKind::Certificate(CertificateProblem::UnknownIssuer(None)), "invalid certificate")
 }
 
 impl Reply {

@@ -9,7 +9,7 @@ use crate::broker::failure::fingerprint;
 use crate::cli::Doctor;
 use crate::config::Profile;
 use crate::context::Context;
-use crate::endpoint::HttpEndpoint;
+use crate::endpoint::{Endpoint, HttpEndpoint};
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use crate::terminal::Palette;
@@ -117,7 +117,8 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
 /// Requests tokens and uses one. The lock is held meanwhile, so that no other process sends a request at the same time.
 fn tokens(tenant: &Tenant<'_>, secret: &Secret, cache: &mut CacheCheck, findings: &mut Vec<Finding>) {
     let profile = tenant.endpoint.profile;
-    let back_off = cache.back_off(fingerprint(profile, &profile.identity()));
+    let tried = fingerprint(profile, &profile.identity(), &tenant.endpoint.surroundings());
+    let back_off = cache.back_off(tried);
     let (finding, issued) = tenant.token(secret, back_off.as_ref());
     findings.push(finding);
     let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };

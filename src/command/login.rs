@@ -209,16 +209,20 @@ fn again(error: &Error) -> Option<Again> {
             | FailureKind::ServerError
             | FailureKind::TooManyRequests
             | FailureKind::Certificate(CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_))
+            | FailureKind::Proxy(_)
             | FailureKind::Local(_) => None,
             FailureKind::Denied(_) => Some(Again::Client),
             FailureKind::Unreachable
             | FailureKind::Interrupted
             | FailureKind::TimedOut
             | FailureKind::Unusable
-            | FailureKind::Certificate(CertificateProblem::WrongName(_)) => Some(Again::Tenant),
-            FailureKind::Certificate(
-                CertificateProblem::UnknownIssuer | CertificateProblem::WrongSignature | CertificateProblem::Other(_),
-            ) => Some(Again::CaFile),
+            | FailureKind::Tls(_)
+            | FailureKind::Certificate(CertificateProblem::WrongName(_) | CertificateProblem::Unfit) => {
+                Some(Again::Tenant)
+            }
+            FailureKind::Certificate(CertificateProblem::UnknownIssuer(_) | CertificateProblem::WrongSignature(_)) => {
+                Some(Again::CaFile)
+            }
         },
         _ => None,
     }

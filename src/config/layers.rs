@@ -6,6 +6,7 @@ use super::file::{RawProfile, RawSecret};
 use super::{Profile, Sources, preset, resolve};
 use crate::error::Error;
 use crate::origin::{Origin, Target};
+use crate::proxy::{PROXY_HINT, Proxy};
 use crate::secret::Secret;
 use crate::secret::source::{SHARED_FILE_VARIABLE, SecretSource};
 
@@ -54,17 +55,6 @@ pub(super) fn allows(sources: &Sources<'_>, name: &str, raw: &RawProfile, target
 /// The key store account of a client: `CLIENT@TENANT`.
 pub(crate) fn keychain_account(client_id: &str, tenant: &Origin) -> String {
     format!("{client_id}@{}", tenant.authority())
-}
-
-/// Checks that a proxy is an http or https URL. Its error never repeats the URL, which may hold credentials.
-pub(crate) fn check_proxy(proxy: &str) -> Result<(), String> {
-    let rest = match proxy.split_once("://") {
-        None => proxy,
-        Some((scheme, rest)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
-        Some(_) => return Err("its scheme is neither http nor https".to_owned()),
-    };
-    let authority = rest.rsplit_once('@').map_or(rest, |(_, authority)| authority);
-    Origin::parse(authority.trim_end_matches('/'), false).map(|_| ())
 }
 
 /// Checks that HTTP Basic authentication can carry a client ID: no colon (RFC 7617 §2), no control characters.
@@ -277,7 +267,7 @@ impl Layers<'_> {
     /// The profile's own proxy.
     fn proxy(&self, raw: Option<String>) -> Result<Option<Secret>, Error> {
         if let Some(proxy) = &raw {
-            check_proxy(proxy).map_err(|cause| Error::unusable(self.key("proxy"), cause, "write http://host:port"))?;
+            Proxy::parse(proxy, "").map_err(|cause| Error::unusable(self.key("proxy"), cause, PROXY_HINT))?;
         }
         Ok(raw.map(Secret::new))
     }

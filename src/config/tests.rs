@@ -293,7 +293,7 @@ fn mistakes_are_named_with_their_place() {
         "{ \"profiles\": { \"prod\": { \"tenant\": \"a.example.com\", \"client_id\": \"c\", \"client_secret\": {\"command\": []} } } }",
         "{ \"profiles\": { \"prod\": { \"tenant\": \"a.example.com\", \"client_id\": \"c\", \"hosts\": [\"https://b\"] } } }",
         "{ \"profiles\": { \"prod\": { \"tenant\": \"a.example.com\", \"client_id\": \"c\", \"ca_only\": true } } }",
-        "{ \"profiles\": { \"prod\": { \"tenant\": \"a.example.com\", \"client_id\": \"c\", \"proxy\": \"socks5://p\" } } }",
+        "{ \"profiles\": { \"prod\": { \"tenant\": \"a.example.com\", \"client_id\": \"c\", \"proxy\": \"socks4://p\" } } }",
     ]
     .into_iter()
     .map(|config| format!("{config}\n{}", World::new(config).report()))

@@ -1,41 +1,33 @@
-//! The HTTP client and its settings: one exchange, its limits, its trusted roots and its proxy, and what its failures
-//! mean.
+//! The HTTP client and its settings: one exchange, its limits, its way to the tenant, and what its failures mean.
 
+use std::fmt;
+use std::io::{Read as _, Write as _};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD as STANDARD;
-use rustls::crypto::{CryptoProvider, KeyProvider};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConnection, StreamOwned};
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
-use ureq::{Agent, Body, Proxy};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport, TransportAdapter, time,
+};
+use ureq::{Agent, Body};
 
-use super::{HttpEndpoint, RequestError, trust};
+use super::secure::Tls;
+use super::{HttpEndpoint, RequestError, trust, tunnel};
 use crate::background::Background;
 use crate::clock;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::failure::{FailureKind, RequestFailure};
 use crate::grant::{self, HttpResponse};
-use crate::origin::Target;
+use crate::origin::{Origin, Target};
 use crate::platform;
-use crate::proxy::ProxyEnvironment;
+use crate::proxy::{Choice, PROXY_HINT, Proxy, ProxyEnvironment, Scheme};
 
-/// Bytes of a bundle of certificates that are read at most; the largest in use have a quarter of a million.
-const BUNDLE_LIMIT: usize = 16 * 1024 * 1024;
-
-/// How long to wait for the writer of a pipe in the place of such a file.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Time for finding the tenant's address, and for connecting (TCP and TLS), each.
+/// Time for finding the tenant's address, and for connecting (TCP, proxy and TLS), each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bytes of response headers that are read at most.
@@ -57,159 +49,209 @@ impl HttpEndpoint<'_> {
         limit: Duration,
         send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
     ) -> Result<HttpResponse, RequestError> {
-        let connected = Connected::default();
-        let agent = self.agent(limit, connected.clone())?;
+        let way = Arc::new(self.way().map_err(RequestError::local)?);
+        let agent = agent(limit, &way);
         look_for_a_thread()?;
         // A panic is silent, see `main.rs`.
         let exchanged = std::panic::catch_unwind(AssertUnwindSafe(|| send(&agent).and_then(read)));
         match exchanged {
-            Ok(result) => result.map_err(|error| explain(&error, connected.is_set())),
+            Ok(result) => result.map_err(|error| way.explain(&error)),
             Err(_) => Err(RequestError::Local {
                 error: Error::system("cannot send a request").because("the HTTP library failed"),
-                is_sent: connected.is_set(),
+                is_sent: way.is_connected(),
             }),
         }
     }
 
-    /// The HTTP client: every default that is wrong for a token endpoint is set here.
-    fn agent(&self, limit: Duration, connected: Connected) -> Result<Agent, RequestError> {
-        let https = self.profile.token_url.origin.https;
-        let roots = if https { self.roots().map_err(RequestError::local)? } else { Vec::new() };
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(cryptography())
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .build();
-        let config = Agent::config_builder()
-            .https_only(https)
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .timeout_global(Some(limit))
-            .timeout_resolve(Some(CONNECT_LIMIT.min(limit)))
-            .timeout_connect(Some(CONNECT_LIMIT.min(limit)))
-            .max_response_header_size(HEADER_LIMIT)
-            .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
-            .max_idle_connections(0)
-            .accept_encoding("identity")
-            .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
-            .proxy(self.proxy().map_err(RequestError::local)?)
-            .tls_config(tls)
-            .build();
-        Ok(Agent::with_parts(config, DefaultConnector::new().chain(connected), Lookup::default()))
+    /// The way of the token requests.
+    fn way(&self) -> Result<Way, Error> {
+        let target = self.profile.token_url.origin.clone();
+        let tls = if target.https { Some(self.tls()?) } else { None };
+        Ok(Way { proxy: self.proxy()?, target, tls, has_tunnel: false.into(), is_connected: false.into() })
     }
 
     /// The proxy, if any: the profile's, or the environment's. Plain http is loopback, where a proxy would read the
     /// credentials (I10).
     pub(crate) fn proxy(&self) -> Result<Option<Proxy>, Error> {
-        if !self.profile.token_url.origin.https {
-            return Ok(None);
-        }
+        let target = &self.profile.token_url.origin;
         let environment = ProxyEnvironment::read(self.env);
-        let (url, name) = match &self.profile.proxy {
-            Some(url) => (Some(url.expose()), format!("`proxy` of profile `{}`", self.profile.name)),
-            None => (environment.proxy_for(&self.profile.token_url.origin), "the proxy of the environment".to_owned()),
+        let (url, set_by) = match (&self.profile.proxy, environment.choose(target)) {
+            _ if !target.https => return Ok(None),
+            (Some(url), _) => (url.expose(), format!("`proxy` of profile `{}`", self.profile.name)),
+            (None, Choice::Through(variable, url)) => (url, variable.to_owned()),
+            _ => return Ok(None),
         };
-        let Some(url) = url else { return Ok(None) };
-        crate::config::check_proxy(url)
-            .and_then(|()| Proxy::new(url).map(Some).map_err(|_| "it is not a URL".to_owned()))
-            .map_err(|cause| Error::unusable(name, cause, "write http://host:port"))
-    }
-
-    /// The trusted roots: the platform's and the profile's `ca_file`, or the latter alone.
-    pub(crate) fn roots(&self) -> Result<Vec<Certificate<'static>>, Error> {
-        let mut roots = Vec::new();
-        if let Some(file) = &self.profile.ca_file {
-            roots = certificates(file).map_err(|cause| {
-                Error::new(ErrorKind::CaFile, format!("`ca_file` of profile `{}` is not usable", self.profile.name))
-                    .because(format!("`{}`: {cause}", file.display()))
-                    .hint("name a PEM file that holds your CA's certificate")
-            })?;
-        }
-        if !self.profile.ca_only {
-            roots.extend(self.platform_roots());
-        }
-        if roots.is_empty() {
-            return Err(Error::system("cannot verify any certificate")
-                .because("this system has no trusted roots; install its CA certificates or set `ca_file`"));
-        }
-        Ok(roots)
-    }
-
-    /// The trusted roots in PEM (RFC 7468), for another program.
-    pub(crate) fn roots_as_pem(&self) -> Result<String, Error> {
-        let mut text = String::new();
-        for root in self.roots()? {
-            text.push_str("-----BEGIN CERTIFICATE-----\n");
-            for line in STANDARD.encode(root.der()).as_bytes().chunks(64) {
-                text.extend(line.iter().map(|byte| char::from(*byte)));
-                text.push('\n');
-            }
-            text.push_str("-----END CERTIFICATE-----\n");
-        }
-        Ok(text)
-    }
-
-    /// The platform's roots. Where they are one bundle file, that file alone: reading the directory of single
-    /// certificates beside it costs three times as much and adds nothing.
-    fn platform_roots(&self) -> Vec<Certificate<'static>> {
-        #[cfg(all(unix, not(target_os = "macos")))]
-        {
-            let given = (self.env)("SSL_CERT_FILE").map(std::path::PathBuf::from);
-            if let Some(bundle) = given.or_else(|| openssl_probe::probe().cert_file)
-                && let Ok(roots) = certificates(&bundle)
-            {
-                return roots;
-            }
-        }
-        rustls_native_certs::load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+        Proxy::parse(url, set_by.as_str()).map(Some).map_err(|cause| Error::unusable(set_by, cause, PROXY_HINT))
     }
 }
 
-/// The cryptography of TLS.
-pub(crate) fn cryptography() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() })
+/// The HTTP client: every default that is wrong for a token endpoint is set here.
+fn agent(limit: Duration, way: &Arc<Way>) -> Agent {
+    let config = Agent::config_builder()
+        .https_only(way.tls.is_some())
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .timeout_global(Some(limit))
+        .timeout_resolve(Some(CONNECT_LIMIT.min(limit)))
+        .timeout_connect(Some(CONNECT_LIMIT.min(limit)))
+        .max_response_header_size(HEADER_LIMIT)
+        .input_buffer_size(INPUT_BUFFER)
+        .output_buffer_size(OUTPUT_BUFFER)
+        .max_idle_connections(0)
+        .accept_encoding("identity")
+        .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
+        // The environment's would be used otherwise; `Way` knows the one to use.
+        .proxy(None)
+        .build();
+    let lookup = Lookup { library: DefaultResolver::default(), way: Arc::clone(way) };
+    Agent::with_parts(config, Dial(Arc::clone(way)), lookup)
 }
 
-/// A reader of keys that reads none: no client certificate is ever shown, and what would sign with it is not linked in.
-#[derive(Debug)]
-struct NoKeys;
-
-impl KeyProvider for NoKeys {
-    fn load_private_key(
-        &self,
-        _key: rustls::pki_types::PrivateKeyDer<'static>,
-    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("client certificates are not used".to_owned()))
-    }
+/// The way to the tenant, and how far it was gone.
+struct Way {
+    /// The proxy to go through.
+    proxy: Option<Proxy>,
+    /// The tenant.
+    target: Origin,
+    /// TLS with it, unless it is plain http.
+    tls: Option<Tls>,
+    /// The proxy has done its part.
+    has_tunnel: AtomicBool,
+    /// There was a connection: from then on something may have been sent, whatever error comes later.
+    is_connected: AtomicBool,
 }
 
-/// Notes that a connection is established: from then on something may have been sent, whatever error comes later.
-#[derive(Debug, Clone, Default)]
-struct Connected(Arc<AtomicBool>);
-
-impl Connected {
+impl Way {
     /// Whether there was a connection, TLS included.
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn is_connected(&self) -> bool {
+        self.is_connected.load(Ordering::Relaxed)
+    }
+
+    /// What an error means, and who is to blame.
+    fn explain(&self, error: &ureq::Error) -> RequestError {
+        match (explain(error, self.is_connected()), &self.proxy) {
+            (RequestError::Failed(failure), Some(proxy)) if !self.has_tunnel.load(Ordering::Relaxed) => {
+                tunnel::blame(proxy, failure).into()
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// Goes the rest of the way, over a connection to the tenant or its proxy.
+    fn follow(
+        &self,
+        details: &ConnectionDetails,
+        tcp: Box<dyn Transport>,
+        since: Instant,
+    ) -> std::io::Result<Box<dyn Transport>> {
+        let adapt = |transport| {
+            let mut adapter = TransportAdapter::new(transport, Arc::clone(&details.current_time));
+            let mut timeout = details.timeout;
+            if let time::Duration::Exact(limit) = timeout.after {
+                timeout.after = time::Duration::Exact(limit.saturating_sub(since.elapsed()));
+            }
+            adapter.set_timeout(timeout);
+            adapter
+        };
+        let secure = |tls: &Tls, host: &str, transport| -> std::io::Result<Box<dyn Transport>> {
+            let mut sock = adapt(transport);
+            let conn = tls.handshake(host, &mut sock)?;
+            let buffers = LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER);
+            Ok(Box::new(Secured { buffers, stream: StreamOwned::new(conn, sock) }))
+        };
+        let mut transport = tcp;
+        if let (Some(proxy), Some(tls)) = (&self.proxy, &self.tls) {
+            if proxy.scheme == Scheme::Https {
+                transport = secure(tls, &proxy.origin.host, transport)?;
+            }
+            let mut stream = adapt(transport);
+            tunnel::open(&mut stream, proxy, &self.target)?;
+            transport = stream.into_inner();
+            self.has_tunnel.store(true, Ordering::Relaxed);
+        }
+        if let Some(tls) = &self.tls {
+            transport = secure(tls, &self.target.host, transport)?;
+        }
+        self.is_connected.store(true, Ordering::Relaxed);
+        Ok(transport)
     }
 }
 
-impl<In: Transport> Connector<In> for Connected {
-    type Out = In;
-
-    fn connect(&self, _details: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, ureq::Error> {
-        self.0.fetch_or(chained.is_some(), Ordering::Relaxed);
-        Ok(chained)
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Way")
     }
 }
 
-/// Looks up names, and tells a failed look-up from every other failure of the system: std has no kind of its own for it.
-#[derive(Debug, Default)]
-struct Lookup(DefaultResolver);
+/// Connects to the tenant.
+#[derive(Debug)]
+struct Dial(Arc<Way>);
+
+impl Connector for Dial {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        let since = Instant::now();
+        let Some(tcp) = TcpConnector::default().connect(details, None::<()>)? else { return Ok(None) };
+        Ok(Some(self.0.follow(details, Box::new(tcp), since)?))
+    }
+}
+
+/// A connection under TLS, for the library.
+struct Secured {
+    /// What is about to be sent, and what was received.
+    buffers: LazyBuffers,
+    /// The connection.
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl Transport for Secured {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        Ok(self.stream.write_all(&self.buffers.output()[..amount])?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Secured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secured")
+    }
+}
+
+/// Looks up the tenant or its proxy, and tells a failed look-up from every other failure of the system: std has no kind of
+/// its own for it.
+#[derive(Debug)]
+struct Lookup {
+    /// The library's.
+    library: DefaultResolver,
+    /// Whom to look up.
+    way: Arc<Way>,
+}
 
 impl Resolver for Lookup {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.0.resolve(uri, config, timeout).map_err(|error| match error {
+        let proxy = self.way.proxy.as_ref().map(|proxy| format!("http://{}:{}", proxy.origin.host, proxy.origin.port));
+        let proxy = proxy.map(|uri| uri.parse::<Uri>()).transpose().map_err(|_| ureq::Error::HostNotFound)?;
+        self.library.resolve(proxy.as_ref().unwrap_or(uri), config, timeout).map_err(|error| match error {
             ureq::Error::Io(error) if !platform::is_out_of_files(&error) => ureq::Error::HostNotFound,
             error => error,
         })
@@ -222,19 +264,6 @@ fn look_for_a_thread() -> Result<(), RequestError> {
         let cause = format!("the system grants no thread: {error}");
         RequestError::local(Error::system("cannot send a request").because(cause))
     })
-}
-
-/// The certificates of a PEM file; a file without any is an error.
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let text = platform::read_input(file, BUNDLE_LIMIT, PATIENCE).map_err(|error| error.to_string())?;
-    if text.len() > BUNDLE_LIMIT {
-        return Err("larger than 16 MiB".to_owned());
-    }
-    // A byte order mark would hide the first certificate.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let found = CertificateDer::pem_slice_iter(text).filter_map(Result::ok);
-    let certificates: Vec<_> = found.map(|der| Certificate::from_der(&der).to_owned()).collect();
-    if certificates.is_empty() { Err("it holds no PEM certificate".to_owned()) } else { Ok(certificates) }
 }
 
 /// The parts of a response that carry meaning; the body is bounded.
@@ -260,12 +289,10 @@ fn explain(error: &ureq::Error, is_sent: bool) -> RequestError {
         E::HostNotFound => unreachable("looking up the host name failed"),
         E::Timeout(Timeout::Resolve) => unreachable("looking up the host name took too long"),
         E::ConnectionFailed => unreachable("no connection"),
-        E::ConnectProxyFailed(_) => unreachable("the proxy refused the connection"),
         E::Timeout(_) => timed_out(is_sent),
         E::BodyExceedsLimit(_) => unusable("an answer of more than 256 KiB"),
         E::LargeResponseHeader(..) => unusable("an answer with more than 16 KiB of headers"),
         E::Protocol(_) | E::Http(_) => unusable("an answer that is not HTTP"),
-        E::Rustls(error) => tls(error, is_sent),
         E::Io(error) => explain_io(error, is_sent),
         _ => broken("the request failed", is_sent),
     }
@@ -287,11 +314,18 @@ fn timed_out(is_sent: bool) -> RequestError {
     RequestFailure::new(kind, cause).into()
 }
 
-/// Sorts operating-system errors, which may carry a TLS error.
+/// Sorts the errors of a connection, which may carry those of TLS or a proxy.
 pub(crate) fn explain_io(error: &std::io::Error, is_sent: bool) -> RequestError {
     use std::io::ErrorKind as Kind;
-    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return tls(error, is_sent);
+    if let Some(inner) = error.get_ref() {
+        if let Some(failure) = inner.downcast_ref::<RequestFailure>() {
+            return failure.clone().into();
+        }
+        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+            // A server that wants a client certificate says so after the handshake, before it reads anything.
+            let failure = trust::explain(error, "", &[]).map(RequestError::from);
+            return failure.unwrap_or_else(|| broken(format!("TLS: {error}"), is_sent));
+        }
     }
     if platform::is_out_of_files(error) {
         let error = Error::system("cannot send a request").because(error.to_string());
@@ -309,18 +343,6 @@ pub(crate) fn explain_io(error: &std::io::Error, is_sent: bool) -> RequestError 
         Kind::UnexpectedEof => broken("the connection ended during the handshake", is_sent),
         Kind::TimedOut | Kind::WouldBlock => timed_out(is_sent),
         _ => broken(error.to_string(), is_sent),
-    }
-}
-
-/// Sorts TLS errors.
-fn tls(error: &rustls::Error, is_sent: bool) -> RequestError {
-    match error {
-        rustls::Error::InvalidCertificate(error) => {
-            let problem = trust::classify(error);
-            let cause = format!("invalid certificate: {}", trust::describe(&problem));
-            RequestFailure::new(FailureKind::Certificate(problem), cause).into()
-        }
-        error => broken(format!("TLS: {error}"), is_sent),
     }
 }
 

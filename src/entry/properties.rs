@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::failure::{CertificateProblem, ErrorCode, LocalFailure};
+use crate::failure::{CertificateProblem, ErrorCode, LocalFailure, ProxyProblem, TlsProblem};
 use crate::token::properties::{allowed, any_token, reading, second};
 
 /// Any kind of failure.
 pub(crate) fn any_kind() -> impl Strategy<Value = FailureKind> {
     use FailureKind::{
-        Certificate, Denied, Interrupted, Local, ServerError, TimedOut, TooManyRequests, Unreachable, Unusable,
+        Certificate, Denied, Interrupted, Local, Proxy, ServerError, TimedOut, Tls, TooManyRequests, Unreachable,
+        Unusable,
     };
     let names = proptest::collection::vec(any::<String>(), 0..4);
     prop_oneof![
@@ -22,6 +23,9 @@ pub(crate) fn any_kind() -> impl Strategy<Value = FailureKind> {
         Just(Unusable),
         names.prop_map(|names| Certificate(CertificateProblem::WrongName(names))),
         any::<i64>().prop_map(|at| Certificate(CertificateProblem::Expired(at))),
+        Just(Tls(TlsProblem::TooOld)),
+        proptest::option::of(any::<String>())
+            .prop_map(|name| Proxy(ProxyProblem::Certificate(CertificateProblem::UnknownIssuer(name)))),
         (any::<String>(), proptest::option::of(any::<String>()), any::<bool>())
             .prop_map(|(what, hint, is_setting)| Local(Box::new(LocalFailure { what, hint, is_setting }))),
     ]
@@ -101,11 +105,14 @@ proptest! {
         roll in 0..1_000_i64,
     ) {
         let (least, most) = match &kind {
-            FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut => (1, 60),
+            FailureKind::Unreachable
+            | FailureKind::Interrupted
+            | FailureKind::TimedOut
+            | FailureKind::Proxy(_) => (1, 60),
             FailureKind::TooManyRequests | FailureKind::ServerError => (1, LONGEST_BACK_OFF),
             FailureKind::Denied(_) => (54, 990),
             FailureKind::Unusable => (5, 60),
-            FailureKind::Certificate(_) => (10, 60),
+            FailureKind::Certificate(_) | FailureKind::Tls(_) => (10, 60),
             FailureKind::Local(local) => if local.is_setting { (5, 30) } else { (1, 1) },
         };
         let pause = kind.back_off(count, retry_after, roll);

@@ -3,7 +3,8 @@
 use ureq::http::Uri;
 
 use super::{Origin, Target};
-use crate::config::{Preset, check_proxy, token_url};
+use crate::config::{Preset, token_url};
+use crate::proxy::Proxy;
 
 /// Reads a text as a URL, and panics if what comes of it is read otherwise the second time or by the HTTP library.
 pub(crate) fn check(url: &str) -> Result<Target, String> {
@@ -20,7 +21,7 @@ pub(crate) fn check(url: &str) -> Result<Target, String> {
         Err(cause) => assert!(!repeats(cause, url), "{url:?} is repeated in {cause:?}"),
     }
     check_tenant(url);
-    let _ = check_proxy(url);
+    let _ = Proxy::parse(url, "");
     for https in [false, true] {
         if let Ok(origin) = Origin::parse(url, https) {
             check_origin(&origin);

@@ -125,7 +125,7 @@ fn of_the_settings() {
         ("token URL with a query", "token_url", "https://acme.example.com/token?hunter2".into()),
         ("scope with a line break", "scope", "a\nb".into()),
         ("hosts with a URL", "hosts", json!(["https://user:hunter2@git.example.com"])),
-        ("proxy of another kind", "proxy", "socks5://user:hunter2@proxy".into()),
+        ("proxy of another kind", "proxy", "socks4://user:hunter2@proxy".into()),
         ("authority that is not there", "ca_file", "nowhere.pem".into()),
         ("two secrets", "client_secret", json!({ "env": "A", "file": "b" })),
     ] {
@@ -251,7 +251,7 @@ fn of_the_network() {
     proxied.edit_profile(|profile| profile["tenant"] = "https://acme.example.com".into());
     proxied.set("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:1");
     page.add("dead proxy", &proxied.run(&["get"]));
-    proxied.set("HTTPS_PROXY", "socks5://user:hunter2@127.0.0.1:1");
+    proxied.set("HTTPS_PROXY", "socks4://user:hunter2@127.0.0.1:1");
     page.add("proxy of another kind", &proxied.run(&["get", "--force-refresh"]));
     assert_snapshot!("errors-network", page.0);
 }

@@ -83,7 +83,7 @@ fn a_flag_that_cannot_be_is_named_and_nothing_is_stored() {
         &["--host", "git.example.com", "--host", "a b"],
         &["--token-url", "http://acme.example.com/token"],
         &["--token-url", "https://a:hunter2@acme.example.com/token"],
-        &["--proxy", "socks5://127.0.0.1:1"],
+        &["--proxy", "socks4://127.0.0.1:1"],
         &["--proxy", "http://ana:hunter2@proxy.example.com:3128"],
         &["--git-username", "a\tb"],
         &["--auth-style", "digest"],

@@ -10,6 +10,7 @@ mod by_host;
 #[cfg(unix)]
 mod cache;
 #[cfg(unix)]
+mod certificates;
 mod children;
 mod colours;
 mod commands;
@@ -74,6 +75,8 @@ mod pods;
 mod process;
 #[cfg(target_os = "linux")]
 mod progress;
+#[cfg(target_os = "linux")]
+mod proxies;
 mod readme;
 mod recipes;
 mod replies;

@@ -294,7 +294,8 @@ fn a_proxy_that_refuses_is_told_from_a_tenant_and_its_password_is_not_told() {
             assert!(head.contains("dXNlcjpodW50ZXIy"), "{head}");
             if by_profile {
                 let secret = (sandbox.secret_file().display().to_string(), "$SECRET");
-                all.push_str(&format!("# {status}\n{}\n", output.stderr.replace(&secret.0, secret.1)));
+                let stderr = output.stderr.replace(&secret.0, secret.1).replace(&proxy.host(), "$PROXY");
+                all.push_str(&format!("# {status}\n{stderr}\n"));
             }
         }
     }

@@ -71,7 +71,7 @@ fn a_secret_that_is_dear_to_read_waits_for_the_back_off() {
         World::new(10, Entry { failure: Some(Box::new(failed(FailureKind::Denied(None), 0, 60))), ..Entry::default() });
     let source = |program: &str| Some(SecretSource::Command(vec![program.to_owned()]));
     world.profile.client_secret = source("no-such-program");
-    world.disk.borrow_mut().failure.as_mut().unwrap().tried = vec![failure::fingerprint(&world.profile, "id")];
+    world.disk.borrow_mut().failure.as_mut().unwrap().tried = vec![failure::fingerprint(&world.profile, "id", "")];
     assert_eq!(world.get().effects, "load");
     world.profile.client_secret = source("no-such-program-either");
     assert!(world.get().effects.starts_with("load, lock, load"), "another command is tried at once");

@@ -119,7 +119,7 @@ impl Start {
                     at: WALL - 30,
                     until,
                     count: 1,
-                    tried: vec![crate::broker::failure::fingerprint(&profile(), "id")],
+                    tried: vec![crate::broker::failure::fingerprint(&profile(), "id", "")],
                 })
             }),
         })

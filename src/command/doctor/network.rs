@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::finding::Finding;
 use super::{SkipReason, TimeBudget};
+use crate::broker::failure::request_error;
 use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
-use crate::error::{EXIT_CONFIG, EXIT_TEMPORARY};
-use crate::probe::route::{Attempt, Route, TunnelFailure, connect, look_up};
+use crate::error::EXIT_TEMPORARY;
+use crate::probe::route::{Attempt, Route, connect, look_up};
 use crate::proxy::{Choice, ProxyEnvironment};
 
 /// Time limit for the DNS lookup, for connecting, and for the handshake, each.
@@ -70,11 +71,11 @@ fn follow(
             return Err("not tried, no connection");
         }
     };
-    let target = profile.token_url.origin.authority();
-    if let Err(failure) = endpoint.tunnel(&route, &mut connection) {
-        findings.push(no_tunnel(&target, route.has_credentials(), &failure));
+    if let Err(error) = endpoint.tunnel(&route, &mut connection) {
+        findings.push(Finding::of("tcp", &request_error(profile, error, 0)));
         return Err("not tried, no connection through the proxy");
     }
+    let target = profile.token_url.origin.authority();
     findings.push(judge_connection(&route, &target, connection.peer, &connection.passed_over));
     super::tls::check(context, endpoint, connection, findings)
 }
@@ -83,22 +84,21 @@ fn follow(
 fn proxy(context: &Context<'_>, profile: &Profile, route: &Route) -> Finding {
     let environment = ProxyEnvironment::read(context.env);
     let plain = ["http_proxy", "HTTP_PROXY"].into_iter().find(|name| (context.env)(name).is_some());
-    let by_profile = profile.proxy.as_ref().map(|_| profile.name.as_str());
-    judge_proxy(route, by_profile, &environment.choose(&profile.token_url.origin), plain)
+    judge_proxy(route, profile, &environment.choose(&profile.token_url.origin), plain)
 }
 
 /// The finding for it. A proxy is shown without its credentials.
-fn judge_proxy(route: &Route, profile: Option<&str>, choice: &Choice<'_>, plain: Option<&str>) -> Finding {
-    let url = route.proxy().unwrap_or_default();
-    let credentials = if route.has_credentials() { " with a user name and a password" } else { "" };
-    let text = match (profile, choice, plain) {
-        (Some(profile), ..) if route.is_proxied() => format!("{url}{credentials} (`proxy` of profile `{profile}`)"),
-        (Some(profile), ..) => format!("none: `proxy` of profile `{profile}` does not apply to this machine"),
-        (None, Choice::Through(variable, _), _) => format!("{url}{credentials} ({variable})"),
+fn judge_proxy(route: &Route, profile: &Profile, choice: &Choice<'_>, plain: Option<&str>) -> Finding {
+    let text = match (&route.proxy, choice, plain) {
+        (Some(proxy), ..) if proxy.credentials.is_some() => format!("{proxy}, with a user name and a password"),
+        (Some(proxy), ..) => proxy.to_string(),
+        (None, ..) if profile.proxy.is_some() => {
+            format!("none: `proxy` of profile `{}` does not apply to this machine", profile.name)
+        }
         (None, Choice::Excluded(variable, by), _) => format!("none: {by} excludes the tenant from {variable}"),
         (None, Choice::ThisMachine(variable), _) => format!("none: {variable} does not apply to this machine"),
-        (None, Choice::None, Some(plain)) => format!("none: {plain} does not apply to https, HTTPS_PROXY does"),
-        (None, Choice::None, None) => "none".to_owned(),
+        (None, _, Some(plain)) => format!("none: {plain} does not apply to https, HTTPS_PROXY does"),
+        (None, ..) => "none".to_owned(),
     };
     Finding::ok("proxy", text)
 }
@@ -118,10 +118,10 @@ fn judge_addresses(host: &str, addresses: &[SocketAddr]) -> Finding {
 
 /// A failed lookup.
 fn unknown_host(route: &Route, cause: &str) -> Finding {
-    let fix = if route.is_proxied() {
-        "check the proxy's name, and the network"
-    } else {
-        "check `tenant` for a misspelling, and the network; where only a proxy knows the name, set HTTPS_PROXY"
+    let fix = match &route.proxy {
+        Some(proxy) => format!("check the proxy's name in {}, and the network", proxy.set_by),
+        None => "check `tenant` for a misspelling, and the network; where only a proxy knows the name, set HTTPS_PROXY"
+            .to_owned(),
     };
     Finding::failed("dns", format!("looking up {}: {cause}", route.host), fix, EXIT_TEMPORARY)
 }
@@ -130,8 +130,8 @@ fn unknown_host(route: &Route, cause: &str) -> Finding {
 fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
     let attempt = |Attempt { address, cause, .. }: &Attempt| format!("{address}: {cause}");
     let shown: Vec<String> = attempts.iter().take(SHOWN).map(attempt).collect();
-    let fix = if route.is_proxied() {
-        "check that the proxy runs there, or set another"
+    let fix = if let Some(proxy) = &route.proxy {
+        &format!("check that the proxy runs there, or change {}", proxy.set_by)
     } else if attempts.iter().any(|attempt| attempt.is_silent) {
         "a firewall may be on the way: join the VPN, or set HTTPS_PROXY if a proxy is needed"
     } else {
@@ -142,7 +142,7 @@ fn unreachable(route: &Route, attempts: &[Attempt]) -> Finding {
 
 /// A connection; a silent address that was tried before it is a warning.
 fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: &[Attempt]) -> Finding {
-    let (target, through) = if route.is_proxied() { (target, " through ") } else { ("", "") };
+    let (target, through) = if route.proxy.is_some() { (target, " through ") } else { ("", "") };
     match passed_over.iter().find(|attempt| attempt.is_silent) {
         Some(Attempt { address, .. }) => Finding::warning(
             "tcp",
@@ -151,35 +151,6 @@ fn judge_connection(route: &Route, target: &str, peer: SocketAddr, passed_over: 
         ),
         None => Finding::ok("tcp", format!("connected to {target}{through}{peer}")),
     }
-}
-
-/// A proxy without a tunnel to the tenant.
-fn no_tunnel(target: &str, has_credentials: bool, failure: &TunnelFailure) -> Finding {
-    let (text, fix) = match failure {
-        TunnelFailure::Untrusted(issuer) => {
-            let text = format!("the proxy's own certificate, issued by {issuer}, is not trusted");
-            let fix = "add that issuer to `ca_file`, or write the proxy with http://";
-            return Finding::failed("tcp", text, fix, EXIT_CONFIG);
-        }
-        TunnelFailure::Refused(407) if has_credentials => (
-            "the proxy does not accept that user name and password (HTTP 407)".to_owned(),
-            "check both in the proxy's URL; write special characters in them as %40 and the like",
-        ),
-        TunnelFailure::Refused(407) => (
-            "the proxy wants a user name and a password (HTTP 407)".to_owned(),
-            "write them into the proxy's URL: http://USER:PASSWORD@host:port",
-        ),
-        TunnelFailure::Refused(status @ (502..=504)) => (
-            format!("the proxy does not reach {target} (HTTP {status})"),
-            "check `tenant` for a misspelling; a tenant inside your network belongs in NO_PROXY",
-        ),
-        TunnelFailure::Refused(status) => (
-            format!("the proxy refuses to connect to {target} (HTTP {status})"),
-            "ask the proxy's administrator to allow that host and port",
-        ),
-        TunnelFailure::Broken(cause) => (format!("the proxy: {cause}"), "check the proxy's host, port and scheme"),
-    };
-    Finding::failed("tcp", text, fix, EXIT_TEMPORARY)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::Wizard;
 use crate::cli::LoginKeys;
 use crate::config::{self, Preset, WrongUrl};
 use crate::error::Error;
+use crate::proxy::Proxy;
 
 /// A key with its new value; `None` removes it.
 pub(super) type Key = (&'static str, Option<Value>);
@@ -53,8 +54,8 @@ impl Wizard<'_> {
             let hint = format!("write it as `proxy` of profile `{}` in `{}`", self.name, self.stored.file.display());
             return Err(Error::unusable("--proxy", "it holds credentials, which other users could see", hint));
         }
-        let failed = |cause| Error::unusable("--proxy", cause, "give it as http://host:port");
-        if proxy.is_empty() { Ok(()) } else { config::check_proxy(proxy).map_err(failed) }
+        let failed = |cause| Error::unusable("--proxy", cause, "give it as http://host:port or socks5://host:port");
+        if proxy.is_empty() { Ok(()) } else { Proxy::parse(proxy, "").map(drop).map_err(failed) }
     }
 }
 

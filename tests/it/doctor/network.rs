@@ -52,7 +52,7 @@ fn a_tenant_that_is_not_reached() {
 #[test]
 fn a_proxy_that_is_no_proxy() {
     let mut sandbox = tenant("https://acme.example.com");
-    sandbox.set("HTTPS_PROXY", "socks5://user:hunter2@proxy");
+    sandbox.set("HTTPS_PROXY", "socks4://user:hunter2@proxy");
     let output = sandbox.run(&["doctor"]);
     assert_eq!(output.status, 2);
     assert_snapshot!("doctor-no-proxy", lines(&output, &NAMES));
@@ -184,7 +184,7 @@ fn what_does_not_speak_tls() {
     assert_snapshot!(
         "doctor-no-tls",
         all,
-        (r"(tls\s+)(the connection was reset|the connection ended during the handshake)", "$1$$CLOSED")
+        (r"(: )(the connection was reset|the connection ended during the handshake)", "$1$$CLOSED")
     );
 }
 

@@ -10,7 +10,7 @@ fn direct(host: &str) -> Route {
 
 /// A route through one.
 fn proxied() -> Route {
-    Route::through("http://user:hunter2@proxy.example.com:3128")
+    Route::through("http://user:hunter2@proxy.example.com:3128", "HTTPS_PROXY")
 }
 
 /// An attempt that failed.
@@ -20,46 +20,34 @@ fn attempt(address: &str, cause: &str) -> Attempt {
 
 #[test]
 fn a_proxy_is_named_with_whoever_names_it() {
-    let through = "http://proxy.example.com:3128 with a user name and a password";
-    for (route, profile, choice, plain, expected) in [
-        (direct("h"), None, Choice::None, None, "none".to_owned()),
+    let through = "http://proxy.example.com:3128 (HTTPS_PROXY), with a user name and a password";
+    let bare = Route::through("http://proxy.example.com", "ALL_PROXY");
+    for (route, by_profile, choice, plain, expected) in [
+        (direct("h"), false, Choice::None, None, "none"),
         (
             direct("h"),
-            None,
+            false,
             Choice::None,
             Some("HTTP_PROXY"),
-            "none: HTTP_PROXY does not apply to https, HTTPS_PROXY does".to_owned(),
+            "none: HTTP_PROXY does not apply to https, HTTPS_PROXY does",
         ),
+        (direct("h"), false, Choice::ThisMachine("ALL_PROXY"), None, "none: ALL_PROXY does not apply to this machine"),
         (
             direct("h"),
-            None,
-            Choice::ThisMachine("ALL_PROXY"),
-            None,
-            "none: ALL_PROXY does not apply to this machine".to_owned(),
-        ),
-        (
-            direct("h"),
-            None,
+            false,
             Choice::Excluded("HTTPS_PROXY", "no_proxy"),
             None,
-            "none: no_proxy excludes the tenant from HTTPS_PROXY".to_owned(),
+            "none: no_proxy excludes the tenant from HTTPS_PROXY",
         ),
-        (
-            proxied(),
-            None,
-            Choice::Through("HTTPS_PROXY", "http://user:hunter2@p"),
-            None,
-            format!("{through} (HTTPS_PROXY)"),
-        ),
-        (
-            proxied(),
-            Some("prod"),
-            Choice::Excluded("HTTPS_PROXY", "NO_PROXY"),
-            None,
-            format!("{through} (`proxy` of profile `prod`)"),
-        ),
+        (direct("h"), true, Choice::None, None, "none: `proxy` of profile `prod` does not apply to this machine"),
+        (proxied(), false, Choice::Through("HTTPS_PROXY", "http://user:hunter2@p"), None, through),
+        (proxied(), true, Choice::Excluded("HTTPS_PROXY", "NO_PROXY"), None, through),
+        (bare, false, Choice::None, None, "http://proxy.example.com:80 (ALL_PROXY)"),
     ] {
-        assert_eq!(judge_proxy(&route, profile, &choice, plain).text, expected);
+        let mut profile = crate::protocol::git::properties::profile();
+        profile.proxy = by_profile.then(|| crate::secret::Secret::new("http://p".to_owned()));
+        profile.name = "prod".to_owned();
+        assert_eq!(judge_proxy(&route, &profile, &choice, plain).text, expected);
     }
 }
 
@@ -79,9 +67,10 @@ fn a_names_addresses_are_shown_up_to_a_few() {
 
 #[test]
 fn what_helps_depends_on_who_is_not_found() {
-    for (route, host, fix) in
-        [(direct("acme.invalid"), "acme.invalid", "misspelling"), (proxied(), "proxy.example.com", "the proxy's name")]
-    {
+    for (route, host, fix) in [
+        (direct("acme.invalid"), "acme.invalid", "misspelling"),
+        (proxied(), "proxy.example.com", "the proxy's name in HTTPS_PROXY"),
+    ] {
         let found = unknown_host(&route, "Name or service not known");
         assert_eq!(found.text, format!("looking up {host}: Name or service not known"));
         assert!(found.fix.is_some_and(|text| text.contains(fix)));
@@ -100,7 +89,12 @@ fn what_helps_depends_on_how_nobody_answers() {
             "check the port",
         ),
         (direct("h"), &[attempt("192.0.2.1:443", "no answer")], "192.0.2.1:443: no answer", "a firewall may be"),
-        (proxied(), &refused[1..], "127.0.0.1:443: connection refused", "check that the proxy runs"),
+        (
+            proxied(),
+            &refused[1..],
+            "127.0.0.1:443: connection refused",
+            "check that the proxy runs there, or change HTTPS_PROXY",
+        ),
     ] {
         let found = unreachable(&route, attempts);
         assert_eq!((found.text.as_str(), found.status), (text, EXIT_TEMPORARY));
@@ -121,32 +115,4 @@ fn a_silent_address_before_the_one_that_answers_is_worth_a_warning() {
     }
     let text = judge_connection(&proxied(), "acme.example.com", peer, &[]).text;
     assert_eq!(text, "connected to acme.example.com through 192.0.2.1:443");
-}
-
-#[test]
-fn a_proxys_refusals_are_told_apart() {
-    use TunnelFailure::{Broken, Refused, Untrusted};
-    for (failure, status, text, fix) in [
-        (Refused(407), 3, "the proxy wants a user name and a password (HTTP 407)", "write them"),
-        (Refused(502), 3, "the proxy does not reach acme.example.com (HTTP 502)", "check `tenant`"),
-        (
-            Refused(403),
-            3,
-            "the proxy refuses to connect to acme.example.com (HTTP 403)",
-            "ask the proxy's administrator",
-        ),
-        (Broken("no answer in time".to_owned()), 3, "the proxy: no answer in time", "check the proxy's"),
-        (
-            Untrusted("CN=Corp CA".to_owned()),
-            2,
-            "the proxy's own certificate, issued by CN=Corp CA, is not trusted",
-            "add",
-        ),
-    ] {
-        let found = no_tunnel("acme.example.com", false, &failure);
-        assert_eq!((found.text.as_str(), found.status), (text, status));
-        assert!(found.fix.is_some_and(|words| words.starts_with(fix)), "{fix}");
-    }
-    let text = no_tunnel("acme.example.com", true, &Refused(407)).text;
-    assert_eq!(text, "the proxy does not accept that user name and password (HTTP 407)");
 }

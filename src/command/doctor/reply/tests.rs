@@ -98,7 +98,11 @@ fn what_gets_no_answer_is_told_apart() {
         (failed(FailureKind::Interrupted, "the connection was reset"), 3, "retry; if it stays, set `tenant`"),
         (failed(FailureKind::Unreachable, "connection refused"), 3, "retry"),
         (failed(FailureKind::Unusable, "an answer that is not HTTP"), 5, "check `tenant`"),
-        (failed(FailureKind::Certificate(CertificateProblem::WrongName(vec![])), "invalid"), 2, "check `tenant`"),
+        (
+            failed(FailureKind::Certificate(CertificateProblem::WrongName(vec!["a".into()])), "invalid"),
+            2,
+            "set `tenant`",
+        ),
         (RequestError::local(Error::system("cannot send a request")), 1, "see what"),
     ] {
         let found = unanswered(error, &profile);
