@@ -5,6 +5,7 @@
 //! error. The checksum guards against damage; against attackers there are the file's mode, its owner and the checked
 //! directory.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -128,12 +129,50 @@ pub(crate) struct Cache {
     place: Place,
     /// The identity's hash, in hex.
     identity: String,
+    /// In a process that stays: what the disk did not take.
+    memory: Option<RefCell<Option<Box<Entry>>>>,
 }
 
 impl Cache {
     /// The cache of an identity.
     pub(crate) fn new(place: Place, identity: &str) -> Self {
-        Self { place, identity: identity.to_owned() }
+        Self { place, identity: identity.to_owned(), memory: None }
+    }
+
+    /// The same for a process that stays: what cannot be written, or is not to be, is kept in memory.
+    pub(crate) fn with_memory(self) -> Self {
+        Self { memory: Some(RefCell::default()), ..self }
+    }
+
+    /// Keeps an entry in memory alone.
+    fn remember(&self, entry: &Entry) -> Result<(), String> {
+        // Others may send a refresh token that is on the disk, and no mark would tell them that it was sent.
+        if entry.refresh_in_flight
+            && matches!(self.load_from_disk(), Loaded::Entry(disk) if disk.refresh_token == entry.refresh_token)
+        {
+            return Err("no mark can be written".to_owned());
+        }
+        if let Some(memory) = &self.memory {
+            *memory.borrow_mut() = Some(Box::new(entry.clone()));
+        }
+        Ok(())
+    }
+
+    /// Reads the entry on the disk.
+    fn load_from_disk(&self) -> Loaded {
+        // A directory that cannot be used is a matter of `try_lock`: that says so once.
+        let Ok(Some(dir)) = self.open() else { return Loaded::Miss };
+        match dir.read(&self.entry_name(), ENTRY_LIMIT) {
+            Ok(Some(bytes)) => decode(&bytes, &self.identity).map_or(Loaded::Miss, Loaded::Entry),
+            Ok(None) => Loaded::Miss,
+            Err(CacheRejected::Replaceable(why)) => Loaded::Untrusted(why),
+            Err(CacheRejected::Unusable(why) | CacheRejected::Declined(why)) => Loaded::Unusable(why),
+        }
+    }
+
+    /// The last failure, until a renewal succeeds.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        if let Loaded::Entry(Entry { failure, .. }) = self.load() { failure.map(|failure| *failure) } else { None }
     }
 
     /// The identity's hash, in hex.
@@ -174,7 +213,7 @@ impl Cache {
 
     /// Removes the entry. The lock file stays: it may be held.
     pub(crate) fn remove(&self, guard: &LockGuard) -> Result<(), String> {
-        guard.dir.remove(&self.entry_name()).map_err(|error| error.to_string())
+        guard.dir.as_ref().map_or(Ok(()), |dir| dir.remove(&self.entry_name())).map_err(|error| error.to_string())
     }
 }
 
@@ -182,27 +221,34 @@ impl Store for Cache {
     type Guard = LockGuard;
 
     fn load(&self) -> Loaded {
-        // A directory that cannot be used is a matter of `try_lock`: that says so once.
-        let Ok(Some(dir)) = self.open() else { return Loaded::Miss };
-        match dir.read(&self.entry_name(), ENTRY_LIMIT) {
-            Ok(Some(bytes)) => decode(&bytes, &self.identity).map_or(Loaded::Miss, Loaded::Entry),
-            Ok(None) => Loaded::Miss,
-            Err(CacheRejected::Replaceable(why)) => Loaded::Untrusted(why),
-            Err(CacheRejected::Unusable(why) | CacheRejected::Declined(why)) => Loaded::Unusable(why),
+        let Some(memory) = &self.memory else { return self.load_from_disk() };
+        match (self.load_from_disk(), &*memory.borrow()) {
+            (Loaded::Entry(disk), Some(kept)) if disk.expires_at() > kept.expires_at() => Loaded::Entry(disk),
+            (_, Some(kept)) => Loaded::Entry((**kept).clone()),
+            (disk, None) => disk,
         }
     }
 
     fn try_lock(&self) -> LockAttempt<LockGuard> {
-        lock::try_lock(self.place.create(), &self.lock_name())
+        match lock::try_lock(self.place.create(), &self.lock_name()) {
+            LockAttempt::Unusable(_) | LockAttempt::Declined(_) if self.memory.is_some() => {
+                LockAttempt::Held(LockGuard::of_memory())
+            }
+            attempt => attempt,
+        }
     }
 
     fn save(&self, guard: &LockGuard, entry: &Entry) -> Result<(), String> {
-        sweep(&guard.dir);
+        let Some(dir) = &guard.dir else { return self.remember(entry) };
+        sweep(dir);
         let name = self.entry_name();
-        guard
-            .dir
+        let saved = dir
             .replace(&name, &encode(entry, &self.identity))
-            .map_err(|error| format!("`{}`: {error}", guard.dir.path().join(name).display()))
+            .map_err(|error| format!("`{}`: {error}", dir.path().join(name).display()));
+        if let Some(memory) = &self.memory {
+            *memory.borrow_mut() = saved.is_err().then(|| Box::new(entry.clone()));
+        }
+        saved
     }
 
     fn note_failure(&self, guard: &LockGuard, failure: &Failure) {

@@ -98,6 +98,9 @@ pub(crate) struct Get {
     /// Write to this file (atomically, mode 0600), pipe or device; without --format the token, no newline
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Keep the file fresh until SIGTERM: write it at once, and again whenever there is a new token
+    #[arg(long, requires = "output")]
+    pub(crate) watch: bool,
     /// Renew unless the token is valid for at least this long: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
     pub(crate) min_ttl: i64,
@@ -122,6 +125,10 @@ pub(crate) enum Format {
     Curl,
     /// A shell line that exports WS1_ACCESS_TOKEN
     Env,
+    /// The same for PowerShell
+    Powershell,
+    /// Mask the token in the log of GitHub Actions, and set WS1_ACCESS_TOKEN for later steps
+    Github,
     /// access_token, token_type, expires_in and expires_at as JSON
     Json,
 }

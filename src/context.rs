@@ -94,10 +94,19 @@ impl Context<'_> {
         profile: &Profile,
         work: impl FnOnce(&Broker<'_, Cache>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let cache = self.cache(profile)?;
+        self.with_cache(profile, &self.cache(profile)?, work)
+    }
+
+    /// The same with a cache of the profile that the caller has.
+    pub(crate) fn with_cache<T>(
+        &self,
+        profile: &Profile,
+        cache: &Cache,
+        work: impl FnOnce(&Broker<'_, Cache>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         work(&Broker {
             profile,
-            store: &cache,
+            store: cache,
             clock: &SystemClock,
             endpoint: &HttpEndpoint { profile, env: self.env },
             log: self.log,

@@ -96,6 +96,11 @@ impl Entry {
         Some((token, token.remaining(now, boot_id))).filter(|(_, remaining)| *remaining > FLOOR)
     }
 
+    /// Wall-clock second at which the token ends, if there is one.
+    pub(crate) fn expires_at(&self) -> Option<i64> {
+        self.token.as_ref().map(|token| token.expires_at)
+    }
+
     /// Whether a caller's rejection led to a new token just now: another rejection is not the token's fault.
     pub(crate) fn is_replaced(&self, now: i64) -> bool {
         self.replaced_at <= now && now.saturating_sub(self.replaced_at) < REPLACED_PAUSE

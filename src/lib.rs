@@ -49,7 +49,8 @@
 //! * **I6** A token that is still valid is served whatever the tenant, the lock or the disk does.
 //! * **I7** Failing processes make at most one request per back-off window together; a changed secret is tried at once.
 //! * **I8** Standard output is all or nothing, and exit status 0 means that a token was written.
-//! * **I9** Every run ends within its deadline: 15 s for the lock, 10 s for the network, 27 s in all.
+//! * **I9** Every run ends within its deadline: 15 s for the lock, 10 s for the network, 27 s in all. The one exception
+//!   is `get --watch`, which ends by a signal; what it does for one renewal keeps the same limits.
 //! * **I10** Credentials go only to the configured origin over verified TLS; no redirect is followed; a token goes only
 //!   to an allowed host.
 //! * **I11** No input makes it panic.
@@ -162,7 +163,7 @@ pub fn run(process: Process<'_>) -> u8 {
         working_dir,
     };
     match sources.text("WS1_TOKEN_VERBOSE") {
-        Ok(value) => log.set_verbose(cli.overrides.verbose || value.is_some_and(|on| on != "0")),
+        Ok(value) => _ = log.set_verbose(cli.overrides.verbose || value.is_some_and(|on| on != "0")),
         Err(error) => return outcome::Outcome::from(error).finish(stdout, &log),
     }
     let context = context::Context {

@@ -27,10 +27,17 @@ pub(crate) enum LockAttempt<G> {
 /// Write access: the directory, checked and held open, and the lock where there is one.
 #[derive(Debug)]
 pub(crate) struct LockGuard {
-    /// Where the entry is written.
-    pub(crate) dir: PrivateDir,
+    /// Where the entry is written; in a process that stays, nowhere but in its memory.
+    pub(crate) dir: Option<PrivateDir>,
     /// Held until it is dropped.
     lock: Option<File>,
+}
+
+impl LockGuard {
+    /// Write access to the memory of this process.
+    pub(crate) fn of_memory() -> Self {
+        Self { dir: None, lock: None }
+    }
 }
 
 /// Tries to take the lock `name` in the directory, without waiting.
@@ -50,12 +57,12 @@ pub(crate) fn try_lock(opened: Result<PrivateDir, CacheRejected>, name: &str) ->
             Flock::Held if !dir.is_current(name, &file) => {}
             Flock::Held => {
                 note_holder(&mut file);
-                return LockAttempt::Held(LockGuard { dir, lock: Some(file) });
+                return LockAttempt::Held(LockGuard { dir: Some(dir), lock: Some(file) });
             }
             Flock::Busy => return LockAttempt::Busy,
             Flock::Unsupported(error) => {
                 let why = format!("lock file `{name}`: {error}");
-                return LockAttempt::Unsupported(LockGuard { dir, lock: None }, why);
+                return LockAttempt::Unsupported(LockGuard { dir: Some(dir), lock: None }, why);
             }
             Flock::Failed(error) => return LockAttempt::Unusable(format!("lock file `{name}`: {error}")),
         }
@@ -155,7 +162,7 @@ mod tests {
         let open = || PrivateDir::create(&temporary.path().join("c"), |_| true);
         let LockAttempt::Held(guard) = try_lock(open(), "x.lock") else { panic!("not held") };
         assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Busy));
-        assert_eq!(holder(&guard.dir, "x.lock"), Some(std::process::id()));
+        assert_eq!(holder(guard.dir.as_ref().unwrap(), "x.lock"), Some(std::process::id()));
         drop(guard);
         assert!(matches!(try_lock(open(), "x.lock"), LockAttempt::Held(_)));
     }
@@ -206,7 +213,7 @@ mod tests {
             note(&guard, text.as_bytes());
             assert_eq!(own_note(&guard).as_deref(), Some(text.as_bytes()));
             if cfg!(unix) {
-                assert_eq!(noted(&guard.dir, "x.lock").as_deref(), Some(text.as_bytes()));
+                assert_eq!(noted(guard.dir.as_ref().unwrap(), "x.lock").as_deref(), Some(text.as_bytes()));
             }
         }
         clear_note(&guard);

@@ -35,7 +35,7 @@ pub(crate) struct Log<'a> {
     audience: Cell<Audience>,
     /// Whether steps are written.
     verbose: Cell<bool>,
-    /// Warnings already written: each is written once a run.
+    /// Warnings already written, without their digits: each is written once a run.
     said: RefCell<Vec<String>>,
 }
 
@@ -51,9 +51,9 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Switches steps on or off.
-    pub(crate) fn set_verbose(&self, verbose: bool) {
-        self.verbose.set(verbose);
+    /// Switches steps on or off; whether they were on.
+    pub(crate) fn set_verbose(&self, verbose: bool) -> bool {
+        self.verbose.replace(verbose)
     }
 
     /// Sets the audience.
@@ -61,14 +61,20 @@ impl<'a> Log<'a> {
         self.audience.set(audience);
     }
 
-    /// Writes a warning: something that the user should know although the command goes on.
+    /// Writes a warning: something that the user should know although the command goes on. Two that differ in a number,
+    /// such as the seconds left, say the same.
     pub(crate) fn warn(&self, text: &str) {
         let is_dropped = self.audience.get() == Audience::Client && !self.verbose.get();
-        if is_dropped || self.said.borrow().iter().any(|said| said == text) {
-            return;
+        let said: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if !is_dropped && !self.said.borrow().contains(&said) {
+            self.said.borrow_mut().push(said);
+            self.write(&line(&format!("warning: {text}")));
         }
-        self.said.borrow_mut().push(text.to_owned());
-        self.write(&line(&format!("warning: {text}")));
+    }
+
+    /// Lets warnings that were written be written again.
+    pub(crate) fn repeat_warnings(&self) {
+        self.said.borrow_mut().clear();
     }
 
     /// Writes a step, with `--verbose` only.
@@ -102,5 +108,37 @@ impl<'a> Log<'a> {
             Audience::Nobody => return,
         };
         progress::make_room_for(|| drop(self.stderr.borrow_mut().write_all(palette.paint_report(text).as_bytes())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    /// A stream that the test can read.
+    struct Shared(Rc<RefCell<String>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_warning_is_written_once_whatever_its_numbers() {
+        let text = Rc::new(RefCell::new(String::new()));
+        let log = Log::new(Box::new(Shared(Rc::clone(&text))), &|_| None);
+        for warning in ["down, 7 s left", "down, 6 s left", "up, 6 s left"] {
+            log.warn(warning);
+        }
+        log.repeat_warnings();
+        log.warn("down, 5 s left");
+        assert_eq!(*text.borrow(), "warning: down, 7 s left\nwarning: up, 6 s left\nwarning: down, 5 s left\n");
     }
 }

@@ -343,3 +343,63 @@ fn a_life_on_disk_is_possible_from_a_second_to_400_days() {
 fn the_checksum_is_the_one_of_zip_and_ethernet() {
     assert_eq!(checksum(b"123456789"), 0xcbf4_3926);
 }
+
+/// An entry with a token of that life, and a refresh token of its own.
+fn entry_of(text: &str, life: i64) -> Entry {
+    let refresh_token = Some(Secret::new(format!("refresh {text}")));
+    Entry { token: Some(token(text, life)), refresh_token, ..Entry::default() }
+}
+
+/// The text of the token that is loaded.
+fn token_in(store: &impl Store) -> Option<String> {
+    let Loaded::Entry(entry) = store.load() else { return None };
+    entry.token.map(|token| token.access_token.expose().to_owned())
+}
+
+/// Writes an entry as another process does.
+fn put(disk: &Cache, entry: &Entry) {
+    let LockAttempt::Held(guard) = disk.try_lock() else { panic!("not held") };
+    disk.save(&guard, entry).unwrap();
+}
+
+#[test]
+fn memory_holds_what_the_disk_does_not_take_until_that_has_something_better() {
+    let temporary = platform::temporary();
+    let cache = || Cache::new(Place::Directory(temporary.path().join("c")), &"0".repeat(64));
+    let store = cache().with_memory();
+    assert_eq!(token_in(&store), None);
+    store.save(&LockGuard::of_memory(), &entry_of("kept", 100)).unwrap();
+    assert_eq!(token_in(&store).as_deref(), Some("kept"));
+    put(&cache(), &entry_of("shorter", 99));
+    assert_eq!(token_in(&store).as_deref(), Some("kept"));
+    put(&cache(), &entry_of("longer", 101));
+    assert_eq!(token_in(&store).as_deref(), Some("longer"));
+    let LockAttempt::Held(guard) = store.try_lock() else { panic!("not held") };
+    store.save(&guard, &entry_of("saved", 50)).unwrap();
+    assert_eq!(token_in(&store).as_deref(), Some("saved"), "nothing is kept of what the disk took");
+    assert_eq!(token_in(&cache()).as_deref(), Some("saved"));
+    drop(guard);
+    std::fs::remove_dir_all(temporary.path()).unwrap();
+    assert_eq!(token_in(&store), None, "what was dropped on the disk is gone");
+}
+
+#[test]
+fn a_refresh_token_on_a_disk_that_cannot_be_marked_is_not_sent() {
+    let temporary = platform::temporary();
+    let cache = || Cache::new(Place::Directory(temporary.path().join("c")), &"0".repeat(64));
+    let store = cache().with_memory();
+    put(&cache(), &entry_of("disk", 100));
+    let mark = |text| store.save(&LockGuard::of_memory(), &Entry { refresh_in_flight: true, ..entry_of(text, 100) });
+    assert!(mark("disk").is_err(), "others may send it");
+    assert!(store.memory.as_ref().unwrap().borrow().is_none());
+    assert!(mark("own").is_ok(), "nobody else has it");
+}
+
+#[test]
+fn without_a_cache_the_lock_is_always_ours() {
+    for place in [Place::Off, Place::NoHome] {
+        let store = Cache::new(place, &"0".repeat(64)).with_memory();
+        assert!(matches!(store.try_lock(), LockAttempt::Held(LockGuard { dir: None, .. })));
+        assert!(!store.is_there());
+    }
+}

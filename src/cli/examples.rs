@@ -68,7 +68,12 @@ Examples:
   curl -K <(ws1-token get --format curl) https://acme.example.com/SAAS/jersey/manager/api/scim/Users
   eval \"$(ws1-token get --format env)\"             sets WS1_ACCESS_TOKEN
   ws1-token get --min-ttl 30m --format json        valid for at least 30 minutes
-  ws1-token get --output /run/prometheus/ws1.token";
+  ws1-token get --output /run/prometheus/ws1.token --watch     until SIGTERM or Ctrl-C
+  ws1-token get --format powershell | Invoke-Expression
+  ws1-token get --format github                    in a step of GitHub Actions
+
+With --watch, a failure ends the program as long as it has not written the file; after that it is a
+warning, and the file stays as it is.";
 
 /// Text after the options of `kubectl`.
 pub(super) const KUBECTL: &str = "\

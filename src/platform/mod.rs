@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 
+mod append;
 mod inspect;
 #[cfg(not(unix))]
 mod other;
@@ -28,12 +29,13 @@ pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
 
 pub use system::{harden, stdin, stdout};
 
+pub(crate) use append::append_line;
 pub(crate) use inspect::{Access, network_file_system};
 pub(crate) use system::{
     Inherited, PrivateDir, access, boot_clock, boot_id, columns, create_private, create_private_dir, end_group,
-    guard_terminal, inherited_file, is_elevated, is_foreground, is_pipe, is_stdout, lead_group, open_lock,
-    others_place, read_hidden, read_input, read_secret_file, replace_process, replace_process_with, rewrite, sweep,
-    terminal, without_newline, write_private,
+    end_on_signals, guard_terminal, inherited_file, is_elevated, is_foreground, is_pipe, is_stdout, is_stream,
+    lead_group, open_lock, others_place, read_hidden, read_input, read_secret_file, replace_process,
+    replace_process_with, rewrite, sweep, terminal, without_newline, write_private,
 };
 
 /// Input that was not shown.

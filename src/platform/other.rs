@@ -106,6 +106,14 @@ pub(crate) fn is_stdout(_path: &Path) -> bool {
     false
 }
 
+/// Whether a path is that of a device.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// Ctrl-C and the end of the session end every process here.
+pub(crate) fn end_on_signals() {}
+
 /// Reads a regular file. One larger than `limit` is cut, but not to `limit` or less.
 pub(crate) fn read_input(path: &Path, limit: usize, _patience: Duration) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;

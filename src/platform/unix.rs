@@ -7,7 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
@@ -23,7 +24,7 @@ mod stdio;
 pub(crate) use directory::{PrivateDir, others_place};
 pub(crate) use hidden::{guard_terminal, read_hidden, terminal};
 pub(crate) use paths::{
-    create_private, create_private_dir, is_stdout, open_lock, rewrite, sweep, without_newline, write_private,
+    create_private, create_private_dir, is_stdout, is_stream, open_lock, rewrite, sweep, without_newline, write_private,
 };
 pub(crate) use read::{access, is_pipe, read_input, read_secret_file};
 pub use stdio::{stdin, stdout};
@@ -109,6 +110,19 @@ pub(crate) fn boot_id() -> Option<String> {
     #[cfg(not(target_os = "linux"))]
     {
         None
+    }
+}
+
+/// Lets SIGTERM and SIGINT end this process, as they end any other, even as the first of a container: what the kernel
+/// does for that one without a handler is nothing.
+pub(crate) fn end_on_signals() {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag::register_conditional_shutdown;
+    if std::process::id() == 1 {
+        for signal in [SIGINT, SIGTERM] {
+            // Failing leaves a container that its runtime has to kill.
+            let _ = register_conditional_shutdown(signal, 128 + signal, Arc::new(AtomicBool::new(true)));
+        }
     }
 }
 

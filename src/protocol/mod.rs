@@ -12,6 +12,7 @@ pub(crate) mod google;
 pub(crate) mod kubectl;
 pub(crate) mod plain;
 pub(crate) mod terraform;
+mod watch;
 
 /// Bytes of a request that are read at most.
 const INPUT_LIMIT: usize = 64 * 1024;

@@ -1,8 +1,9 @@
 //! `get`: the token for people, scripts and every program that wants a token or a header on standard output.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::with_token;
+use super::{watch, with_token};
 use crate::broker::{AccessToken, Renew, TokenRequest};
 use crate::cli::{Format, Get};
 use crate::clock::{Deadline, SystemClock, rfc3339};
@@ -15,29 +16,64 @@ use crate::platform;
 const RUN_LIMIT: Duration = Duration::from_secs(27);
 
 /// How long to wait for the reader of a pipe.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers with the token on standard output, or writes it to a file.
 pub(crate) fn run(context: &Context<'_>, args: &Get) -> Outcome {
+    answer(context, args).into()
+}
+
+/// The same, with the error of a run that fails.
+fn answer(context: &Context<'_>, args: &Get) -> Result<Outcome, Error> {
     let deadline = Deadline::after(&SystemClock, RUN_LIMIT);
     let renew = if args.force_refresh { Renew::Always } else { Renew::IfNeeded };
-    let answered = context.sources.profile(None).and_then(|profile| {
-        let token = context.obtain(&profile, &TokenRequest { min_ttl: args.min_ttl, renew })?;
-        let mut text = format(args.format.unwrap_or_default(), &token);
-        let Some(path) = &args.output else { return Ok(Outcome::answer(text)) };
-        if args.format.is_none() {
-            // Readers of token files (Prometheus, `tokenFile`) take every byte for the token.
-            text.pop();
-        }
-        let file = context.sources.absolute(path);
-        if platform::is_stdout(&file) {
-            return Ok(Outcome::answer(text));
-        }
-        let limit = deadline.left(&SystemClock).min(PATIENCE);
-        platform::write_private(&file, text.as_bytes(), limit).map_err(|error| Error::output(&file, error))?;
-        Ok(Outcome::answer(""))
-    });
-    answered.into()
+    let request = TokenRequest { min_ttl: args.min_ttl, renew };
+    let job = if args.format == Some(Format::Github) { Some(job(context, args)?) } else { None };
+    if let (true, Some(file)) = (args.watch, &args.output) {
+        return watch::run(context, args, file, &request).map(|never| match never {});
+    }
+    let token = context.obtain(&context.sources.profile(None)?, &request)?;
+    let text = text(args, &token);
+    if let Some(job) = job {
+        let line = format!("WS1_ACCESS_TOKEN={}", token.access_token.expose());
+        platform::append_line(&job, &line).map_err(|error| Error::output(&job, error))?;
+    }
+    let Some(path) = &args.output else { return Ok(Outcome::answer(text)) };
+    let file = context.sources.absolute(path);
+    if platform::is_stdout(&file) {
+        return Ok(Outcome::answer(text));
+    }
+    write(&file, &text, deadline.left(&SystemClock).min(PATIENCE))?;
+    Ok(Outcome::answer(""))
+}
+
+/// The file in which a step of GitHub Actions sets variables for the steps after it.
+///
+/// The program writes that line itself: the runner takes the mask from standard output only, so a redirection of both to
+/// the file would show the token in the log.
+fn job(context: &Context<'_>, args: &Get) -> Result<PathBuf, Error> {
+    if args.output.is_some() {
+        let what = "--format github writes to the file in GITHUB_ENV, not to that of --output";
+        return Err(Error::usage(what).hint("leave out --output"));
+    }
+    context.sources.path("GITHUB_ENV").ok_or_else(|| {
+        Error::usage("GITHUB_ENV is not set").hint("run it in a step of GitHub Actions, or pass another --format")
+    })
+}
+
+/// What is printed or written for a token.
+pub(super) fn text(args: &Get, token: &AccessToken) -> String {
+    let mut text = format(args.format.unwrap_or_default(), token);
+    if args.output.is_some() && args.format.is_none() {
+        // Readers of token files (Prometheus, `tokenFile`) take every byte for the token.
+        text.pop();
+    }
+    text
+}
+
+/// Writes a text to the file of `--output`.
+pub(super) fn write(file: &Path, text: &str, limit: Duration) -> Result<(), Error> {
+    platform::write_private(file, text.as_bytes(), limit).map_err(|error| Error::output(file, error))
 }
 
 /// The token in a format, with a newline at the end. The b64token alphabet needs no quoting in any of them.
@@ -50,6 +86,8 @@ fn format(format: Format, issued: &AccessToken) -> String {
         Format::HeadersJson => with_token(token, format_args!("{{\"Authorization\":\"Bearer {token}\"}}\n")),
         Format::Curl => curl_config(issued),
         Format::Env => with_token(token, format_args!("export WS1_ACCESS_TOKEN='{token}'\n")),
+        Format::Powershell => with_token(token, format_args!("$env:WS1_ACCESS_TOKEN = '{token}'\n")),
+        Format::Github => with_token(token, format_args!("::add-mask::{token}\n")),
         Format::Json => {
             let (expires_in, expires_at) = (issued.remaining, rfc3339(issued.expires_at()));
             let text = format_args!(
@@ -90,6 +128,8 @@ mod tests {
         {"Authorization":"Bearer abc.DEF-_~+/=="}
         header = "Authorization: Bearer abc.DEF-_~+/=="
         export WS1_ACCESS_TOKEN='abc.DEF-_~+/=='
+        $env:WS1_ACCESS_TOKEN = 'abc.DEF-_~+/=='
+        ::add-mask::abc.DEF-_~+/==
         {"access_token":"abc.DEF-_~+/==","token_type":"Bearer","expires_in":3412,"expires_at":"2026-11-23T14:26:16Z"}
         "#);
     }

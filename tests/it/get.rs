@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ws1_emulator::{Emulator, Fault};
 
-use crate::sandbox::{Sandbox, assert_snapshot, names_in, now};
+use crate::sandbox::{Sandbox, assert_snapshot, names_in, now, set_mode, write};
 
 #[test]
 fn a_token_lives_through_grant_hit_refresh_and_fallback() {
@@ -26,11 +26,51 @@ fn a_token_lives_through_grant_hit_refresh_and_fallback() {
 fn every_format_is_exact() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
-    let all: String = ["token", "header", "header-value", "headers-json", "curl", "env"]
+    let all: String = ["token", "header", "header-value", "headers-json", "curl", "env", "powershell"]
         .iter()
         .map(|format| sandbox.run(&["get", "--format", format]).to_string())
         .collect();
     assert_snapshot!("get-formats", all);
+}
+
+#[test]
+fn github_masks_the_token_and_sets_it_for_later_steps() {
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    let file = sandbox.path("set_env");
+    sandbox.set("GITHUB_ENV", file.display().to_string());
+    let token = sandbox.run(&["get"]).token();
+    let (mask, line) = (format!("::add-mask::{token}"), format!("WS1_ACCESS_TOKEN={token}\n"));
+    for (before, between) in [("", ""), ("A=1\n", ""), ("A=1", "\n"), ("A<<E\r\n1\r\nE\r\n", "")] {
+        write(&file, before.as_bytes());
+        set_mode(&file, 0o644);
+        assert_eq!(sandbox.run(&["get", "--format", "github"]).token(), mask);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{before}{between}{line}"), "{before:?}");
+        #[cfg(unix)]
+        assert_eq!(crate::sandbox::mode(&file), 0o600, "what the runner made for everybody to read");
+    }
+}
+
+#[test]
+fn github_prints_nothing_where_the_variable_cannot_be_set() {
+    let emulator = Emulator::start();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    let get = |sandbox: &Sandbox| sandbox.run(&["get", "--format", "github"]).to_string();
+    let mut all = format!("# no GITHUB_ENV\n{}\n", get(&sandbox));
+    sandbox.set("GITHUB_ENV", sandbox.path("set_env").display().to_string());
+    let output = sandbox.run(&["get", "--format", "github", "--output", "token"]);
+    all += &format!("# --output\n{output}\n");
+    assert_eq!(emulator.counters().token_requests, 0, "usage comes first");
+    all += &format!("# no file\n{}\n", get(&sandbox));
+    std::fs::create_dir(sandbox.path("set_env")).unwrap();
+    all += &format!("# a directory\n{}\n", get(&sandbox));
+    #[cfg(unix)]
+    {
+        std::fs::remove_dir(sandbox.path("set_env")).unwrap();
+        assert!(sandbox.program("mkfifo").arg(sandbox.path("set_env")).status().unwrap().success());
+        all += &format!("# a pipe\n{}\n", get(&sandbox));
+        assert_snapshot!("get-github-errors", all);
+    }
 }
 
 #[test]
@@ -93,7 +133,7 @@ fn output_goes_to_a_file_without_a_newline_unless_a_format_is_named() {
 #[cfg(unix)]
 #[test]
 fn output_replaces_the_file_instead_of_writing_into_it() {
-    use crate::sandbox::{mode, set_mode, write};
+    use crate::sandbox::mode;
     use std::io::Read;
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);

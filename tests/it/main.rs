@@ -109,4 +109,6 @@ mod time;
 mod version;
 #[cfg(target_os = "linux")]
 mod warm;
+#[cfg(target_os = "linux")]
+mod watch;
 mod whoami;

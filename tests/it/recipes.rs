@@ -74,6 +74,17 @@ fn cargo_takes_the_header_value_from_standard_output() {
 }
 
 #[test]
+fn terraforms_external_source_gets_an_object_of_texts() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let token = sandbox.run(&["get"]).token();
+    // Its provider writes the query to standard input, and takes texts only.
+    let output = sandbox.run_with_stdin(&["get", "--format", "headers-json"], b"{}");
+    let object: std::collections::BTreeMap<String, String> = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(object.into_iter().collect::<Vec<_>>(), [("Authorization".to_owned(), format!("Bearer {token}"))]);
+}
+
+#[test]
 fn a_token_file_is_rewritten_in_one_piece_by_whoever_calls() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);

@@ -31,16 +31,7 @@ impl Moved {
     /// A home for a tenant; `None` where no library can be built.
     fn new(emulator: &Emulator) -> Option<Self> {
         let mut sandbox = Sandbox::with_tenant(emulator);
-        let shim = sandbox.path("clock_shim.so").display().to_string();
-        if !has("cc") {
-            return None;
-        }
-        let mut cc = Command::new("cc");
-        cc.args(["-shared", "-fPIC", "-o", &shim]).arg(source("tests/it/clock_shim.c")).arg("-ldl");
-        let built = cc.output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        sandbox.set("LD_PRELOAD", shim);
-        Some(Self { sandbox, made: Instant::now() })
+        load_shim(&mut sandbox).then(|| Self { sandbox, made: Instant::now() })
     }
 
     /// Sets the wall clock for every process from now on.
@@ -59,6 +50,20 @@ impl Moved {
         let taken = i64::try_from(self.made.elapsed().as_secs()).unwrap() + 1;
         assert!((expected - taken..=expected).contains(&told), "{told} is not {expected}, {taken} s into the test");
     }
+}
+
+/// Lets every process of a sandbox read the wall clock that a test sets; `false` where no library can be built.
+pub(crate) fn load_shim(sandbox: &mut Sandbox) -> bool {
+    if !has("cc") {
+        return false;
+    }
+    let shim = sandbox.path("clock_shim.so").display().to_string();
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-o", &shim]).arg(source("tests/it/clock_shim.c")).arg("-ldl");
+    let built = cc.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    sandbox.set("LD_PRELOAD", shim);
+    true
 }
 
 /// How many token requests there were.

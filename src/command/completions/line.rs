@@ -234,14 +234,14 @@ mod tests {
             ("ws1-token help st", "status"),
             ("ws1-token help status ", "Nothing"),
             ("ws1-token get --f", "--format --force-refresh"),
-            ("ws1-token get --format ", "token header header-value headers-json curl env json"),
+            ("ws1-token get --format ", "token header header-value headers-json curl env powershell github json"),
             ("ws1-token get --format=j", "json"),
             ("ws1-token get --format json --fo", "--force-refresh"),
             ("ws1-token get --format=json --fo", "--force-refresh"),
             ("ws1-token -v get --v", ""),
             (
                 "ws1-token -v get -",
-                "--format --output --min-ttl --force-refresh --profile --config --cache-dir --no-cache --tenant \
+                "--format --output --watch --min-ttl --force-refresh --profile --config --cache-dir --no-cache --tenant \
               --client-id --client-secret-file --help -h",
             ),
             ("ws1-token get ", "Nothing"),

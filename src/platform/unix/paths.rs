@@ -83,6 +83,11 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     }
 }
 
+/// Whether a path leads to something that is written into and cannot be replaced.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    matches!(target(path), Ok(Target::Stream(..)))
+}
+
 /// Finds out where a write to a path goes.
 fn target(path: &Path) -> io::Result<Target> {
     let Some(file) = follow(path)? else { return Ok(Target::Stream(path.to_owned(), rustix::fs::stat(path)?)) };
