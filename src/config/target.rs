@@ -48,32 +48,38 @@ impl Sources<'_> {
         if config.profiles.0.len() < 2 {
             return Ok(None);
         }
-        let names = config.profiles.names();
-        let has = |name: &str| {
-            config.profiles.get(name).is_some_and(|text| {
-                let raw = serde_json::from_str::<RawProfile>(text.get()).ok();
-                let allows = raw.and_then(|raw| layers::allows(self, name, &raw, target).ok());
-                // One that cannot be read has the hosts that it mentions: its error is better than silence.
-                allows.unwrap_or_else(|| text.get().contains(&target.host))
-            })
+        let has = |name: &str, text: &str| {
+            let allows = || layers::allows(self, name, &serde_json::from_str::<RawProfile>(text).ok()?, target).ok();
+            let is_mentioned = mentions(text, &target.host);
+            // An escape can hide a letter. One that cannot be read has the hosts that it mentions: its error is better
+            // than silence.
+            (is_mentioned || text.contains('\\')) && allows().unwrap_or(is_mentioned)
         };
+        let all = config.profiles.0.iter();
+        let having = all.filter(|(name, text)| has(name, text.get())).map(|(name, _)| &**name).collect();
         let default = config.default_profile.as_deref();
-        match owners(&names, default, has)[..] {
+        match owners(having, default)[..] {
             [name] => Ok(Some(name.to_owned())),
             [] if default.is_some() => Ok(None),
-            [] => Err(TargetError::Foreign(missing::no_owner(&target.host_and_port(), &names))),
+            [] => Err(TargetError::Foreign(missing::no_owner(&target.host_and_port(), &config.profiles.names()))),
             ref several => Err(TargetError::Unusable(missing::several_owners(&target.host_and_port(), several))),
         }
     }
 }
 
-/// The profiles that have a target; the default alone if it is one of them.
-fn owners<'a>(names: &'a [String], default: Option<&str>, has: impl Fn(&str) -> bool) -> Vec<&'a str> {
-    let is_default = |name: &&str| Some(*name) == default;
-    let names = || names.iter().map(String::as_str);
-    match names().find(is_default).filter(|name| has(name)) {
+/// Whether a profile's text names a host: of a thousand profiles, most need no closer look.
+fn mentions(text: &str, host: &str) -> bool {
+    let is_host = |part: &[u8]| part.eq_ignore_ascii_case(host.as_bytes());
+    text.as_bytes().windows(host.len()).any(is_host)
+}
+
+/// Of the profiles that have a target, those that count, sorted: the default alone if it is one of them.
+fn owners<'a>(mut having: Vec<&'a str>, default: Option<&str>) -> Vec<&'a str> {
+    having.sort_unstable();
+    having.dedup();
+    match having.iter().find(|name| Some(**name) == default) {
         Some(name) => vec![name],
-        None => names().filter(|name| !is_default(name) && has(name)).collect(),
+        None => having,
     }
 }
 
@@ -83,20 +89,28 @@ mod tests {
 
     #[test]
     fn the_default_wins_where_several_have_a_target() {
-        let names = ["a", "b", "c"].map(str::to_owned);
         for (default, having, expected) in [
-            (None, "", ""),
-            (None, "b", "b"),
-            (None, "bc", "bc"),
-            (Some("b"), "bc", "b"),
-            (Some("b"), "abc", "b"),
-            (Some("b"), "ac", "ac"),
-            (Some("b"), "c", "c"),
-            (Some("b"), "", ""),
-            (Some("z"), "az", "a"),
+            (None, &[][..], &[][..]),
+            (None, &["b"], &["b"]),
+            (None, &["c", "b", "c"], &["b", "c"]),
+            (Some("b"), &["c", "b"], &["b"]),
+            (Some("b"), &["c", "a"], &["a", "c"]),
+            (Some("b"), &["c"], &["c"]),
+            (Some("z"), &["a"], &["a"]),
         ] {
-            let found = owners(&names, default, |name| having.contains(name)).concat();
-            assert_eq!(found, expected, "{default:?} {having}");
+            assert_eq!(owners(having.to_vec(), default), expected, "{default:?} {having:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_seen_however_it_is_written() {
+        for (text, expected) in [
+            (r#"{"tenant":"https://A.Example.com/SAAS"}"#, true),
+            (r#"{"hosts":["a.example.com:8443"]}"#, true),
+            (r#"{"tenant":"b.example.com"}"#, false),
+            ("{}", false),
+        ] {
+            assert_eq!(mentions(text, "a.example.com"), expected, "{text}");
         }
     }
 }

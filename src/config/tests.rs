@@ -379,8 +379,8 @@ fn names_of_profiles_are_read_as_json_has_them() {
 const BY_HOST: &str = r#"{ "profiles": {
     "a": { "tenant": "a.example.com", "client_id": "a", "hosts": ["git.example.com", "both.example.com"] },
     "b": { "tenant": "B.example.com:8443", "client_id": "b", "hosts": ["both.example.com", "127.0.0.1:9000"] },
-    "broken": { "tenant": "c.example.com", "client_idd": "c" },
-    "half": { "tenant": "d.example.com" } } }"#;
+    "broken": { "tenant": "c.example.com", "client_idd": "c", "ca_file": "C:\\ca.pem" },
+    "half": { "tenant": "\u0064.Example.com" } } }"#;
 
 #[test]
 fn a_target_finds_its_profile() {
