@@ -154,7 +154,8 @@ impl<S: Store> Broker<'_, S> {
                 return self.record(access, entry, error, need, Some(tried));
             }
         };
-        match self.request(access, &mut entry, freshness, &secret, deadline) {
+        let requested = self.request(access, &mut entry, freshness, &secret, deadline);
+        match requested.map_err(|error| error.doubting(&secret, &self.profile.client_id)) {
             Ok((response, asked)) => self.install(access, entry, response, asked, need, tried),
             // Too late is no failure of the tenant's where it had less than the usual time.
             Err(error) if left < NETWORK_LIMIT && error.is_timeout() => self.record(access, entry, error, need, None),
@@ -166,7 +167,8 @@ impl<S: Store> Broker<'_, S> {
     fn secret(&self, deadline: Deadline) -> Result<Secret, Error> {
         let source = self.profile.client_secret.as_ref().ok_or_else(|| Error::no_secret(&self.profile.name))?;
         self.log.step(|| format!("reading the client secret ({})", source.describe()));
-        source.read_for(&self.profile.name, deadline.left(self.clock).min(COMMAND_LIMIT))
+        let limit = deadline.left(self.clock).min(COMMAND_LIMIT);
+        source.read_for(&self.profile.name, limit, self.log.childrens_stderr())
     }
 
     /// Sends the refresh token where that is possible and safe, else the client's credentials.
@@ -180,6 +182,7 @@ impl<S: Store> Broker<'_, S> {
         secret: &Secret,
         deadline: Deadline,
     ) -> Result<(TokenResponse, Now), RequestError> {
+        let known = entry.secrets();
         let limit = if freshness == Freshness::Expiring { ADVISORY_NETWORK_LIMIT } else { NETWORK_LIMIT };
         let deadline = Deadline::after(self.clock, limit.min(deadline.left(self.clock)));
         if entry.refresh_in_flight || !self.profile.use_refresh_token || matches!(access, WriteAccess::Unlocked(_)) {
@@ -191,7 +194,7 @@ impl<S: Store> Broker<'_, S> {
         if let (WriteAccess::Locked(guard), Some(token)) = (access, entry.refresh_token.clone())
             && self.mark(guard, entry)
         {
-            let error = match self.send(&Grant::RefreshToken(token), secret, deadline) {
+            let error = match self.send(&Grant::RefreshToken(token), secret, &known, deadline) {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
@@ -206,16 +209,22 @@ impl<S: Store> Broker<'_, S> {
                 return Err(error);
             }
         }
-        self.send(&Grant::ClientCredentials, secret, deadline)
+        self.send(&Grant::ClientCredentials, secret, &known, deadline)
     }
 
     /// Sends one request.
-    fn send(&self, grant: &Grant, secret: &Secret, deadline: Deadline) -> Result<(TokenResponse, Now), RequestError> {
+    fn send(
+        &self,
+        grant: &Grant,
+        secret: &Secret,
+        known: &[Secret],
+        deadline: Deadline,
+    ) -> Result<(TokenResponse, Now), RequestError> {
         let limit = deadline.left(self.clock).max(SHORTEST_REQUEST);
         let asked = self.clock.now();
         self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
         let _waiting = self.log.waiting_for(&self.profile.token_url.origin);
-        self.endpoint.request(grant, secret, limit).map(|response| (response, asked))
+        self.endpoint.request(grant, secret, known, limit).map(|response| (response, asked))
     }
 
     /// Takes a response into the entry, stores it, and serves the better token of the two.

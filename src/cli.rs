@@ -25,7 +25,7 @@ const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 ///
 /// It caches the token, renews it before it expires, and answers each caller in its own protocol.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "ws1-token", version, long_version = BUILD, max_term_width = 100)]
+#[command(name = "ws1-token", version, long_version = BUILD, help_template = examples::OVERVIEW)]
 #[command(after_help = examples::MAIN, after_long_help = examples::MAIN_LONG)]
 pub(crate) struct Cli {
     /// Options that every command takes.
@@ -36,57 +36,65 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// The commands.
+/// The commands, in the order of the overview.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub(crate) enum Command {
+    /// Create or update a profile, and prove it by getting a token
+    #[command(after_help = examples::LOGIN)]
+    Login(Login),
+    /// Print a caller's configuration, or apply it with its own tool
+    #[command(after_help = examples::SETUP)]
+    Setup(Setup),
+    /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(Completions),
     /// Print the token
     #[command(after_help = examples::GET)]
     Get(Get),
+    /// Run a command with the token in its environment
+    #[command(after_help = examples::EXEC)]
+    Exec(Exec),
+    /// Run curl with the token, against the tenant or an allowed host
+    #[command(after_help = examples::CURL, override_usage = "ws1-token curl [OPTIONS] [CURL ARGS]... <PATH|URL> [CURL ARGS]...")]
+    Curl(Curl),
     /// Answer kubectl as an exec credential plugin
     #[command(after_help = examples::KUBECTL)]
     Kubectl(Kubectl),
     /// Answer git as a credential helper
     #[command(after_help = examples::GIT)]
     Git(Git),
-    /// Answer Bazel, and tools with the same protocol, as a credential helper
+    /// Answer Bazel, and tools with its protocol, as a credential helper
     #[command(after_help = examples::BAZEL)]
     Bazel(Bazel),
     /// Answer Terraform as a credentials helper
     #[command(after_help = examples::TERRAFORM)]
     Terraform(Terraform),
-    /// Answer Google's client libraries as an executable credential source
+    /// Answer Google's client libraries as an executable source
     #[command(after_help = examples::GOOGLE)]
     Google,
-    /// Run curl against the tenant or an allowed host, passing the token through a pipe
-    #[command(after_help = examples::CURL, override_usage = "ws1-token curl [OPTIONS] [CURL ARGS]... <PATH|URL> [CURL ARGS]...")]
-    Curl(Curl),
-    /// Run a command with the token in its environment
-    #[command(after_help = examples::EXEC)]
-    Exec(Exec),
-    /// Create or update a profile: ask for missing values, verify them by getting a token, store them
-    #[command(after_help = examples::LOGIN)]
-    Login(Login),
-    /// Drop the cached token and the stored client secret
-    #[command(after_help = examples::LOGOUT)]
-    Logout(Logout),
+    /// Show profiles and the state of their tokens, offline
+    #[command(after_help = examples::STATUS)]
+    Status(Status),
+    /// Show subject, scopes and claims of the cached token, offline
+    #[command(after_help = examples::WHOAMI)]
+    Whoami(Whoami),
+    /// Check everything that a token depends on, and suggest fixes
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Doctor),
     /// Drop the cached token
     #[command(after_help = examples::FORGET)]
     Forget(Forget),
-    /// Show every profile and the state of its token, without contacting the tenant
-    #[command(after_help = examples::STATUS)]
-    Status(Status),
-    /// Show the subject, scopes and claims of the cached token, without contacting the tenant
-    #[command(after_help = examples::WHOAMI)]
-    Whoami(Whoami),
-    /// Check everything that a token depends on, in order, and suggest a fix for each problem
-    #[command(after_help = examples::DOCTOR)]
-    Doctor(Doctor),
-    /// Print the configuration for a caller, or apply it with the caller's own tool
-    #[command(after_help = examples::SETUP)]
-    Setup(Setup),
-    /// Print a completion script for a shell
-    #[command(after_help = examples::COMPLETIONS)]
-    Completions(Completions),
+    /// Drop the cached token and the stored client secret
+    #[command(after_help = examples::LOGOUT)]
+    Logout(Logout),
+}
+
+/// The profile that a command names: the same as `--profile`, where [`parse`] puts it.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct Named {
+    /// The profile, as with --profile
+    #[arg(value_name = "NAME", conflicts_with = "profile")]
+    pub(crate) name: Option<String>,
 }
 
 /// Arguments of `get`.
@@ -282,9 +290,9 @@ pub(crate) enum SecretStore {
 /// Arguments of `logout`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Logout {
-    /// The profile; by default the default profile
-    #[arg(value_name = "NAME", conflicts_with = "profile")]
-    pub(crate) name: Option<String>,
+    /// The profile.
+    #[command(flatten)]
+    pub(crate) named: Named,
     /// Also revoke the tokens, if the tenant has a revocation endpoint
     #[arg(long)]
     pub(crate) revoke: bool,
@@ -293,6 +301,9 @@ pub(crate) struct Logout {
 /// Arguments of `whoami`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Whoami {
+    /// The profile.
+    #[command(flatten)]
+    pub(crate) named: Named,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -301,6 +312,9 @@ pub(crate) struct Whoami {
 /// Arguments of `doctor`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Doctor {
+    /// The profile.
+    #[command(flatten)]
+    pub(crate) named: Named,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -309,6 +323,9 @@ pub(crate) struct Doctor {
 /// Arguments of `status`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Status {
+    /// The profile.
+    #[command(flatten)]
+    pub(crate) named: Named,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -317,8 +334,11 @@ pub(crate) struct Status {
 /// Arguments of `forget`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct Forget {
+    /// The profile.
+    #[command(flatten)]
+    pub(crate) named: Named,
     /// Drop the tokens of all profiles
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long, conflicts_with_all = ["profile", "name"])]
     pub(crate) all: bool,
 }
 

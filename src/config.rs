@@ -23,7 +23,9 @@ pub(crate) use layers::{check_client_id, check_git_username, check_scope, keycha
 pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::{WrongUrl, token_url};
-pub(crate) use profile::{AuthStyle, Profile};
+#[cfg(any(test, fuzzing))]
+pub(crate) use profile::SetBy;
+pub(crate) use profile::{AuthStyle, Layer, Profile};
 pub(crate) use stored::{Stored, Transaction};
 pub(crate) use target::TargetError;
 pub(crate) use variables::{LAYERS, is_unknown, nearest_variable, says_whose};
@@ -107,9 +109,10 @@ impl Sources<'_> {
     /// A profile: by its name, by the target, or the default.
     fn load(&self, suggested: Option<&str>, target: Option<&Origin>) -> Result<Profile, TargetError> {
         let is_explicit = self.overrides.profile.is_some();
-        let wanted = match self.overrides.profile.as_deref().or(suggested) {
-            Some(name) => Some(name.to_owned()),
-            None => self.text("WS1_TOKEN_PROFILE")?,
+        let given = self.overrides.profile.as_deref().or(suggested);
+        let wanted = match given {
+            Some(name) => Some((name.to_owned(), "")),
+            None => self.text("WS1_TOKEN_PROFILE")?.map(|name| (name, "WS1_TOKEN_PROFILE names it")),
         };
         let path = self.file();
         let text = path.as_deref().map_or(Ok(None), file::read)?;
@@ -119,16 +122,19 @@ impl Sources<'_> {
             _ => None,
         };
         let is_owner = owner.is_some();
+        let wanted = owner.map(|name| (name, "")).or(wanted);
         let (name, raw) = match text {
-            Some(text) => self.choose(&text, &file, owner.or(wanted)),
+            Some(text) => self.choose(&text, &file, wanted),
             None if wanted.is_none() && self.is_self_contained() => {
                 Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default()))
             }
             None => Err(self.no_config(&file)),
         }
         .map_err(|error| TargetError::of(error, is_owner))?;
-        layers::build(self, &name, raw, file.parent(), &|variable| is_explicit && says_whose(variable))
-            .map_err(|error| TargetError::of(error, is_owner))
+        let is_hidden = |variable: &str| is_explicit && says_whose(variable);
+        let profile = layers::build(self, &name, raw, file.parent(), &is_hidden)
+            .map_err(|error| TargetError::of(error, is_owner))?;
+        Ok(Profile { is_chosen: given.is_some(), ..profile })
     }
 
     /// The error of a configuration file that is not there.
@@ -140,22 +146,27 @@ impl Sources<'_> {
         }
     }
 
-    /// Selects the profile in the file's text and parses it.
-    fn choose(&self, text: &str, file: &Path, wanted: Option<String>) -> Result<(String, RawProfile), Error> {
+    /// Selects the profile in the file's text and parses it. What names the wanted one comes with it.
+    fn choose(&self, text: &str, file: &Path, wanted: Option<(String, &str)>) -> Result<(String, RawProfile), Error> {
         let config: RawConfig = serde_json::from_str(text).map_err(|error| invalid::explain(file, text, &error))?;
         let known = || config.profiles.names();
-        let name = match wanted.or(config.default_profile.clone()) {
+        let default = || Some((config.default_profile.clone()?, "`default_profile` names it"));
+        let (name, named_by) = match wanted.or_else(default) {
             Some(name) => name,
             None if self.is_self_contained() => return Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())),
-            None if known().len() == 1 => known().remove(0),
+            None if known().len() == 1 => (known().remove(0), ""),
             None => return Err(missing::no_profile(file, &known())),
         };
         match config.profiles.get(&name) {
-            Some(raw) => match serde_json::from_str(raw.get()) {
+            Some((_, Some(again))) => {
+                let key = format!("profiles.{name}");
+                Err(invalid::stands_twice(file, text, &key, invalid::offset_of(again.get(), text)))
+            }
+            Some((raw, None)) => match serde_json::from_str(raw.get()) {
                 Ok(profile) => Ok((name, profile)),
                 Err(error) => Err(invalid::explain(file, text, &error)),
             },
-            None => Err(missing::unknown_profile(&name, file, &known())),
+            None => Err(missing::unknown_profile(&name, named_by, file, &known())),
         }
     }
 

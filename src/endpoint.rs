@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::failure::{FailureKind, RequestFailure};
 use crate::grant::{self, Grant, HttpResponse, TokenResponse};
 use crate::proxy::ProxyEnvironment;
-use crate::secret::Secret;
+use crate::secret::{Secret, mask};
 
 pub(crate) mod certificate;
 mod client;
@@ -24,8 +24,15 @@ pub(crate) use service::Discovery;
 
 /// The seam for the tenant: grant in, checked answer out. Only the broker's tests replace it; HTTP is never faked.
 pub(crate) trait Endpoint {
-    /// Sends one request, once, and reads the answer, all within `limit`.
-    fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError>;
+    /// Sends one request, once, and reads the answer, all within `limit`. No error repeats any of `known`, as no error
+    /// repeats what was sent.
+    fn request(
+        &self,
+        grant: &Grant,
+        secret: &Secret,
+        known: &[Secret],
+        limit: Duration,
+    ) -> Result<TokenResponse, RequestError>;
 
     /// What requests depend on besides the profile, as a text that changes with it. It may hold secrets.
     fn surroundings(&self) -> String {
@@ -59,6 +66,26 @@ impl RequestError {
             Self::Failed(failure) => failure.cause.clone(),
             Self::Local { error, .. } => error.to_string(),
         }
+    }
+
+    /// The same without any of these secrets: a server that had them before may name them in its certificate.
+    fn masked(mut self, secrets: &[&Secret]) -> Self {
+        if let Self::Failed(failure) = &mut self {
+            failure.cause = mask(&failure.cause, secrets);
+            failure.kind.hide(&|name| mask(name, secrets));
+        }
+        self
+    }
+
+    /// The same with what looks wrong about the client's secret, where the tenant denied that.
+    pub(crate) fn doubting(mut self, secret: &Secret, client_id: &str) -> Self {
+        if let Self::Failed(RequestFailure { kind, cause, .. }) = &mut self
+            && kind.denies_client()
+            && let Some((doubt, _)) = secret.mistake(client_id)
+        {
+            *cause = format!("{cause}; the client secret {doubt}");
+        }
+        self
     }
 
     /// Whether the time limit ended the request.
@@ -98,8 +125,14 @@ pub(crate) struct HttpEndpoint<'a> {
 }
 
 impl Endpoint for HttpEndpoint<'_> {
-    fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError> {
-        Ok(self.ask(grant, secret, limit)?.outcome?)
+    fn request(
+        &self,
+        grant: &Grant,
+        secret: &Secret,
+        known: &[Secret],
+        limit: Duration,
+    ) -> Result<TokenResponse, RequestError> {
+        Ok(self.ask(grant, secret, known, limit)?.outcome?)
     }
 
     fn surroundings(&self) -> String {
@@ -109,15 +142,23 @@ impl Endpoint for HttpEndpoint<'_> {
 }
 
 impl HttpEndpoint<'_> {
-    /// Sends one request, once; gives the answer as it came and what it means.
-    pub(crate) fn ask(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<Exchange, RequestError> {
+    /// Sends one request, once; gives the answer as it came and what it means, without the secrets that were sent and
+    /// those that are `known` besides.
+    pub(crate) fn ask(
+        &self,
+        grant: &Grant,
+        secret: &Secret,
+        known: &[Secret],
+        limit: Duration,
+    ) -> Result<Exchange, RequestError> {
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
-        let response = self.exchange(limit, &|agent| self.send(agent, grant, basic.as_ref(), secret))?;
-        let mut secrets = vec![secret];
-        secrets.extend(&basic);
+        let mut secrets: Vec<&Secret> = known.iter().chain([secret]).chain(&basic).collect();
         if let Grant::RefreshToken(token) = grant {
             secrets.push(token);
         }
+        let response = self.exchange(limit, &|agent| self.send(agent, grant, basic.as_ref(), secret));
+        let mut response = response.map_err(|error| error.masked(&secrets))?;
+        response.location = response.location.map(|origin| mask(&origin, &secrets));
         let outcome = grant::read(&response, &secrets);
         Ok(Exchange { response, outcome })
     }

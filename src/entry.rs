@@ -101,6 +101,12 @@ impl Entry {
         self.token.as_ref().map(|token| token.expires_at)
     }
 
+    /// The secrets in it, which no report may repeat.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let token = self.token.as_ref().map(|token| &token.access_token);
+        token.into_iter().chain(&self.refresh_token).cloned().collect()
+    }
+
     /// Whether a caller's rejection led to a new token just now: another rejection is not the token's fault.
     pub(crate) fn is_replaced(&self, now: i64) -> bool {
         self.replaced_at <= now && now.saturating_sub(self.replaced_at) < REPLACED_PAUSE

@@ -61,6 +61,21 @@ pub(crate) enum CertificateProblem {
     Unfit,
 }
 
+impl FailureKind {
+    /// Passes the names that a certificate brought along through `hide`.
+    pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
+        let (Self::Certificate(problem) | Self::Proxy(ProxyProblem::Certificate(problem))) = self else { return };
+        let names = match problem {
+            CertificateProblem::UnknownIssuer(name) | CertificateProblem::WrongSignature(name) => name.as_mut_slice(),
+            CertificateProblem::WrongName(names) => names,
+            _ => return,
+        };
+        for name in names {
+            *name = hide(name);
+        }
+    }
+}
+
 /// Why there can be no TLS with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,6 +168,17 @@ impl FailureKind {
             Self::Unreachable | Self::Certificate(_) | Self::Tls(_) | Self::Proxy(_) | Self::Local(_) => Phase::NotSent,
             Self::Interrupted | Self::TimedOut => Phase::Sent,
             Self::ServerError | Self::TooManyRequests | Self::Denied(_) | Self::Unusable => Phase::Answered,
+        }
+    }
+
+    /// Whether the tenant denied the client's ID or secret, as far as it says.
+    pub(crate) fn denies_client(&self) -> bool {
+        match self {
+            Self::Denied(code) => !matches!(
+                code,
+                Some(ErrorCode::InvalidScope | ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)
+            ),
+            _ => false,
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::claims;
 use crate::config::AuthStyle;
 use crate::failure::{ErrorCode, FailureKind, RequestFailure};
-use crate::secret::Secret;
+use crate::secret::{Secret, mask_tokens};
 use crate::token::{ASSUMED_LIFE, FLOOR, LONGEST_LIFE};
 
 /// Longest access token that is accepted, in bytes.
@@ -37,6 +37,13 @@ pub(crate) struct TokenResponse {
     pub(crate) life_is_assumed: bool,
     /// A refresh token, if one came along.
     pub(crate) refresh_token: Option<Secret>,
+}
+
+impl TokenResponse {
+    /// Its tokens.
+    pub(crate) fn into_secrets(self) -> impl Iterator<Item = Secret> {
+        [self.access_token].into_iter().chain(self.refresh_token)
+    }
 }
 
 /// The parts of an HTTP response that carry meaning. Not to be shown: the body holds the tokens.
@@ -112,41 +119,34 @@ fn is_refresh_token(text: &str) -> bool {
     (1..=TOKEN_LIMIT).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// Reads a response: a token, or what it means instead.
+/// Reads a response: a token, or what it means instead. The tenant's words in it repeat none of `secrets`.
 pub(crate) fn read(response: &HttpResponse, secrets: &[&Secret]) -> Result<TokenResponse, RequestFailure> {
     let reply = Reply::read(&response.body);
     let status = response.status;
-    if let Ok(Reply { error: Some(error), error_description, .. }) = &reply
-        && matches!(status, 200..=299 | 400 | 401 | 403)
-    {
-        return Err(denied(status, error, error_description.as_deref(), secrets));
+    let words = reply.as_ref().map_or_else(|_| String::new(), |reply| reply.words(secrets));
+    let denied = |code| Err(RequestFailure::new(FailureKind::Denied(code), format!("HTTP {status}{words}")));
+    match (&reply, status) {
+        (Ok(Reply { error: Some(error), .. }), 200..=299 | 400 | 401 | 403) => {
+            return denied(Some(ErrorCode::parse(error)));
+        }
+        (Ok(Reply { csp_error_code: Some(_), .. }), 400) | (_, 401 | 403) => return denied(None),
+        _ => {}
     }
-    if let Some(failure) = unavailable(response) {
+    if let Some(mut failure) = unavailable(response) {
+        failure.cause.push_str(&words);
         return Err(failure);
     }
     let unusable = |cause: String| RequestFailure::new(FailureKind::Unusable, cause);
     match status {
         200..=299 => {}
-        401 | 403 => return Err(RequestFailure::new(FailureKind::Denied(None), format!("HTTP {status}"))),
         300..=399 => {
             let target = response.location.as_deref().map_or_else(String::new, |origin| format!(" to {origin}"));
             return Err(unusable(format!("HTTP {status}: refusing to follow a redirect{target}")));
         }
-        _ => return Err(unusable(format!("HTTP {status}, expected 200 with JSON"))),
+        _ => return Err(unusable(format!("HTTP {status}{words}, expected 200 with JSON"))),
     }
     let reply = reply.map_err(|shape| unusable(format!("HTTP {status} with {shape}, expected JSON with a token")))?;
     reply.token().map_err(|cause| unusable(format!("HTTP {status}: {cause}")))
-}
-
-/// An OAuth error (RFC 6749 §5.2), in the tenant's words.
-fn denied(status: u16, error: &str, description: Option<&str>, secrets: &[&Secret]) -> RequestFailure {
-    let mut cause = format!("HTTP {status} {}", quote(error, secrets));
-    if let Some(description) = description {
-        cause.push_str(": \"");
-        cause.push_str(&quote(description, secrets));
-        cause.push('"');
-    }
-    RequestFailure::new(FailureKind::Denied(Some(ErrorCode::parse(error))), cause)
 }
 
 /// What a response of any endpoint means that says nothing about the request: try again later.
@@ -187,6 +187,12 @@ struct Reply {
     /// The tenant's own words.
     #[serde(default, deserialize_with = "text")]
     error_description: Option<String>,
+    /// The words of services that do not speak OAuth here.
+    #[serde(default, deserialize_with = "text")]
+    message: Option<String>,
+    /// The error code of Connect (CSP), which has no `error`.
+    #[serde(default, rename = "cspErrorCode", deserialize_with = "text")]
+    csp_error_code: Option<String>,
 }
 
 /// A string, or nothing for any other type.
@@ -207,6 +213,19 @@ impl Reply {
             Some([b'{', ..]) => serde_json::from_slice(body).map_err(|_| "malformed JSON"),
             Some(_) => Err("something that is not a JSON object"),
         }
+    }
+
+    /// What the tenant says of an error, with a space before it: its code and its description, without a secret, be it
+    /// one that this reply itself holds.
+    fn words(&self, secrets: &[&Secret]) -> String {
+        let own = [&self.access_token, &self.refresh_token].map(|token| token.as_ref().and_then(Value::as_str));
+        let own: Vec<Secret> = own.into_iter().flatten().map(|token| Secret::new(token.to_owned())).collect();
+        let secrets: Vec<&Secret> = secrets.iter().copied().chain(&own).collect();
+        let quoted = |words: &Option<String>| words.as_ref().map(|words| quote(words, &secrets));
+        let code = quoted(&self.error).or_else(|| quoted(&self.csp_error_code));
+        let description =
+            quoted(&self.error_description).or_else(|| quoted(&self.message)).map(|words| format!(": \"{words}\""));
+        code.into_iter().map(|code| format!(" {code}")).chain(description).collect()
     }
 
     /// The token of a success reply, checked.
@@ -275,14 +294,7 @@ fn whole_seconds(seconds: f64) -> i64 {
 
 /// A tenant's own words for an error line: no control characters, no secret, at most 200 characters.
 fn quote(words: &str, secrets: &[&Secret]) -> String {
-    let mut words = words.to_owned();
-    // A tenant may repeat the credentials of the `Authorization` header without the scheme in front of them.
-    for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
-        let secret = secret.strip_prefix("Basic ").unwrap_or(secret);
-        words = words.replace(secret, "***");
-        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        words = words.replace(&encoded, "***").replace(&STANDARD.encode(secret), "***");
-    }
+    let words = mask_tokens(words, secrets);
     words.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).take(WORDS_LIMIT).collect()
 }
 

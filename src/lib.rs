@@ -25,7 +25,7 @@
 //! | `log.rs`, `progress.rs`, `terminal.rs` | standard error: warnings, steps, a line during long waits, colours |
 //! | `proxy.rs`, `origin.rs` | which proxy; scheme, host and port. Pure |
 //! | `claims.rs`, `token.rs` | what a token says about itself; how long it is usable. Pure |
-//! | `secret.rs`, `secret/` | `Secret`, which cannot be shown; where it is read and stored |
+//! | `secret.rs`, `secret/` | `Secret`, which cannot be shown; where it is read and stored; `mask` hides it in words from outside |
 //! | `child.rs` | starts other programs, and this one again as the guard of the terminal |
 //! | `background.rs`, `clock.rs` | work with a time limit; wall clock, boot clock, deadlines |
 //! | `error.rs`, `failure.rs` | a failed run: report and exit status; what can go wrong with a request, as types |
@@ -153,7 +153,7 @@ pub fn run(process: Process<'_>) -> u8 {
     let log = log::Log::new(stderr, &env);
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(mistake) => return command::usage::outcome(&mistake).finish(stdout, &log),
+        Err(mistake) => return command::usage::outcome(&mistake, &env).finish(stdout, &log),
     };
     let sources = config::Sources {
         overrides: &cli.overrides,

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 
+use crate::child::Stderr;
 use crate::origin::Origin;
 use crate::progress::{self, Waiting};
 use crate::terminal::{self, Palette};
@@ -49,6 +50,11 @@ impl<'a> Log<'a> {
             verbose: Cell::new(false),
             said: RefCell::new(Vec::new()),
         }
+    }
+
+    /// Where the programs that this one starts may write their standard error.
+    pub(crate) fn childrens_stderr(&self) -> Stderr {
+        if self.audience.get() == Audience::Nobody { Stderr::Dropped } else { Stderr::Inherited }
     }
 
     /// Switches steps on or off; whether they were on.

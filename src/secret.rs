@@ -6,9 +6,12 @@ use crate::error::Cause;
 use crate::text::utf8;
 
 pub(crate) mod keychain;
+mod mask;
 mod mistakes;
 pub(crate) mod source;
 pub(crate) mod store;
+
+pub(crate) use mask::{mask, mask_tokens};
 
 /// The most bytes of a secret to read; the vendor allows 4,096.
 pub(crate) const SECRET_LIMIT: usize = 16 * 1024;

@@ -17,7 +17,7 @@ pub(crate) fn is_erasable(env: &dyn Fn(&str) -> Option<String>) -> bool {
 }
 
 /// Columns of a terminal of unknown width.
-const USUAL_COLUMNS: usize = 80;
+pub(crate) const USUAL_COLUMNS: usize = 80;
 
 /// Draws a temporary line on standard error, unless we are a background job; returns whether it did.
 ///
@@ -26,7 +26,7 @@ pub(crate) fn draw(text: &str) -> bool {
     if !platform::is_foreground() {
         return false;
     }
-    let columns = platform::columns().unwrap_or(USUAL_COLUMNS);
+    let columns = platform::columns(&std::io::stderr()).unwrap_or(USUAL_COLUMNS);
     let line = format!("\r{}", cut(text, columns.saturating_sub(1)));
     std::io::stderr().write_all(line.as_bytes()).is_ok()
 }

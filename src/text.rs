@@ -21,6 +21,30 @@ pub(crate) fn line(text: &str) -> String {
     clean(text) + "\n"
 }
 
+/// A line of a help page for so many columns: broken between words only, and continued below its last column of text.
+pub(crate) fn wrapped(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    let (start, text) = line.split_at(line.rfind("  ").map_or(0, |gap| gap + 2));
+    let indent = start.chars().count().min(columns / 2);
+    let (mut wrapped, mut column) = (start.to_owned(), start.chars().count());
+    for (at, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if at > 0 && column + 1 + length > columns {
+            wrapped.push('\n');
+            wrapped.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if at > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
+}
+
 /// The text in a file: UTF-8, without a byte order mark at its start; else what is wrong with it.
 pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, &'static str> {
     // No text that is read here begins with a NUL, or has one in second place.
@@ -92,6 +116,21 @@ mod tests {
         assert_eq!(line("a\u{1b}[2J\nb"), "a?[2J?b\n");
         let long = line(&"é".repeat(1000));
         assert!(long.len() <= LINE_LIMIT + '…'.len_utf8() + 1, "{}", long.len());
+    }
+
+    #[test]
+    fn lines_are_wrapped_between_words_below_their_text() {
+        for (line, columns, expected) in [
+            ("fits exactly", 12, "fits exactly"),
+            ("one two three", 9, "one two\nthree"),
+            ("  -x  the words of it", 14, "  -x  the\n      words of\n      it"),
+            ("    a long-word-that-is-longer", 10, "    a\n    long-word-that-is-longer"),
+            ("  --very-long-option  is it", 20, "  --very-long-option  is\n          it"),
+            ("é é é", 3, "é é\né"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(wrapped(line, columns), expected, "{line}");
+        }
     }
 
     #[test]

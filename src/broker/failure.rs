@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use crate::clock::{rfc3339, wall};
-use crate::config::{ENVIRONMENT_PROFILE, Profile};
+use crate::config::{ENVIRONMENT_PROFILE, Layer, Profile};
 use crate::endpoint::RequestError;
 use crate::entry::Need;
 use crate::error::{Cause, EXIT_CONFIG, Error, ErrorKind};
@@ -61,44 +61,56 @@ pub(super) fn memorable(profile: &Profile, error: &RequestError) -> Option<Reque
 
 /// The error of a failure of that kind, now or recorded.
 pub(crate) fn token_error(profile: &Profile, kind: &FailureKind, cause: Cause, retry_in: i64) -> Error {
-    let tenant = profile.tenant.authority();
+    let place = match profile.set_by.tenant {
+        Layer::File => String::new(),
+        layer => format!(" of {}", profile.place(layer)),
+    };
+    let tenant = format!("tenant `{}`{place}", profile.tenant.authority());
     let what = match kind {
         FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut | FailureKind::ServerError => {
-            format!("cannot get a token from tenant `{tenant}`")
+            format!("cannot get a token from {tenant}")
         }
-        FailureKind::TooManyRequests => format!("tenant `{tenant}` asks for fewer requests"),
+        FailureKind::TooManyRequests => format!("{tenant} asks for fewer requests"),
         FailureKind::Denied(_) => {
-            format!("tenant `{tenant}` rejected client `{}` of profile `{}`", profile.client_id, profile.name)
+            let place = profile.place(profile.set_by.client_id);
+            format!("{tenant} rejected client `{}` of {place}", profile.client_id)
         }
-        FailureKind::Unusable => format!("`{}` did not answer as a token endpoint", profile.token_url),
+        FailureKind::Unusable => format!("`{}`{place} did not answer as a token endpoint", profile.token_url),
         FailureKind::Local(local) => local.what.clone(),
         FailureKind::Certificate(_) => {
             format!("cannot verify the certificate of `{}`", profile.token_url.origin.authority())
         }
         FailureKind::Tls(_) => format!("`{}` offers no safe connection", profile.token_url.origin.authority()),
-        FailureKind::Proxy(_) => format!("the proxy does not lead to tenant `{tenant}`"),
+        FailureKind::Proxy(_) => format!("the proxy does not lead to {tenant}"),
     };
     let error = Error::new(ErrorKind::Request(kind.clone()), what).because(cause);
     hint(profile, kind, retry_in).into_iter().fold(error, Error::hint)
 }
 
-/// What to do about it.
+/// What to do about it. Where a person cannot tell from the report what to change, `doctor` can.
 fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> Option<String> {
     Some(match kind {
         FailureKind::ServerError => "retry later; if it lasts, ask the tenant's administrator".to_owned(),
-        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut => {
-            "check the network, and HTTPS_PROXY if a proxy is needed; then retry".to_owned()
+        FailureKind::Unreachable
+        | FailureKind::Interrupted
+        | FailureKind::TimedOut
+        | FailureKind::Unusable
+        | FailureKind::Denied(Some(ErrorCode::InvalidRequest | ErrorCode::Other)) => {
+            format!("run `{}`", profile.doctor())
         }
         FailureKind::TooManyRequests => format!("wait {retry_in} s"),
         FailureKind::Denied(Some(ErrorCode::InvalidScope)) => {
-            "compare `scope` of the profile with the client's scopes in the tenant".to_owned()
+            let scope = profile.setting(profile.set_by.scope, "scope");
+            format!("compare {scope} with the client's scopes in the tenant")
         }
         FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)) => {
             "register the client as a service client: it must be allowed the grant client_credentials".to_owned()
         }
-        FailureKind::Denied(_) => "compare the client ID and secret with the tenant's OAuth client settings".to_owned(),
-        FailureKind::Unusable => {
-            format!("check `tenant` and `preset` of profile `{}`: it must be the Access host itself", profile.name)
+        FailureKind::Denied(_) => {
+            let client_id = profile.setting(profile.set_by.client_id, "client_id");
+            let secret = profile.client_secret.as_ref().map(|source| format!(" ({})", source.describe()));
+            let secret = secret.unwrap_or_default();
+            format!("compare {client_id} and the secret{secret} with the tenant's OAuth client settings")
         }
         FailureKind::Certificate(problem) => certificate_hint(profile, problem),
         FailureKind::Tls(TlsProblem::NotTls) => "check host and port of `tenant`: https is needed there".to_owned(),
@@ -146,7 +158,10 @@ fn certificate_hint(profile: &Profile, problem: &CertificateProblem) -> String {
         CertificateProblem::Expired(_) | CertificateProblem::NotYetValid(_) => {
             format!("check the system clock (it says {}), or renew the certificate", rfc3339(wall()))
         }
-        CertificateProblem::WrongName(names) => format!("set `tenant` to one of: {}", names.join(", ")),
+        CertificateProblem::WrongName(names) => {
+            let tenant = profile.setting(profile.set_by.tenant, "tenant");
+            format!("set {tenant} to one of: {}", names.join(", "))
+        }
         CertificateProblem::Unfit => "have the certificate replaced".to_owned(),
     }
 }

@@ -25,13 +25,15 @@ impl<S: Store> Broker<'_, S> {
         let mut entry = self.load();
         let tried = self.fingerprint();
         let deadline = Deadline::after(self.clock, NETWORK_LIMIT);
-        let (response, asked) = self.send(&Grant::ClientCredentials, secret, deadline).map_err(|error| {
-            let pause = match &error {
-                RequestError::Failed(failure) => failure.kind.back_off(1, failure.retry_after, 0),
-                RequestError::Local { .. } => 0,
-            };
-            failure::request_error(self.profile, error, pause)
-        })?;
+        let (response, asked) =
+            self.send(&Grant::ClientCredentials, secret, &entry.secrets(), deadline).map_err(|error| {
+                let error = error.doubting(secret, &self.profile.client_id);
+                let pause = match &error {
+                    RequestError::Failed(failure) => failure.kind.back_off(1, failure.retry_after, 0),
+                    RequestError::Local { .. } => 0,
+                };
+                failure::request_error(self.profile, error, pause)
+            })?;
         // It may have been consumed, or belong to a secret that is no longer the client's: it is not sent again.
         entry.refresh_token = None;
         entry.refresh_in_flight = false;

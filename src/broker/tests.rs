@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::request::fingerprint;
 use super::*;
 use crate::cache::Loaded;
-use crate::config::{AuthStyle, Preset};
+use crate::config::{AuthStyle, Preset, SetBy};
 use crate::failure::{CertificateProblem, ErrorCode, RequestFailure};
 use crate::origin::{Origin, Target};
 use crate::secret::source::SecretSource;
@@ -268,7 +268,13 @@ impl Clock for World {
 }
 
 impl Endpoint for World {
-    fn request(&self, grant: &Grant, secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError> {
+    fn request(
+        &self,
+        grant: &Grant,
+        secret: &Secret,
+        _known: &[Secret],
+        limit: Duration,
+    ) -> Result<TokenResponse, RequestError> {
         let Some(SecretSource::Given(expected)) = &self.profile.client_secret else { panic!("no secret to send") };
         assert_eq!(secret, expected);
         self.note(match grant {
@@ -380,7 +386,7 @@ pub(super) fn profile() -> Profile {
         token_url: Target::parse("https://acme.example.com/SAAS/auth/oauthtoken").unwrap(),
         preset: Preset::Access,
         client_id: "ci-bot".to_owned(),
-        client_secret: Some(SecretSource::Given(secret("s1"))),
+        client_secret: Some(SecretSource::Given(secret("client-secret-1"))),
         scope: None,
         auth_style: AuthStyle::Basic,
         use_refresh_token: true,
@@ -389,6 +395,8 @@ pub(super) fn profile() -> Profile {
         ca_only: false,
         proxy: None,
         git_username: "oauth2".to_owned(),
+        set_by: SetBy::default(),
+        is_chosen: false,
     }
 }
 
@@ -406,7 +414,7 @@ fn renewed(text: &str, age: i64) -> Entry {
     Entry { token: Some(token), ..Entry::default() }
 }
 
-/// A failure that another process had at that age of `t1`, with the client secret `s1`.
+/// A failure that another process had at that age of `t1`, with the client secret of [`profile`].
 fn failed(kind: FailureKind, age: i64, pause: i64) -> Failure {
     let at = ISSUED + age;
     let tried = vec![failure::fingerprint(&profile(), "id", "")];

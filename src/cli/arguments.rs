@@ -3,13 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::{Cli, Command, quick};
+use super::{Cli, Command, Doctor, Forget, Logout, Status, Whoami, quick};
 
 /// Global options that take a value.
-pub(super) const GLOBALS_WITH_VALUE: [&str; 6] =
-    ["--profile", "--config", "--cache-dir", "--tenant", "--client-id", "--client-secret-file"];
+pub(super) const GLOBALS_WITH_VALUE: [&str; 7] =
+    ["--profile", "-p", "--config", "--cache-dir", "--tenant", "--client-id", "--client-secret-file"];
 
 /// Names that the program may be called by (the file stem), and the arguments that each implies.
 const NAMES: [(&str, &[&str]); 4] = [
@@ -34,9 +35,35 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, Mistake> {
     if let Some(cli) = quick::parse(&args) {
         return Ok(cli);
     }
-    let word = next_word(&args, 1).map(|at| args[at].to_string_lossy().into_owned());
+    let at = next_word(&args, 1);
+    let word = at.map(|at| args[at].to_string_lossy().into_owned());
+    let mut args = args;
+    if let Some(at) = at.filter(|at| args[*at] == "version") {
+        args[at] = "--version".into();
+    }
     Cli::try_parse_from(args)
+        .and_then(named)
         .map_err(|error| Mistake { error, command: word.filter(|word| Command::has_subcommand(word)) })
+}
+
+/// `status NAME` is `--profile NAME status`. clap sees no conflict with an option that stands before the command.
+fn named(mut cli: Cli) -> Result<Cli, clap::Error> {
+    let is_for_all = matches!(cli.command, Command::Forget(Forget { all: true, .. }));
+    let named = match &mut cli.command {
+        Command::Logout(Logout { named, .. })
+        | Command::Forget(Forget { named, .. })
+        | Command::Status(Status { named, .. })
+        | Command::Whoami(Whoami { named, .. })
+        | Command::Doctor(Doctor { named, .. }) => named.name.take(),
+        Command::Login(login) if cli.overrides.profile.is_some() => login.name.clone(),
+        _ => None,
+    };
+    if cli.overrides.profile.is_some() && (named.is_some() || is_for_all) {
+        let text = "the argument '--profile <NAME>' cannot be used with another name of a profile, or with '--all'";
+        return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
+    }
+    cli.overrides.profile = named.or(cli.overrides.profile);
+    Ok(cli)
 }
 
 /// Inserts the arguments that the program's name implies.
@@ -87,6 +114,38 @@ mod tests {
         for name in ["ws1-token", "kubectl-ws1_token", "renamed"] {
             assert_eq!(parsed(&[name, "get"]).unwrap().command, Command::Get(Get::default()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_profile_has_several_spellings() {
+        for args in [
+            &["status", "prod"][..],
+            &["-p", "prod", "status"],
+            &["-pprod", "status"],
+            &["status", "-p=prod"],
+            &["status", "--profile", "prod"],
+            &["--profile=prod", "status"],
+        ] {
+            let all: Vec<&str> = std::iter::once("ws1-token").chain(args.iter().copied()).collect();
+            assert_eq!(parsed(&all).unwrap().overrides.profile.as_deref(), Some("prod"), "{args:?}");
+        }
+        for command in ["logout", "forget", "whoami", "doctor", "status"] {
+            assert_eq!(parsed(&["ws1-token", command, "prod"]), parsed(&["ws1-token", "-p", "prod", command]));
+            assert!(parsed(&["ws1-token", "-p", "prod", command, "prod"]).is_err(), "{command}: once is enough");
+        }
+        for twice in ["login prod -p prod", "-p prod login prod", "-p prod forget --all", "forget --all prod"] {
+            let all: Vec<&str> = std::iter::once("ws1-token").chain(twice.split(' ')).collect();
+            assert_eq!(parsed(&all), Err(clap::error::ErrorKind::ArgumentConflict.to_string()), "{twice}");
+        }
+    }
+
+    #[test]
+    fn version_is_a_word_too() {
+        for args in [&["version"][..], &["-p", "version", "version"], &["--version"]] {
+            let all: Vec<&str> = std::iter::once("ws1-token").chain(args.iter().copied()).collect();
+            assert_eq!(parsed(&all), Err(clap::error::ErrorKind::DisplayVersion.to_string()), "{args:?}");
+        }
+        assert!(parsed(&["ws1-token", "exec", "version"]).is_ok());
     }
 
     #[test]

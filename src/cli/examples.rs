@@ -3,17 +3,50 @@
 //! In the manual page, a block of a heading and indented lines becomes a section, every other block a paragraph of the
 //! description. Three or more spaces separate an example from its comment.
 
+/// The main page: what `ws1-token` alone prints. Its list is grouped by what a user wants; a test compares it with the
+/// definitions.
+pub(super) const OVERVIEW: &str = "\
+{about-with-newline}
+{usage-heading} {usage}
+
+Start:
+  login        Create or update a profile, and prove it by getting a token
+  setup        Print a caller's configuration, or apply it with its own tool
+  completions  Print a completion script for a shell
+
+Use the token:
+  get          Print the token
+  exec         Run a command with the token in its environment
+  curl         Run curl with the token, against the tenant or an allowed host
+  kubectl      Answer kubectl as an exec credential plugin
+  git          Answer git as a credential helper
+  bazel        Answer Bazel, and tools with its protocol, as a credential helper
+  terraform    Answer Terraform as a credentials helper
+  google       Answer Google's client libraries as an executable source
+
+Look:
+  status       Show profiles and the state of their tokens, offline
+  whoami       Show subject, scopes and claims of the cached token, offline
+
+Repair:
+  doctor       Check everything that a token depends on, and suggest fixes
+  forget       Drop the cached token
+  logout       Drop the cached token and the stored client secret
+
+Options, before or after the command:
+{options}{after-help}";
+
 /// The examples of the main page, short and long.
 macro_rules! main_examples {
     () => {
         "\
 Examples:
-  ws1-token login                                  create a profile
-  ws1-token get                                    print the token of the default profile
+  ws1-token login                                create a profile
+  ws1-token get                                  print its token
   ws1-token curl /SAAS/jersey/manager/api/scim/Users
-  ws1-token --profile prod exec ./report.sh        with the token in WS1_ACCESS_TOKEN
-  ws1-token setup kubectl                          print the configuration of a caller
-  ws1-token doctor                                 find out what is wrong
+  ws1-token exec -p prod ./report.sh             with WS1_ACCESS_TOKEN
+  ws1-token setup kubectl                        print a configuration
+  ws1-token doctor                               find out what is wrong
 "
     };
 }
@@ -22,19 +55,18 @@ Examples:
 pub(super) const MAIN: &str = concat!(
     main_examples!(),
     "
-`ws1-token COMMAND --help` describes a command, with examples; `ws1-token --help` also lists
-environment variables, files and exit statuses."
+`ws1-token help COMMAND` describes a command, with examples; `ws1-token --help` also lists environment variables, \
+files and exit statuses."
 );
 
 /// Text after the options of the main page as `--help` shows it.
 pub(super) const MAIN_LONG: &str = concat!(
     main_examples!(),
     "
-`ws1-token COMMAND --help` describes a command, with examples. Options override environment
-variables, and these override the configuration file; with `--profile` the variables for tenant,
-client, secret and scope are not used. A secret that is stored for one tenant or client never goes
-to another. No option takes a secret: the profile names a file, a variable, a command or the
-platform's key store that holds it.
+`ws1-token help COMMAND` describes a command, with examples. Options override environment variables, and these \
+override the configuration file; with `--profile` the variables for tenant, client, secret and scope are not used. A \
+secret that is stored for one tenant or client never goes to another. No option takes a secret: the profile names a \
+file, a variable, a command or the platform's key store that holds it.
 
 Environment, besides the variables named with the options:
   WS1_TOKEN_CLIENT_SECRET    the client secret itself; visible to your other processes
@@ -65,65 +97,67 @@ Exit status:
 pub(super) const GET: &str = "\
 Examples:
   TOKEN=$(ws1-token get)
-  curl -K <(ws1-token get --format curl) https://acme.example.com/SAAS/jersey/manager/api/scim/Users
-  eval \"$(ws1-token get --format env)\"             sets WS1_ACCESS_TOKEN
-  ws1-token get --min-ttl 30m --format json        valid for at least 30 minutes
-  ws1-token get --output /run/prometheus/ws1.token --watch     until SIGTERM or Ctrl-C
+  curl -K <(ws1-token get --format curl) https://acme.example.com/SAAS/API/1.0
+  eval \"$(ws1-token get --format env)\"           sets WS1_ACCESS_TOKEN
+  ws1-token get --min-ttl 30m --format json      valid for at least 30 minutes
+  ws1-token get --output /run/prometheus/ws1.token --watch
   ws1-token get --format powershell | Invoke-Expression
-  ws1-token get --format github                    in a step of GitHub Actions
+  ws1-token get --format github                  in a step of GitHub Actions
 
-With --watch, a failure ends the program as long as it has not written the file; after that it is a
-warning, and the file stays as it is.";
+With --watch, a failure ends the program as long as it has not written the file; after that it is a warning, and the \
+file stays as it is. SIGTERM or Ctrl-C ends it.";
 
 /// Text after the options of `kubectl`.
 pub(super) const KUBECTL: &str = "\
 Examples:
-  ws1-token setup kubectl --write                  runs kubectl config; by hand:
-  kubectl config set-credentials ws1 --exec-command=ws1-token --exec-arg=kubectl \\
-    --exec-api-version=client.authentication.k8s.io/v1beta1 --exec-interactive-mode=Never
+  ws1-token setup kubectl --write                runs kubectl config; by hand:
+  kubectl config set-credentials ws1 \\
+    --exec-command=ws1-token --exec-arg=kubectl --exec-interactive-mode=Never \\
+    --exec-api-version=client.authentication.k8s.io/v1beta1
   kubectl --user=ws1 get pods
 
-The profile comes from --profile (one more --exec-arg), or from `profile` in the cluster's
-client.authentication.k8s.io/exec extension where provideClusterInfo is on and the client passes it.
-Clients that ask once and never again need --min-ttl: --exec-arg=--min-ttl --exec-arg=2h.";
+The profile comes from --profile (one more --exec-arg), or from `profile` in the cluster's \
+client.authentication.k8s.io/exec extension where provideClusterInfo is on and the client passes it. Clients that ask \
+once and never again need --min-ttl: --exec-arg=--min-ttl --exec-arg=2h.";
 
 /// Text after the options of `git`.
 pub(super) const GIT: &str = "\
 Examples:
-  ws1-token setup git --write                      for the tenant and all `hosts`; by hand:
-  git config --global credential.https://git.example.com.helper \"$(command -v ws1-token) git\"
+  ws1-token setup git --write                    for all hosts; by hand:
+  git config --global credential.https://git.example.com.helper \\
+    \"$(command -v ws1-token) git\"
   printf 'protocol=https\\nhost=git.example.com\\n\\n' | ws1-token git get
 
-It answers only for the tenant's host and for `hosts` of the profile.
-For git 2.46 to 2.53 also set http.https://git.example.com/.postBuffer 52428800: those versions
-drop the token from pushes larger than that buffer.";
+It answers only for the tenant's host and for `hosts` of the profile. For git 2.46 to 2.53 also set \
+http.https://git.example.com/.postBuffer 52428800: those versions drop the token from pushes larger than that buffer.";
 
 /// Text after the options of `bazel`.
 pub(super) const BAZEL: &str = "\
 Examples:
-  ws1-token setup bazel build.example.com          a helper script and the line for .bazelrc
+  ws1-token setup bazel build.example.com        a script, a line of .bazelrc
   echo '{\"uri\":\"https://acme.example.com/\"}' | ws1-token bazel get
 
-Bazel's option takes a path without arguments: a script, or the link bazel-credential-ws1 to
-ws1-token. A URL whose host is neither the tenant's nor in `hosts` of the profile is an error.";
+Bazel's option takes a path without arguments: a script, or the link bazel-credential-ws1 to ws1-token. A URL whose \
+host is neither the tenant's nor in `hosts` of the profile is an error.";
 
 /// Text after the options of `terraform`.
 pub(super) const TERRAFORM: &str = "\
 Examples:
-  ws1-token setup terraform                        the link and the block for ~/.terraformrc
+  ws1-token setup terraform                      the link, and ~/.terraformrc
   ws1-token terraform get acme.example.com
 
-Terraform finds the link terraform-credentials-ws1 in ~/.terraform.d/plugins. It gets an
-answer only for the tenant's host and for `hosts` of the profile.";
+Terraform finds the link terraform-credentials-ws1 in ~/.terraform.d/plugins. It gets an answer only for the tenant's \
+host and for `hosts` of the profile.";
 
 /// Text after the options of `google`.
 pub(super) const GOOGLE: &str = "\
 Examples:
-  ws1-token setup google > credentials.json        then fill in the audience
-  ws1-token google                                 the answer that the libraries read
+  ws1-token setup google > credentials.json      then fill in the audience
+  ws1-token google                               what the libraries read
 
-The libraries run it only if GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 is set. An error is an
-answer with exit status 0 too: the libraries read its message from standard output.";
+The libraries run it only if GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 is set. An error is an answer with exit \
+status 0 too: the libraries read its message from standard output. Standard error stays empty, that of a secret \
+command included.";
 
 /// Text after the options of `curl`.
 pub(super) const CURL: &str = "\
@@ -131,11 +165,11 @@ Examples:
   ws1-token curl /SAAS/jersey/manager/api/scim/Users --silent
   ws1-token curl -X POST -d @job.json https://api.example.com/v1/jobs
 
-Options of ws1-token come first; the rest is curl's, and so are exit status and standard input. curl
-trusts the profile's ca_file and uses its proxy, unless --cacert or --proxy says otherwise; no
-.curlrc is read. An option needs a name that `curl --help all` lists, unabbreviated, and its value
-as a word of its own. Refused is what would print the token or send it elsewhere: -v, --trace, -k,
--K, --next, --location-trusted, a second URL, and any proxy to a plain http target.";
+Options of ws1-token come first; the rest is curl's, and so are exit status and standard input. curl trusts the \
+profile's ca_file and uses its proxy, unless --cacert or --proxy says otherwise; no .curlrc is read. An option needs a \
+name that `curl --help all` lists, unabbreviated, and its value as a word of its own. Refused is what would print the \
+token or send it elsewhere: -v, --trace, -k, -K, --next, --location-trusted, a second URL, and any proxy to a plain \
+http target.";
 
 /// Text after the options of `exec`.
 pub(super) const EXEC: &str = "\
@@ -143,22 +177,23 @@ Examples:
   ws1-token exec ./report.sh --all
   ws1-token exec --var TF_VAR_token --min-ttl 30m terraform apply
 
-Options come before the command. The exit status is the command's; 127 if it is not found, 126 if it
-cannot be run, as with env. The token is not renewed while the command runs: one that runs for
-hours should call `ws1-token get` itself.";
+Options come before the command. The exit status is the command's; 127 if it is not found, 126 if it cannot be run, \
+as with env. The token is not renewed while the command runs: one that runs for hours should call `ws1-token get` \
+itself.";
 
 /// Text after the options of `login`.
 pub(super) const LOGIN: &str = "\
 Examples:
-  ws1-token login                                  asks for tenant, client ID, secret and scopes
+  ws1-token login                                asks for what it needs
   ws1-token login prod --tenant acme.example.com --client-id ci-bot
-  pass show ci-bot | ws1-token login prod --tenant acme.example.com --client-id ci-bot --secret-stdin
+  pass show ci-bot | ws1-token login prod --secret-stdin \\
+    --tenant acme.example.com --client-id ci-bot
   ws1-token login prod --host git.example.com --host build.example.com
   ws1-token login insights --import ~/Downloads/service-account.json
 
-The tenant can be pasted from the browser. Nothing is stored until the tenant has issued a token.
-An empty value of --scope, --host, --token-url, --proxy or --git-username removes that setting. The
-rest of the configuration file stays unchanged.";
+The tenant can be pasted from the browser. Nothing is stored until the tenant has issued a token. An empty value of \
+--scope, --host, --token-url, --proxy or --git-username removes that setting. The rest of the configuration file stays \
+unchanged.";
 
 /// Text after the options of `logout`.
 pub(super) const LOGOUT: &str = "\
@@ -166,13 +201,13 @@ Examples:
   ws1-token logout
   ws1-token logout prod --revoke
 
-The profile stays, so `ws1-token login prod` asks only for the secret. A secret that login did not
-store (a file of yours, a variable, a command) is kept.";
+The profile stays, so `ws1-token login prod` asks only for the secret. A secret that login did not store (a file of \
+yours, a variable, a command) is kept.";
 
 /// Text after the options of `forget`.
 pub(super) const FORGET: &str = "\
 Examples:
-  ws1-token forget                                 the next call gets a new token
+  ws1-token forget                               the next call gets a new token
   ws1-token forget --all
 
 The refresh token is dropped too. Profile and client secret stay: see `ws1-token logout --help`.";
@@ -181,48 +216,50 @@ The refresh token is dropped too. Profile and client secret stay: see `ws1-token
 pub(super) const STATUS: &str = "\
 Examples:
   ws1-token status
+  ws1-token status prod
   ws1-token status --json | jq -r '.[] | select(.token != \"fresh\") | .profile'";
 
 /// Text after the options of `whoami`.
 pub(super) const WHOAMI: &str = "\
 Examples:
   ws1-token whoami
-  ws1-token --profile prod whoami --json
+  ws1-token whoami prod --json
 
-The claims are read from the cached token. Its signature is not verified: that is up to the API that
-accepts it.";
+The claims are read from the cached token. Its signature is not verified: that is up to the API that accepts it.";
 
 /// Text after the options of `doctor`.
 pub(super) const DOCTOR: &str = "\
 Examples:
   ws1-token doctor
-  ws1-token --tenant acme.example.com doctor       before there is any configuration
-  ws1-token doctor --json | jq -r '.checks[] | select(.level == \"failed\") | .fix'
+  ws1-token doctor prod
+  ws1-token --tenant acme.example.com doctor     without any configuration
+  ws1-token doctor --json | jq '.checks[] | select(.level == \"failed\")'
 
-Each line starts with ✓ (ok), ! (warning), ✗ (failed) or – (skipped). The exit status is that of the
-first ✗, the likely cause of those after it; warnings leave it 0. It gets a token of its own and
-renews it once; the cache is neither used nor changed.";
+Each line starts with ✓ (ok), ! (warning), ✗ (failed) or – (skipped). The exit status is that of the first ✗, the \
+likely cause of those after it; warnings leave it 0. It gets a token of its own and renews it once; the cache is \
+neither used nor changed.";
 
 /// Text after the options of `setup`.
 pub(super) const SETUP: &str = "\
 Examples:
   ws1-token setup git git.example.com
-  ws1-token --profile prod setup kubectl --write
+  ws1-token setup kubectl -p prod --write
   ws1-token setup kubectl --undo
 
-The configuration repeats --profile, --config and --cache-dir of this call, also from variables.
-Applying it a second time changes nothing, and so does taking it back twice.";
+The configuration repeats --profile, --config and --cache-dir of this call, also from variables. Applying it a second \
+time changes nothing, and so does taking it back twice.";
 
 /// Text after the options of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:
-  ws1-token completions bash > ~/.local/share/bash-completion/completions/ws1-token
-  ws1-token completions zsh > ~/.zsh/_ws1-token    for a directory of `fpath`
+  ws1-token completions bash \\
+    > ~/.local/share/bash-completion/completions/ws1-token
+  ws1-token completions zsh > ~/.zsh/_ws1-token   for a directory of `fpath`
   ws1-token completions fish > ~/.config/fish/completions/ws1-token.fish
   ws1-token completions powershell >> $PROFILE
 
-install.sh installs those for bash, zsh and fish. At every TAB the script runs ws1-token,
-which reads the names of the profiles from the configuration file and nothing else.";
+install.sh installs those for bash, zsh and fish. At every TAB the script runs ws1-token, which reads the names of the \
+profiles from the configuration file and nothing else.";
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn the_overview_lists_every_command_in_order() {
+        let rows = super::OVERVIEW.lines().filter_map(|line| line.strip_prefix("  "));
+        let defined: Vec<String> = commands()[1..]
+            .iter()
+            .map(|command| format!("{:<11}  {}", command.get_name(), command.get_about().unwrap()))
+            .collect();
+        assert_eq!(rows.collect::<Vec<_>>(), defined);
+    }
+
+    #[test]
     fn every_command_has_an_example_of_its_own() {
         for command in commands() {
             for end in ends(&command) {
@@ -307,8 +354,8 @@ mod tests {
             let examples = end.split("\n\n").next().unwrap();
             count += calls(examples).len();
             check(examples, "help");
-            let wide = end.lines().find(|line| !line.starts_with(' ') && line.chars().count() > 100);
-            assert_eq!(wide, None, "wider than the help page");
+            let wide = examples.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "an example that is broken cannot be copied");
         }
         assert!(count > 30, "{count}");
     }

@@ -29,7 +29,7 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
             None => words.next()?.filter(|value| !value.starts_with('-') && !value.is_empty()),
         };
         match (name, &mut command) {
-            ("--profile", _) => once(&mut overrides.profile, value()?.to_owned())?,
+            ("--profile" | "-p", _) => once(&mut overrides.profile, value()?.to_owned())?,
             ("--config", _) => once(&mut overrides.config, value()?.into())?,
             ("--cache-dir", _) => once(&mut overrides.cache_dir, value()?.into())?,
             ("--no-cache", _) if inline.is_none() && !overrides.no_cache => overrides.no_cache = true,
@@ -92,6 +92,9 @@ mod tests {
             "p",
             "--profile=p",
             "--profile=",
+            "-p",
+            "-pq",
+            "-p=q",
             "--format",
             "json",
             "--format=json",
@@ -151,6 +154,8 @@ mod tests {
             "ws1-token get --format json --min-ttl 30m",
             "ws1-token --profile prod get --format=header",
             "ws1-token kubectl --profile prod",
+            "ws1-token -p prod get",
+            "ws1-token get -p prod",
             "ws1-token git --profile prod get",
             "ws1-token git get",
             "ws1-token bazel get",

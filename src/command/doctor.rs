@@ -10,6 +10,7 @@ use crate::cli::Doctor;
 use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::{Endpoint, HttpEndpoint};
+use crate::grant::TokenResponse;
 use crate::outcome::Outcome;
 use crate::secret::Secret;
 use crate::terminal::Palette;
@@ -80,6 +81,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     let callers = callers::start(context);
     let ConfigCheck { mut findings, profile, is_complete, secret } = setup::check(context, &time);
     let identity = profile.as_ref().filter(|_| is_complete).map(Profile::identity);
+    let mut known: Vec<Secret> = secret.iter().cloned().collect();
     let cache = if let Some(profile) = &profile {
         let endpoint = HttpEndpoint { profile, env: context.env };
         let _waiting = context.log.waiting_for(&profile.token_url.origin);
@@ -98,7 +100,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
             (Ok(()), None) => Err("not tried, no client is named"),
         };
         match secret {
-            Ok(secret) => tokens(&tenant, &secret, &mut cache, &mut findings),
+            Ok(secret) => known.extend(tokens(&tenant, &secret, &mut cache, &mut findings)),
             Err(why) => skip(&mut findings, &["token", "refresh", "api"], why),
         }
         cache.release();
@@ -111,21 +113,28 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     };
     findings.extend(cache.findings);
     callers::collect(context, callers, profile.as_ref(), &mut findings);
-    findings
+    // Certificates, headers and programs may say what they like.
+    let known: Vec<&Secret> = known.iter().collect();
+    findings.into_iter().map(|finding| finding.masked(&known)).collect()
 }
 
-/// Requests tokens and uses one. The lock is held meanwhile, so that no other process sends a request at the same time.
-fn tokens(tenant: &Tenant<'_>, secret: &Secret, cache: &mut CacheCheck, findings: &mut Vec<Finding>) {
+/// Requests tokens and uses one; gives those that came. The lock is held meanwhile, so that no other process sends a
+/// request at the same time.
+fn tokens(tenant: &Tenant<'_>, secret: &Secret, cache: &mut CacheCheck, findings: &mut Vec<Finding>) -> Vec<Secret> {
     let profile = tenant.endpoint.profile;
     let tried = fingerprint(profile, &profile.identity(), &tenant.endpoint.surroundings());
     let back_off = cache.back_off(tried);
     let (finding, issued) = tenant.token(secret, back_off.as_ref());
     findings.push(finding);
-    let Some(issued) = issued else { return skip(findings, &["refresh", "api"], "not tried, no token") };
+    let Some(issued) = issued else {
+        skip(findings, &["refresh", "api"], "not tried, no token");
+        return Vec::new();
+    };
     let (finding, renewed) = tenant.refresh(secret, &issued);
     findings.push(finding);
     cache.release();
-    findings.push(tenant.api(&renewed.unwrap_or(issued).access_token));
+    findings.push(tenant.api(&renewed.as_ref().unwrap_or(&issued).access_token));
+    renewed.into_iter().chain([issued]).flat_map(TokenResponse::into_secrets).collect()
 }
 
 /// Adds skipped findings for some checks, with one reason.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use crate::child::Stderr;
 use crate::cli::Login as Args;
 use crate::config::{LAYERS, Preset, Stored};
 use crate::context::Context;
@@ -147,7 +148,7 @@ impl Wizard<'_> {
             };
             // A client secret from a flag, a variable or a file is not asked for again.
             let again = again(&error).filter(|again| *again != Again::Client || !draft.secret_is_given);
-            let error = for_login(error, again);
+            let error = for_login(error, again, draft);
             let (Some(person), Some(again), 1..) = (&self.person, again, left) else { return Err(error) };
             person.show(&error);
             person.say("Nothing is stored yet. Try again (Ctrl-C changes nothing):");
@@ -163,7 +164,7 @@ impl Wizard<'_> {
         let profile = edited.profile(self.context.sources, &self.name, &[])?;
         let secret = match (&draft.secret, &profile.client_secret) {
             (DraftSecret::Store(secret), _) => secret.clone(),
-            (_, Some(source)) => source.read_for(&self.name, COMMAND_LIMIT)?,
+            (_, Some(source)) => source.read_for(&self.name, COMMAND_LIMIT, Stderr::Inherited)?,
             (_, None) => return Err(ask::no_secret()),
         };
         self.context.with_broker(&profile, |broker| broker.prove(&secret))
@@ -228,14 +229,24 @@ fn again(error: &Error) -> Option<Again> {
     }
 }
 
-/// A failure whose hint names the option of `login` instead of the key of the profile.
-fn for_login(error: Error, again: Option<Again>) -> Error {
-    match (&error.kind, again) {
-        (ErrorKind::Request(FailureKind::Certificate(_)), Some(Again::CaFile)) => {
-            error.hint("pass --ca-file with your organisation's CA in PEM, or add it to the system's store")
+/// A failure with a hint for a profile that is not stored yet: `doctor` cannot check it, and its keys are no place to
+/// look at.
+fn for_login(error: Error, again: Option<Again>, draft: &Draft) -> Error {
+    let ErrorKind::Request(kind) = &error.kind else { return error };
+    let hint = match kind {
+        FailureKind::Certificate(_) if again == Some(Again::CaFile) => {
+            "pass --ca-file with your organisation's CA in PEM, or add it to the system's store"
         }
-        _ => error,
-    }
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut => {
+            "check the tenant's name and the network, and HTTPS_PROXY if a proxy is needed"
+        }
+        FailureKind::Unusable => "check the tenant: it must be the Access host itself",
+        kind if kind.denies_client() && matches!(draft.secret, DraftSecret::Store(_)) => {
+            "compare the client ID and secret with the tenant's OAuth client settings"
+        }
+        _ => return error,
+    };
+    error.hint(hint)
 }
 
 #[cfg(test)]

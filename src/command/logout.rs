@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use crate::broker::failure::request_error;
+use crate::child::Stderr;
 use crate::cli::Logout;
 use crate::clock::{Clock, Deadline, SystemClock};
-use crate::config::{Overrides, Profile, Sources, Stored};
+use crate::config::{Profile, Sources, Stored};
 use crate::context::Context;
 use crate::endpoint::{HttpEndpoint, RequestError};
 use crate::entry::Entry;
@@ -23,21 +24,17 @@ const NETWORK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Logs a profile out.
 pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error> {
-    let overrides = Overrides {
-        profile: args.name.clone().or_else(|| context.sources.overrides.profile.clone()),
-        ..context.sources.overrides.clone()
-    };
-    let sources = Sources { overrides: &overrides, ..*context.sources };
+    let sources = context.sources;
     let profile = sources.profile(None)?;
     // Read before it is removed.
     let secret = args.revoke.then(|| read_secret(&profile));
     // The environment may add a scope: the file's profile has a token of its own for the secret that goes.
-    let in_file = Stored::open(&sources).ok().and_then(|stored| stored.profile(&sources, &profile.name, &[]).ok());
+    let in_file = Stored::open(sources).ok().and_then(|stored| stored.profile(sources, &profile.name, &[]).ok());
     let same_secret = in_file.filter(|in_file| is_same_client(in_file, &profile));
     let other = same_secret.filter(|in_file| in_file.identity() != profile.identity());
     let dropped = [&profile].into_iter().chain(&other).map(|profile| context.forget(profile));
     let (entries, guards): (Vec<Entry>, Vec<_>) = dropped.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    let removed = remove_secret(&sources, &profile);
+    let removed = remove_secret(sources, &profile);
     // Only now: a `get` that waits for the lock finds no secret to renew with.
     drop(guards);
     let revoked = secret.map(|secret| revoke(context, &profile, &entries, secret)).transpose();
@@ -57,7 +54,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Logout) -> Result<Outcome, Error
 /// The client secret, which a revocation needs.
 fn read_secret(profile: &Profile) -> Result<Secret, Error> {
     match &profile.client_secret {
-        Some(source) => source.read_for(&profile.name, COMMAND_LIMIT),
+        Some(source) => source.read_for(&profile.name, COMMAND_LIMIT, Stderr::Inherited),
         None => Err(Error::no_secret(&profile.name)),
     }
 }

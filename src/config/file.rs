@@ -52,9 +52,10 @@ impl std::ops::Deref for Name<'_> {
 }
 
 impl<'a> Members<'a> {
-    /// The text of a member's value; of several with one name the last, which is the one that counts.
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().rfind(|(each, _)| **each == *name).map(|(_, text)| *text)
+    /// The text of a member's value, and that of another member of the same name.
+    pub(super) fn get(&self, name: &str) -> Option<(&'a RawValue, Option<&'a RawValue>)> {
+        let mut values = self.0.iter().filter(|(each, _)| **each == *name).map(|(_, text)| *text);
+        Some((values.next()?, values.next()))
     }
 
     /// The names, sorted.

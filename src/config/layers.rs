@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{RawProfile, RawSecret};
+use super::profile::{Layer, SetBy};
 use super::{Profile, Sources, preset, resolve};
 use crate::error::Error;
 use crate::origin::{Origin, Target};
@@ -20,9 +21,10 @@ pub(super) fn build(
     is_hidden: &dyn Fn(&str) -> bool,
 ) -> Result<Profile, Error> {
     let layers = Layers { sources, name, config_dir, is_hidden };
-    let (tenant, token_url) = layers.tenant(&raw)?;
-    let ca_file = layers.ca_file(&raw)?;
-    let client_id = layers.client_id(raw.client_id)?;
+    let mut set_by = SetBy::default();
+    let (tenant, token_url) = layers.tenant(&raw, &mut set_by.tenant)?;
+    let ca_file = layers.ca_file(&raw, &mut set_by.ca_file)?;
+    let client_id = layers.client_id(raw.client_id, &mut set_by.client_id)?;
     let client_secret = match (layers.given_secret()?, raw.client_secret) {
         (None, Some(raw)) => Some(layers.secret_of_file(raw, &client_id, &tenant)?),
         (given, _) => given,
@@ -33,7 +35,7 @@ pub(super) fn build(
         token_url,
         preset: raw.preset,
         client_id,
-        scope: layers.scope(raw.scope)?,
+        scope: layers.scope(raw.scope, &mut set_by.scope)?,
         auth_style: raw.auth_style,
         use_refresh_token: raw.use_refresh_token.unwrap_or(raw.preset.issues_refresh_tokens()),
         hosts: layers.hosts(&raw.hosts)?,
@@ -42,13 +44,15 @@ pub(super) fn build(
         proxy: layers.proxy(raw.proxy)?,
         git_username: layers.git_username(raw.git_username)?,
         name: name.to_owned(),
+        set_by,
+        is_chosen: false,
     })
 }
 
 /// Whether a profile of the file may send its token to a target, whatever else is wrong with it.
 pub(super) fn allows(sources: &Sources<'_>, name: &str, raw: &RawProfile, target: &Origin) -> Result<bool, Error> {
     let layers = Layers { sources, name, config_dir: None, is_hidden: &|_| false };
-    let (tenant, _) = layers.tenant(raw)?;
+    let (tenant, _) = layers.tenant(raw, &mut Layer::File)?;
     Ok(target.may_receive(&tenant, &layers.hosts(&raw.hosts)?))
 }
 
@@ -96,17 +100,6 @@ pub(crate) fn read_host(host: &str) -> Result<Origin, String> {
     Origin::parse(host, true).map_err(|cause| format!("an entry cannot be read: {cause}"))
 }
 
-/// The layer that a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layer {
-    /// A flag.
-    Flag(&'static str),
-    /// A variable.
-    Variable(&'static str),
-    /// The configuration file.
-    File,
-}
-
 /// The layers of one profile.
 struct Layers<'a> {
     /// Flags and environment.
@@ -121,10 +114,11 @@ struct Layers<'a> {
 
 impl Layers<'_> {
     /// The tenant and its token URL.
-    fn tenant(&self, raw: &RawProfile) -> Result<(Origin, Target), Error> {
+    fn tenant(&self, raw: &RawProfile, set_by: &mut Layer) -> Result<(Origin, Target), Error> {
         let flag = ("--tenant", self.sources.overrides.tenant.as_ref());
         let missing = ("tenant", "set `tenant` in the profile, or pass --tenant");
         let (tenant, layer) = self.required(flag, "WS1_TOKEN_TENANT", raw.tenant.as_ref(), missing)?;
+        *set_by = layer;
         let read = |tenant: &str, token_url: Option<&str>| {
             preset::token_url(raw.preset, tenant, token_url).map_err(|wrong| {
                 let setting = if wrong.in_token_url { self.key("token_url") } else { self.setting(layer, "tenant") };
@@ -147,10 +141,11 @@ impl Layers<'_> {
     }
 
     /// The client ID.
-    fn client_id(&self, raw: Option<String>) -> Result<String, Error> {
+    fn client_id(&self, raw: Option<String>, set_by: &mut Layer) -> Result<String, Error> {
         let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
         let missing = ("client ID", "set `client_id` in the profile, or pass --client-id");
         let (client_id, layer) = self.required(flag, "WS1_TOKEN_CLIENT_ID", raw.as_ref(), missing)?;
+        *set_by = layer;
         check_client_id(&client_id, self.setting(layer, "client_id"))?;
         if raw.is_some_and(|stored| stored != client_id) {
             self.with_its_own_secret(layer, "client")?;
@@ -174,11 +169,13 @@ impl Layers<'_> {
 
     /// The source that a flag or a variable names.
     fn given_secret(&self) -> Result<Option<SecretSource>, Error> {
-        let flag = self.sources.overrides.client_secret_file.clone();
-        if let Some(path) = flag.or_else(|| self.shown("WS1_TOKEN_CLIENT_SECRET_FILE", |name| self.sources.path(name)))
-        {
+        const VARIABLE: &str = "WS1_TOKEN_CLIENT_SECRET_FILE";
+        let flag = self.sources.overrides.client_secret_file.clone().map(|path| ("--client-secret-file", path));
+        let variable = || Some((VARIABLE, self.shown(VARIABLE, |name| self.sources.path(name))?));
+        if let Some((setting, path)) = flag.or_else(variable) {
             let shared = self.sources.is_on(SHARED_FILE_VARIABLE)?;
-            return Ok(Some(SecretSource::File { path: self.sources.absolute(path), shared }));
+            let path = self.sources.absolute(path);
+            return Ok(Some(SecretSource::File { path, shared, named_by: Some(setting) }));
         }
         // Reading the secret drops the newline, as for every source.
         let value =
@@ -198,7 +195,7 @@ impl Layers<'_> {
         match (raw.file, raw.env, raw.command, raw.keychain) {
             (Some(path), None, None, None) => {
                 let shared = raw.allow_shared_file.map_or_else(|| self.sources.is_on(SHARED_FILE_VARIABLE), Ok)?;
-                Ok(SecretSource::File { path: self.path(&path), shared })
+                Ok(SecretSource::File { path: self.path(&path), shared, named_by: None })
             }
             (None, Some(name), None, None) => {
                 let value = match self.sources.raw_text(&name) {
@@ -231,11 +228,12 @@ impl Layers<'_> {
     }
 
     /// The scopes to request; blank means none.
-    fn scope(&self, raw: Option<String>) -> Result<Option<String>, Error> {
+    fn scope(&self, raw: Option<String>, set_by: &mut Layer) -> Result<Option<String>, Error> {
         let (scope, layer) = match self.variable("WS1_TOKEN_SCOPE")? {
             Some(scope) => (Some(scope), Layer::Variable("WS1_TOKEN_SCOPE")),
             None => (raw, Layer::File),
         };
+        *set_by = layer;
         let scope = scope.filter(|scope| !scope.trim().is_empty());
         if let Some(scope) = &scope {
             check_scope(scope, self.setting(layer, "scope"))?;
@@ -252,9 +250,12 @@ impl Layers<'_> {
     }
 
     /// Additional trusted CAs.
-    fn ca_file(&self, raw: &RawProfile) -> Result<Option<PathBuf>, Error> {
+    fn ca_file(&self, raw: &RawProfile, set_by: &mut Layer) -> Result<Option<PathBuf>, Error> {
         let file = match self.shown("WS1_TOKEN_CA_FILE", |name| self.sources.path(name)) {
-            Some(path) => Some(self.sources.absolute(path)),
+            Some(path) => {
+                *set_by = Layer::Variable("WS1_TOKEN_CA_FILE");
+                Some(self.sources.absolute(path))
+            }
             None => raw.ca_file.as_deref().map(|path| self.path(path)),
         };
         if raw.ca_only && file.is_none() {

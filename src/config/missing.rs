@@ -37,14 +37,15 @@ pub(super) fn no_profile(file: &Path, known: &[String]) -> Error {
     Error::usage(format!("no profile is chosen, and `{}` names no `default_profile`", file.display())).hint(hint)
 }
 
-/// The chosen profile does not exist.
-pub(super) fn unknown_profile(name: &str, file: &Path, known: &[String]) -> Error {
+/// The chosen profile does not exist; `named_by` says what chose it, where that is not the command line.
+pub(super) fn unknown_profile(name: &str, named_by: &str, file: &Path, known: &[String]) -> Error {
     let hint = match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`? ({})", list(known)),
         None if known.is_empty() => format!("run `ws1-token login {name}`"),
         None => format!("choose one of the {}", list(known)),
     };
-    Error::usage(format!("no profile named `{name}` in `{}`", file.display())).hint(hint)
+    let error = Error::usage(format!("no profile named `{name}` in `{}`", file.display())).hint(hint);
+    if named_by.is_empty() { error } else { error.because(named_by) }
 }
 
 /// No profile has a target.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Overrides {
     /// Use this profile of the configuration file [env: WS1_TOKEN_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Read this configuration file [env: WS1_TOKEN_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]

@@ -9,6 +9,7 @@ use super::Preset;
 use crate::origin::{Origin, Target};
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
+use crate::text::shell_word;
 
 /// How the client authenticates at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
@@ -21,6 +22,31 @@ pub(crate) enum AuthStyle {
     BasicFormEncoded,
     /// Client ID and secret in the form
     Post,
+}
+
+/// The layer that a value comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// A flag.
+    Flag(&'static str),
+    /// A variable.
+    Variable(&'static str),
+    /// The configuration file.
+    #[default]
+    File,
+}
+
+/// Where the settings of a profile come from that flags and variables may replace. The secret's source knows its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SetBy {
+    /// `tenant`
+    pub(crate) tenant: Layer,
+    /// `client_id`
+    pub(crate) client_id: Layer,
+    /// `scope`
+    pub(crate) scope: Layer,
+    /// `ca_file`
+    pub(crate) ca_file: Layer,
 }
 
 /// A tenant, a client, and who may receive its token.
@@ -54,12 +80,38 @@ pub(crate) struct Profile {
     pub(crate) proxy: Option<Secret>,
     /// User name for callers that need one beside the token.
     pub(crate) git_username: String,
+    /// Where settings come from, for messages.
+    pub(crate) set_by: SetBy,
+    /// Whether its name was given for this run, so that the next command needs it too.
+    pub(crate) is_chosen: bool,
 }
 
 /// Hexadecimal digits.
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 impl Profile {
+    /// The name of a setting for messages: the flag, the variable, or the key.
+    pub(crate) fn setting(&self, layer: Layer, key: &str) -> String {
+        match layer {
+            Layer::File => format!("`{key}` of {}", self.place(layer)),
+            _ => self.place(layer),
+        }
+    }
+
+    /// Where a setting comes from, for messages: the flag, the variable, or the profile.
+    pub(crate) fn place(&self, layer: Layer) -> String {
+        match layer {
+            Layer::Flag(name) | Layer::Variable(name) => name.to_owned(),
+            Layer::File => format!("profile `{}`", self.name),
+        }
+    }
+
+    /// The command that checks everything that a token of this profile depends on.
+    pub(crate) fn doctor(&self) -> String {
+        let name = if self.is_chosen { format!(" --profile {}", shell_word(&self.name)) } else { String::new() };
+        format!("ws1-token doctor{name}")
+    }
+
     /// Whether an origin may receive the token.
     pub(crate) fn allows(&self, target: &Origin) -> bool {
         target.may_receive(&self.tenant, &self.hosts)

@@ -87,14 +87,14 @@ impl Stored {
 
     /// The keys of a profile as written in the file; `None` if there is no such profile.
     pub(crate) fn settings(&self, name: &str) -> Option<Map<String, Value>> {
-        serde_json::from_str(self.raw()?.profiles.get(name)?.get()).ok()
+        serde_json::from_str(self.raw()?.profiles.get(name)?.0.get()).ok()
     }
 
     /// A profile as the file has it; of the environment only the variables in `shown` override it.
     pub(crate) fn profile(&self, sources: &Sources<'_>, name: &str, shown: &[&str]) -> Result<Profile, Error> {
         let is_hidden = |variable: &str| LAYERS.contains(&variable) && !shown.contains(&variable);
         let sources = Sources { overrides: &Overrides::default(), ..*sources };
-        let (name, raw) = sources.choose(&self.text, &self.file, Some(name.to_owned()))?;
+        let (name, raw) = sources.choose(&self.text, &self.file, Some((name.to_owned(), "")))?;
         layers::build(&sources, &name, raw, self.file.parent(), &is_hidden)
     }
 

@@ -68,7 +68,7 @@ fn a_profile_of_the_file() {
     assert_eq!(profile.token_url.to_string(), "https://acme.example.com/SAAS/auth/oauthtoken");
     assert_eq!(profile.scope.as_deref(), Some("admin"));
     let path = world.dir.path().join("ws1-token/prod.secret");
-    assert_eq!(profile.client_secret, Some(SecretSource::File { path, shared: false }));
+    assert_eq!(profile.client_secret, Some(SecretSource::File { path, shared: false, named_by: None }));
     assert_eq!(profile.ca_file.as_deref(), Some(Path::new("/home/ana/ca.pem")));
     assert!(profile.use_refresh_token);
     assert_eq!(profile.git_username, "oauth2");
@@ -84,7 +84,14 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let profile = world.profile().unwrap();
     assert_eq!((profile.name.as_str(), profile.tenant.host.as_str()), ("other", "env.example.com"));
     assert_eq!(profile.scope.as_deref(), Some("user"));
-    assert_eq!(profile.client_secret, Some(SecretSource::File { path: "/cwd/env.secret".into(), shared: false }));
+    assert_eq!(
+        profile.client_secret,
+        Some(SecretSource::File {
+            path: "/cwd/env.secret".into(),
+            shared: false,
+            named_by: Some("WS1_TOKEN_CLIENT_SECRET_FILE")
+        })
+    );
     let flags = Overrides {
         profile: Some("prod".to_owned()),
         tenant: Some("flag.example.com".to_owned()),
@@ -93,7 +100,10 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     };
     let profile = world.flags(flags).profile().unwrap();
     assert_eq!((profile.name.as_str(), profile.tenant.host.as_str()), ("prod", "flag.example.com"));
-    assert_eq!(profile.client_secret, Some(SecretSource::File { path: "/flag.secret".into(), shared: false }));
+    assert_eq!(
+        profile.client_secret,
+        Some(SecretSource::File { path: "/flag.secret".into(), shared: false, named_by: Some("--client-secret-file") })
+    );
 }
 
 #[test]
@@ -135,7 +145,12 @@ fn a_stored_secret_stays_with_its_tenant_and_client() {
                 assert_eq!(profile.client_id == "evil", counts(client), "{case}");
                 let path =
                     if counts(secret) { "/evil.secret".into() } else { world.dir.path().join("ws1-token/prod.secret") };
-                assert_eq!(profile.client_secret, Some(SecretSource::File { path, shared: false }), "{case}");
+                let named_by = match secret {
+                    _ if !counts(secret) => None,
+                    By::Flag => Some("--client-secret-file"),
+                    _ => Some("WS1_TOKEN_CLIENT_SECRET_FILE"),
+                };
+                assert_eq!(profile.client_secret, Some(SecretSource::File { path, shared: false, named_by }), "{case}");
             }
             Err(error) => {
                 assert!(is_strange && !counts(secret), "{case}");
@@ -223,7 +238,11 @@ fn one_newline_at_the_end_of_a_variable_is_dropped() {
                 assert!(is_usable, "{end:?}");
                 assert_eq!((profile.client_id.as_str(), profile.scope.as_deref()), ("c", Some("admin")));
                 assert_eq!(profile.ca_file.as_deref(), Some(Path::new("/ca")));
-                let secret = profile.client_secret.unwrap().read(std::time::Duration::ZERO).unwrap();
+                let secret = profile
+                    .client_secret
+                    .unwrap()
+                    .read(std::time::Duration::ZERO, crate::child::Stderr::Dropped)
+                    .unwrap();
                 assert_eq!(secret, Secret::new("s".to_owned()));
             }
             Err(_) => assert!(!is_usable, "{end:?}"),
@@ -363,8 +382,8 @@ fn paths_are_relative_to_their_origin() {
 fn names_of_profiles_are_read_as_json_has_them() {
     let config = r#"{ "profiles": { "b\u0061d": {}, "z": {"tenant": "old"}, "a": {}, "z": {"tenant": "acme.example.com", "client_id": "c"} } }"#;
     let flags = |name: &str| Overrides { profile: Some(name.to_owned()), ..Overrides::default() };
-    let last = World::new(config).flags(flags("z")).profile().unwrap();
-    assert_eq!(last.tenant.to_string(), "https://acme.example.com", "the last of two counts");
+    let twice = World::new(config).flags(flags("z")).report();
+    assert!(twice.contains("line 1, column 71\n  caused by: the key `profiles.z` stands twice\n"), "{twice}");
     let report = World::new(config).flags(flags("bad")).report();
     assert!(
         report.starts_with("error: profile `bad` has no tenant\n"),

@@ -47,7 +47,7 @@ impl HttpEndpoint<'_> {
     pub(super) fn roots(&self) -> Result<Roots, Error> {
         let mut roots = Roots { certificates: Vec::new(), store: RootCertStore::empty() };
         if let Some(file) = &self.profile.ca_file {
-            let setting = format!("`ca_file` of profile `{}`", self.profile.name);
+            let setting = self.profile.setting(self.profile.set_by.ca_file, "ca_file");
             roots.add_file(file, &setting, "name a PEM file that holds your CA's certificate")?;
         }
         if !self.profile.ca_only {

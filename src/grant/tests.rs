@@ -164,11 +164,11 @@ fn answers_are_classed_by_status_and_body() {
         (408, String::new(), ServerError, "HTTP 408"),
         (200, oauth("invalid_client"), Denied(Some(ErrorCode::InvalidClient)), "HTTP 200 invalid_client"),
         (400, "<html>".to_owned(), Unusable, "HTTP 400, expected 200 with JSON"),
-        (404, oauth("x"), Unusable, "HTTP 404, expected 200 with JSON"),
+        (404, oauth("x"), Unusable, "HTTP 404 x, expected 200 with JSON"),
         (405, String::new(), Unusable, "HTTP 405, expected 200 with JSON"),
         (302, String::new(), Unusable, "HTTP 302: refusing to follow a redirect"),
         (429, String::new(), TooManyRequests, "HTTP 429 too many requests"),
-        (500, oauth("server_error"), ServerError, "HTTP 500"),
+        (500, oauth("server_error"), ServerError, "HTTP 500 server_error"),
         (503, String::new(), ServerError, "HTTP 503"),
         (200, " <html>".to_owned(), Unusable, "HTTP 200 with an HTML or XML page, expected JSON with a token"),
         (204, String::new(), Unusable, "HTTP 204 with an empty body, expected JSON with a token"),
@@ -246,6 +246,42 @@ fn a_tenants_words_are_cut_cleaned_and_redacted() {
         "HTTP 401 invalid_client: \"no *** *** *** ?[2J?x\""
     );
     assert_eq!(words(&"x".repeat(100_000)), format!("HTTP 401 invalid_client: \"{}\"", "x".repeat(200)));
+}
+
+#[test]
+fn services_that_do_not_speak_oauth_are_quoted_too() {
+    use FailureKind::{Denied, ServerError, TooManyRequests, Unusable};
+    let csp =
+        |status: u16| json!({"statusCode": status, "cspErrorCode": "250.100", "message": "bad api_token"}).to_string();
+    let spring = json!({"status": 404, "error": "Not Found", "message": "No message available"}).to_string();
+    for (status, body, kind, cause) in [
+        (400, csp(400), Denied(None), "HTTP 400 250.100: \"bad api_token\""),
+        (401, csp(401), Denied(None), "HTTP 401 250.100: \"bad api_token\""),
+        (403, json!({"message": "no"}).to_string(), Denied(None), "HTTP 403: \"no\""),
+        (404, spring, Unusable, "HTTP 404 Not Found: \"No message available\", expected 200 with JSON"),
+        (429, csp(429), TooManyRequests, "HTTP 429 too many requests 250.100: \"bad api_token\""),
+        (500, csp(500), ServerError, "HTTP 500 250.100: \"bad api_token\""),
+        (200, csp(200), Unusable, "HTTP 200: the reply holds no `access_token`"),
+        (400, json!({"message": "no"}).to_string(), Unusable, "HTTP 400: \"no\", expected 200 with JSON"),
+        (
+            401,
+            json!({"error": "invalid_client", "error_description": "a", "message": "b"}).to_string(),
+            Denied(Some(ErrorCode::InvalidClient)),
+            "HTTP 401 invalid_client: \"a\"",
+        ),
+    ] {
+        assert_eq!(read(&answer(status, body.clone()), &[]), Err(RequestFailure::new(kind, cause)), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_reply_does_not_repeat_its_own_tokens() {
+    let body = json!({
+        "error": "server_error", "access_token": "mine", "refresh_token": "also mine",
+        "error_description": "issued mine and also%20mine, eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
+    });
+    let failure = read(&answer(400, body.to_string()), &[]).unwrap_err();
+    assert_eq!(failure.cause, "HTTP 400 server_error: \"issued *** and ***, ***\"");
 }
 
 #[test]

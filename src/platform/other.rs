@@ -20,7 +20,7 @@ pub(crate) fn is_elevated() -> bool {
 }
 
 /// How wide a console is cannot be asked with std.
-pub(crate) fn columns() -> Option<usize> {
+pub(crate) fn columns<S>(_stream: &S) -> Option<usize> {
     None
 }
 

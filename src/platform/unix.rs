@@ -69,9 +69,9 @@ pub(crate) fn is_elevated() -> bool {
     getuid().as_raw() != me() || getgid() != getegid()
 }
 
-/// Columns of the terminal behind standard error; `None` where it is none, or does not say.
-pub(crate) fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+/// Columns of the terminal behind a stream; `None` where it is none, or does not say.
+pub(crate) fn columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum SecretSource {
         path: PathBuf,
         /// Whether others may read or own it, as with mounted container secrets.
         shared: bool,
+        /// The flag or variable that names it, if it is not the profile's.
+        named_by: Option<&'static str>,
     },
     /// An environment variable, already looked up.
     Env {
@@ -49,14 +51,15 @@ pub(crate) enum SecretSource {
 impl SecretSource {
     /// Reads the secret: one line, without its trailing newline.
     ///
-    /// `limit` is the timeout of a command, of the key store and of a pipe in the place of a file. A command inherits standard error.
-    pub(crate) fn read(&self, limit: Duration) -> Result<Secret, SecretError> {
+    /// `limit` is the timeout of a command, of the key store and of a pipe in the place of a file; `stderr` is that of
+    /// a command.
+    pub(crate) fn read(&self, limit: Duration, stderr: Stderr) -> Result<Secret, SecretError> {
         let (bytes, origin) = match self {
             Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
-            Self::File { path, shared } => (read_file(path, *shared, limit)?, format!("`{}`", path.display())),
+            Self::File { path, shared, .. } => (read_file(path, *shared, limit)?, format!("`{}`", path.display())),
             Self::Env { name, value } => (read_env(name, value.as_ref())?, format!("the variable `{name}`")),
             Self::Command(argv) => {
-                (run(argv, limit)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
+                (run(argv, limit, stderr)?, format!("the output of `{}`", argv.first().map_or("", String::as_str)))
             }
             Self::Keychain { account, profile } => {
                 (read_keychain(account, profile, limit)?, format!("the key store's secret for `{account}`"))
@@ -66,13 +69,15 @@ impl SecretSource {
     }
 
     /// Reads the secret of a profile; the error names the profile, and the hint is `login` if that stored the missing file.
-    pub(crate) fn read_for(&self, profile: &str, limit: Duration) -> Result<Secret, Error> {
-        self.read(limit).map_err(|SecretError { cause, hint }| {
+    pub(crate) fn read_for(&self, profile: &str, limit: Duration, stderr: Stderr) -> Result<Secret, Error> {
+        self.read(limit, stderr).map_err(|SecretError { cause, hint }| {
             let Some(hint) = hint else { return Error::system("cannot read the client secret").because(cause) };
             let hint = if self.is_gone(profile) { format!("run `ws1-token login {profile}`") } else { hint };
-            Error::new(ErrorKind::Secret, format!("cannot read the client secret of profile `{profile}`"))
-                .because(cause)
-                .hint(hint)
+            let owner = match self {
+                Self::File { named_by: Some(setting), .. } => (*setting).to_owned(),
+                _ => format!("profile `{profile}`"),
+            };
+            Error::new(ErrorKind::Secret, format!("cannot read the client secret of {owner}")).because(cause).hint(hint)
         })
     }
 
@@ -96,7 +101,9 @@ impl SecretSource {
             Self::Command(argv) => argv.join("\0").into_bytes(),
             Self::Keychain { account, .. } => account.clone().into_bytes(),
             Self::File { path, .. } if platform::is_pipe(path) => Vec::new(),
-            _ => self.read(Duration::ZERO).map_or_else(|_| Vec::new(), |secret| secret.expose().as_bytes().to_vec()),
+            _ => self
+                .read(Duration::ZERO, Stderr::Dropped)
+                .map_or_else(|_| Vec::new(), |secret| secret.expose().as_bytes().to_vec()),
         }
     }
 
@@ -104,6 +111,7 @@ impl SecretSource {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Given(_) => "environment WS1_TOKEN_CLIENT_SECRET".to_owned(),
+            Self::File { path, named_by: Some(setting), .. } => format!("file {} of {setting}", path.display()),
             Self::File { path, .. } => format!("file {}", path.display()),
             Self::Env { name, .. } => format!("environment {name}"),
             Self::Command(argv) => format!("command {}", argv.first().map_or("", String::as_str)),
@@ -164,8 +172,8 @@ fn read_keychain(account: &str, profile: &str, limit: Duration) -> Result<Vec<u8
     Ok(secret.0.into_bytes())
 }
 
-/// Runs a secret command; its standard output is the secret. It has no standard input and inherits standard error.
-fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
+/// Runs a secret command; its standard output is the secret. It has no standard input.
+fn run(argv: &[String], limit: Duration, stderr: Stderr) -> Result<Vec<u8>, SecretError> {
     let name = argv.first().cloned().unwrap_or_default();
     let failed = |what: String| SecretError {
         cause: Cause::new(format!("the command `{name}` {what}")),
@@ -174,7 +182,7 @@ fn run(argv: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
     };
     let mut command = child::command(&name, &[]);
     command.args(argv.get(1..).unwrap_or_default());
-    let running = child::start(&mut command, Stderr::Inherited, Wanted::all(SECRET_LIMIT))
+    let running = child::start(&mut command, stderr, Wanted::all(SECRET_LIMIT))
         .map_err(|error| failed(format!("could not be started: {error}")))?;
     match running.finish(Deadline::after(&SystemClock, limit)) {
         Ok(Some(Finished { stdout, status: None, .. })) => Ok(stdout),

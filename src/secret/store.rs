@@ -120,7 +120,7 @@ mod tests {
 
     /// The source that a file is.
     fn file(path: &Path) -> SecretSource {
-        SecretSource::File { path: path.to_owned(), shared: false }
+        SecretSource::File { path: path.to_owned(), shared: false, named_by: None }
     }
 
     #[test]

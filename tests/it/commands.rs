@@ -4,6 +4,13 @@ use ws1_emulator::Emulator;
 
 use crate::sandbox::{Sandbox, assert_snapshot};
 
+/// The commands in the overview of a help page.
+pub(crate) fn listed(help: &str) -> Vec<&str> {
+    let list = help.split("\nStart:\n").nth(1).unwrap().split("\nOptions").next().unwrap();
+    let names = list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
 #[test]
 fn forget_drops_one_token_and_with_all_every_one() {
     let emulator = Emulator::start();
@@ -150,14 +157,80 @@ fn exec_says_what_it_cannot_run() {
 fn every_help_page() {
     let sandbox = Sandbox::new();
     let main = sandbox.run(&["--help"]);
-    let commands = main.stdout.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
-    let commands: Vec<&str> = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
-    assert!(commands.contains(&"get") && commands.contains(&"help"), "{commands:?}");
+    let commands = listed(&main.stdout);
+    assert!(commands.starts_with(&["login"]) && commands.contains(&"get"), "{commands:?}");
     let mut all = format!("# ws1-token -h\n{}\n# ws1-token --help\n{main}", sandbox.run(&["-h"]));
-    for command in commands.iter().filter(|command| !command.is_empty() && **command != "help") {
+    for command in &commands {
         let page = sandbox.run(&[command, "--help"]);
         assert_eq!(sandbox.run(&["help", command]).to_string(), page.to_string(), "{command}");
         all.push_str(&format!("\n# ws1-token {command} --help\n{page}"));
     }
+    let wide = all.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None, "wider than a terminal");
     assert_snapshot!("help", all);
+}
+
+#[test]
+fn without_a_command_the_overview_is_the_answer() {
+    let sandbox = Sandbox::new();
+    let overview = sandbox.run(&[]);
+    assert_eq!((overview.status, overview.stderr.as_str()), (0, ""), "{overview}");
+    assert_eq!(overview.stdout, sandbox.run(&["-h"]).stdout);
+    let half = sandbox.run(&["-p", "prod"]);
+    assert_eq!((half.status, half.stdout.as_str()), (2, ""), "something else was meant: {half}");
+}
+
+#[test]
+fn what_people_try_does_what_they_mean() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    sandbox.add_profile("other", |profile| profile["client_id"] = "other".into());
+    let token = sandbox.run(&["get"]).token();
+    for args in [
+        &["get", "-p", "prod"][..],
+        &["-p", "prod", "get"],
+        &["-pprod", "get"],
+        &["get", "--profile=prod"],
+        &["exec", "printenv", "WS1_ACCESS_TOKEN"],
+        &["exec", "-p", "prod", "printenv", "WS1_ACCESS_TOKEN"],
+        &["-p", "prod", "exec", "--", "printenv", "WS1_ACCESS_TOKEN"],
+    ] {
+        assert_eq!(sandbox.run(args).stdout, format!("{token}\n"), "{args:?}");
+    }
+    let status = sandbox.run(&["status", "prod"]);
+    assert_eq!(status.to_string(), sandbox.run(&["--profile", "prod", "status"]).to_string());
+    assert!(status.stdout.contains("prod") && !status.stdout.contains("other"), "{status}");
+    assert!(sandbox.run(&["whoami", "prod"]).stdout.contains("ci-bot"));
+    assert_eq!(sandbox.run(&["whoami", "other"]).status, 2, "nothing is cached for it");
+    assert_eq!(sandbox.run(&["version"]).stdout, sandbox.run(&["--version"]).stdout);
+    assert_eq!(sandbox.run(&["help", "get"]).stdout, sandbox.run(&["get", "--help"]).stdout);
+    assert_eq!(sandbox.run(&["forget", "prod"]).status, 0);
+    assert_ne!(sandbox.run(&["get"]).token(), token);
+    assert_eq!(sandbox.run(&["-p", "other", "forget", "prod"]).status, 2, "which one?");
+    assert_eq!(sandbox.run(&["-p", "other", "forget", "--all"]).status, 2, "which ones?");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_is_as_wide_as_the_terminal_with_bold_headings() {
+    use crate::terminal::Terminal;
+
+    let mut sandbox = Sandbox::new();
+    sandbox.set("TERM", "xterm");
+    for (columns, longest) in [(60, 60), (90, 90), (200, 100)] {
+        let mut shell = sandbox.program("sh");
+        shell.args(["-c", &format!("stty cols {columns}; exec '{}' login --help", crate::sandbox::binary())]);
+        let page = Terminal::start(&shell).finish(&sandbox).stderr;
+        let plain = page.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "").replace('\r', "");
+        let wide = plain.lines().filter(|line| !line.contains("ws1-token login")).map(|line| line.chars().count());
+        let widest = wide.max().unwrap();
+        assert!((longest - 12..=longest).contains(&widest), "{widest} of {columns} columns:\n{plain}");
+        assert!(page.contains("\u{1b}[1mExamples:\u{1b}[0m") && page.contains("\u{1b}[1mUsage:\u{1b}[0m "), "{page}");
+        for word in ["removes that setting", "service-account.json"] {
+            assert!(plain.replace('\n', " ").contains(word), "no word is broken: {plain}");
+        }
+    }
+    sandbox.set("NO_COLOR", "1");
+    let page = Terminal::start(&sandbox.command(&["-h"])).finish(&sandbox).stderr;
+    assert!(!page.contains('\u{1b}'), "{page}");
 }

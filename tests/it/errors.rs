@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine;
 use serde_json::{Value, json};
 use ws1_emulator::{Emulator, TlsFault};
 
@@ -38,8 +39,12 @@ fn of_the_command_line() {
     let mut page = Page::default();
     let sandbox = unreachable();
     for args in [
-        &[][..],
+        &["-p", "prod"][..],
         &["gte"],
+        &["exec"],
+        &["help", "gte"],
+        &["status", "prod", "other"],
+        &["-p", "prod", "status", "other"],
         &["stauts"],
         &["something"],
         &["get", "--fromat", "json"],
@@ -335,6 +340,85 @@ fn of_a_wrong_secret() {
     let seconds = (r"for \d+ s", "for $$SECONDS s");
     assert_snapshot!("errors-denied", page.0, seconds);
     assert_eq!(emulator.counters().token_requests, 1);
+}
+
+#[test]
+fn of_a_secret_that_looks_wrong() {
+    let emulator = Emulator::start();
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("ci-bot:{SECRET}"));
+    let mut page = Page::default();
+    for (title, stored, doubt) in [
+        ("a space behind it", format!("{SECRET} "), "begins or ends with a space"),
+        ("a space within", format!("{} {}", &SECRET[..9], &SECRET[9..]), "holds a space"),
+        ("quotes", format!("\"{SECRET}\""), "is in quotation marks"),
+        ("two byte order marks", format!("\u{feff}\u{feff}{SECRET}"), "holds a byte order mark"),
+        ("the pair", format!("ci-bot:{SECRET}"), "begins with the client ID"),
+        ("its base64", basic.clone(), "is the Base64 of client ID and secret"),
+        ("a header", format!("Basic {basic}"), "is the Base64 of client ID and secret"),
+        ("a placeholder", "<your-secret-here>".to_owned(), "is a placeholder that nothing has replaced"),
+        ("a letter of another alphabet", format!("{SECRET}ß"), "holds a character that is not printable ASCII"),
+        ("the start of one", SECRET[..5].to_owned(), "is shorter than any that a tenant issues"),
+        ("the client ID", "ci-bot".to_owned(), "is the client ID"),
+        ("another secret", SECRET.chars().rev().collect(), ""),
+    ] {
+        let sandbox = Sandbox::with_tenant(&emulator);
+        sandbox.write_secret(&stored);
+        let output = sandbox.run(&["get"]);
+        assert_eq!(output.status, 4, "{title}: {output}");
+        assert_eq!(output.stderr.contains("; the client secret "), !doubt.is_empty(), "{title}: {output}");
+        let place = format!("the secret (file {})", sandbox.secret_file().display());
+        assert!(output.stderr.contains(doubt) && output.stderr.contains(&place), "{title}: {output}");
+        let again = sandbox.run(&["get"]);
+        assert!(again.stderr.contains(doubt) && again.stderr.contains("no new attempt"), "{title}: {again}");
+        let doctor = sandbox.run(&["doctor"]);
+        assert!(doctor.stdout.contains(doubt), "{title}: {doctor}");
+        let login = sandbox.run_with_stdin(
+            &["login", "new", "--tenant", &emulator.url(), "--client-id", "ci-bot", "--secret-stdin"],
+            stored.as_bytes(),
+        );
+        assert!(login.status == 4 && login.stderr.contains(doubt), "{title}: {login}");
+        for output in [&output, &again, &doctor, &login] {
+            let text = output.to_string();
+            assert!(stored == "ci-bot" || !text.contains(stored.trim()), "{title}: {text}");
+            assert!(!text.contains(SECRET), "{title}: {text}");
+        }
+        page.add(title, &output);
+    }
+    assert_snapshot!("errors-doubts", page.0);
+}
+
+#[test]
+fn of_values_from_elsewhere() {
+    let emulator = Emulator::start();
+    let mut page = Page::default();
+    for (title, variable, value) in [
+        ("the secret", "WS1_TOKEN_CLIENT_SECRET", "not-the-secret"),
+        ("the client", "WS1_TOKEN_CLIENT_ID", "nobody"),
+        ("the scope", "WS1_TOKEN_SCOPE", "no-such-scope"),
+        ("the tenant", "WS1_TOKEN_TENANT", "http://127.0.0.1:1"),
+        ("a file that is not there", "WS1_TOKEN_CLIENT_SECRET_FILE", "nowhere.secret"),
+        ("a file with a wrong secret", "WS1_TOKEN_CLIENT_SECRET_FILE", "client.secret"),
+    ] {
+        let mut sandbox = Sandbox::new();
+        sandbox.name(&emulator.host(), "$TENANT").set_profile(&emulator.url()).set(variable, value);
+        sandbox.write_secret("not-the-secret");
+        if variable == "WS1_TOKEN_SCOPE" {
+            emulator.play(ws1_emulator::Fault::oauth_error(400, "invalid_scope", "no such scope"));
+        }
+        page.add(title, &sandbox.run(&["get"]));
+    }
+    let tls = Emulator::builder().tls().start().unwrap();
+    let mut sandbox = Sandbox::with_tenant(&tls);
+    sandbox.set("WS1_TOKEN_CA_FILE", "nowhere.pem");
+    page.add("the authorities", &sandbox.run(&["get"]));
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let flags = ["get", "--tenant", "http://127.0.0.1:1", "--client-secret-file", "client.secret"];
+    page.add("a flag's tenant", &sandbox.run(&flags));
+    let flags = ["get", "--client-id", "nobody", "--client-secret-file", "client.secret"];
+    page.add("a flag's client", &sandbox.run(&flags));
+    sandbox.edit_profile(|profile| profile["tenant"] = "http://127.0.0.1:1".into());
+    page.add("a chosen profile", &sandbox.run(&["get", "-p", "prod"]));
+    assert_snapshot!("errors-origins", page.0);
 }
 
 #[test]

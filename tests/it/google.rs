@@ -34,6 +34,23 @@ fn success_and_failure_are_answers() {
 }
 
 #[test]
+fn the_secret_command_writes_nothing_to_standard_error() {
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let script = format!("echo unlocking >&2; echo {}", sandbox::SECRET);
+    sandbox.edit_profile(|profile| profile["client_secret"] = json!({ "command": ["sh", "-c", script] }));
+    let output = sandbox.run(&["google"]);
+    assert!(output.stdout.contains("\"success\":true"), "{output}");
+    assert_eq!(output.stderr, "");
+    sandbox.run(&["forget"]);
+    assert_eq!(sandbox.run(&["get"]).stderr, "unlocking\n", "a person reads it");
+    sandbox.edit_profile(|profile| profile["client_secret"]["command"] = json!(["sh", "-c", "echo no >&2; exit 1"]));
+    sandbox.run(&["forget"]);
+    let output = sandbox.run(&["google"]);
+    assert!(output.stdout.contains("\"success\":false") && output.stderr.is_empty(), "{output}");
+}
+
+#[test]
 fn a_warning_does_not_spoil_the_answer() {
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);

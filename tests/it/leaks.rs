@@ -1,11 +1,13 @@
 //! No secret where it does not belong, whatever goes wrong and however verbose the run is.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
-use ws1_emulator::{Emulator, Fault};
+use ws1_emulator::{Emulator, Fault, TlsFault};
 
 use crate::sandbox::{Output, Sandbox, assert_snapshot};
 use crate::stub::{Stub, response};
@@ -223,6 +225,112 @@ fn a_tenant_that_echoes_a_secret_is_not_repeated() {
         assert_clean_files(&sandbox.path(""));
     }
     assert_snapshot!("leaks-echo", all);
+}
+
+/// The ways in which a reply may hold a secret: each with the secret's name and what is sent.
+fn encoded() -> Vec<(&'static str, String)> {
+    let url = |secret: &str| form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
+    let html = |secret: &str| secret.bytes().map(|byte| format!("&#x{byte:x};")).collect::<String>();
+    let hex = |secret: &str| secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let escaped = |secret: &str| secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
+    let mut all = Vec::new();
+    for secret in [SECRET, ACCESS, REFRESH] {
+        let pair = format!("ci-bot:{secret}");
+        all.extend([
+            ("raw", secret.to_owned()),
+            ("base64", STANDARD.encode(secret)),
+            ("unpadded base64", STANDARD_NO_PAD.encode(secret)),
+            ("base64 for URLs", URL_SAFE.encode(secret)),
+            ("unpadded base64 for URLs", URL_SAFE_NO_PAD.encode(secret)),
+            ("Basic", format!("Basic {}", STANDARD.encode(&pair))),
+            ("Basic in a form", url(&STANDARD.encode(&pair))),
+            ("hexadecimal", hex(secret)),
+            ("HEXADECIMAL", hex(secret).to_uppercase()),
+            ("form", url(secret)),
+            ("query", url(secret).replace('+', "%20")),
+            ("JSON", serde_json::to_string(secret).unwrap().replace('/', "\\/")),
+            ("JSON by number", escaped(secret)),
+            ("HTML", html(secret)),
+        ]);
+    }
+    all
+}
+
+/// A tenant that says some words wherever it can, whatever it is asked, and its reply by its number.
+fn talkative(words: &str, number: usize) -> String {
+    let status =
+        ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "429 Slow", "500 X", "200 OK"];
+    let word: String = words.chars().filter(char::is_ascii_alphanumeric).collect();
+    let header: String = words.chars().filter(|c| (' '..='~').contains(c)).collect();
+    let headers = format!(
+        "WWW-Authenticate: Bearer error=\"{header}\"\r\nServer: {header}\r\nLocation: https://{word}.example.com/{header}\r\n\
+         X-Request-Id: {header}\r\nContent-Type: application/json\r\nRetry-After: {header}\r\n"
+    );
+    let fields = [
+        json!({ "error": words }),
+        json!({ "error": "invalid_client", "error_description": format!("{}{words}", "x".repeat(number % 200)) }),
+        json!({ "error": "invalid_grant", "error_description": words, "error_uri": words }),
+        json!({ "cspErrorCode": words, "message": words, "statusCode": 400 }),
+        json!({ "message": words, "path": words, "requestId": words }),
+        json!({ "access_token": words, "token_type": words, "expires_in": words, "scope": words }),
+        json!({ "error": "x", "error_description": words, "access_token": words, "refresh_token": words }),
+    ];
+    let redirect = number % 8 == 7;
+    let status = if redirect { "302 Found" } else { status[number % status.len()] };
+    response(status, &headers, &fields[number / status.len() % fields.len()].to_string())
+}
+
+#[test]
+fn no_field_of_any_reply_tells_a_secret_in_any_encoding() {
+    let emulator = tenant(false);
+    let (words, count) = (Arc::new(Mutex::new(String::new())), AtomicUsize::new(0));
+    let said = Arc::clone(&words);
+    let stub = Stub::start(move |_| talkative(&said.lock().unwrap(), count.fetch_add(1, Ordering::Relaxed)));
+    let sandbox = curious(&emulator);
+    emulator.play(canaries());
+    run(&sandbox, &["get"], "the first");
+    let first = sandbox.entry();
+    std::fs::remove_file(sandbox.entry_file()).unwrap();
+    sandbox.edit_profile(|profile| profile["tenant"] = format!("http://{}", stub.host()).into());
+    // An entry of that tenant, which gets the tokens of the first one before each call.
+    run(&sandbox, &["get"], "an entry");
+    for (number, (title, spelling)) in encoded().into_iter().enumerate() {
+        *words.lock().unwrap() = spelling;
+        let calls: [&[&str]; 6] = [
+            &["get", "--force-refresh"],
+            &["get", "--force-refresh"],
+            &["get", "--force-refresh", "--min-ttl", "10h"],
+            &["status"],
+            &["doctor"],
+            &["doctor", "--json"],
+        ];
+        for args in &calls[..if number % 5 == 0 { 6 } else { 4 }] {
+            sandbox.edit_entry(|entry| {
+                entry["token"] = first["token"].clone();
+                entry["refresh_token"] = REFRESH.into();
+                entry["failure"] = serde_json::Value::Null;
+            });
+            let output = run(&sandbox, args, title);
+            assert_clean(&output.stdout, &[SECRET, ACCESS, REFRESH], title);
+            let failure = sandbox.entry()["failure"].to_string();
+            assert_clean(&failure, &[SECRET, ACCESS, REFRESH], title);
+        }
+    }
+    assert!(stub.heads().len() > 200, "{}", stub.heads().len());
+}
+
+#[test]
+fn a_certificate_that_names_a_secret_is_not_quoted() {
+    let emulator = Emulator::builder().tls_with(TlsFault::WrongHost).start().unwrap();
+    let mut sandbox = Sandbox::with_tenant(&emulator);
+    sandbox.set("WS1_TOKEN_VERBOSE", "1");
+    for secret in ["another-host.example.com", "another-host"] {
+        sandbox.write_secret(secret);
+        for args in [&["get", "--force-refresh"][..], &["doctor"], &["doctor", "--json"]] {
+            let output = sandbox.run(args);
+            assert!(!output.to_string().contains(secret), "{output}");
+        }
+    }
 }
 
 #[test]

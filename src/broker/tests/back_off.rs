@@ -139,11 +139,11 @@ fn another_ca_file_is_tried_at_once() {
 
 #[test]
 fn two_wrong_secrets_in_turn_are_both_remembered() {
-    let mut world = World::empty().client_secret("s1").replies([denied("HTTP 401")]);
+    let mut world = World::empty().client_secret("client-secret-1").replies([denied("HTTP 401")]);
     world.get();
-    world = world.client_secret("s2").replies([denied("HTTP 401")]);
+    world = world.client_secret("client-secret-2").replies([denied("HTTP 401")]);
     world.get();
-    for secret in ["s1", "s2", "s1"] {
+    for secret in ["client-secret-1", "client-secret-2", "client-secret-1"] {
         world = world.client_secret(secret);
         assert_eq!(world.get().effects, "load", "{secret}");
     }

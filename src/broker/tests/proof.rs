@@ -4,7 +4,7 @@ use super::*;
 
 /// A login's proof: the life it found or the failure, the effects and what is on the disk afterwards.
 fn proved(world: &World) -> String {
-    let (result, effects, warnings) = world.run(|broker| broker.prove(&secret("s1")));
+    let (result, effects, warnings) = world.run(|broker| broker.prove(&secret("client-secret-1")));
     assert!(world.replies.borrow().is_empty(), "a reply was not asked for: {effects}");
     let result = result.map_or_else(|error| told(&error), |life| format!("{life} s"));
     format!("{result}\n{effects}\n{warnings}\n{}", world.disk())

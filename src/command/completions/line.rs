@@ -241,10 +241,14 @@ mod tests {
             ("ws1-token -v get --v", ""),
             (
                 "ws1-token -v get -",
-                "--format --output --watch --min-ttl --force-refresh --profile --config --cache-dir --no-cache --tenant \
+                "--format --output --watch --min-ttl --force-refresh --profile -p --config --cache-dir --no-cache --tenant \
               --client-id --client-secret-file --help -h",
             ),
             ("ws1-token get ", "Nothing"),
+            (
+                "ws1-token get -p x -",
+                "--format --output --watch --min-ttl --force-refresh --config --cache-dir --no-cache --tenant --client-id --client-secret-file --verbose -v --help -h",
+            ),
             ("ws1-token get --no-such ", "Nothing"),
             ("ws1-token get --no-such=", "Nothing"),
             ("ws1-token get -- --f", "Nothing"),
@@ -276,6 +280,8 @@ mod tests {
             ("ws1-token login prod ", "Nothing"),
             ("ws1-token login - ", "Nothing"),
             ("ws1-token logout --revoke p", "Profile"),
+            ("ws1-token status ", "Profile"),
+            ("ws1-token -p ", "Profile"),
             ("ws1-token --config ", "File"),
             ("ws1-token --config=", "File"),
             ("ws1-token get --output ", "File"),

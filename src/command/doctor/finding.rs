@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::secret::{Secret, mask};
 use crate::terminal::{Colour, Palette};
 use crate::text::line;
 
@@ -65,6 +66,11 @@ impl Finding {
         let text = error.chain().collect::<Vec<_>>().join(": ");
         let fix = error.action().unwrap_or("see what the system says about it");
         Self::failed(name, text, fix, error.exit_code())
+    }
+
+    /// The same without any of these secrets.
+    pub(super) fn masked(self, secrets: &[&Secret]) -> Self {
+        Self { text: mask(&self.text, secrets), fix: self.fix.map(|fix| mask(&fix, secrets)), ..self }
     }
 
     /// Whether it is a failure.

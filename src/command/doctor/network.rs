@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::finding::Finding;
+use super::reply::on_the_way;
 use super::{SkipReason, TimeBudget};
-use crate::broker::failure::request_error;
 use crate::config::Profile;
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
@@ -72,7 +72,7 @@ fn follow(
         }
     };
     if let Err(error) = endpoint.tunnel(&route, &mut connection) {
-        findings.push(Finding::of("tcp", &request_error(profile, error, 0)));
+        findings.push(Finding::of("tcp", &on_the_way(profile, error)));
         return Err("not tried, no connection through the proxy");
     }
     let target = profile.token_url.origin.authority();

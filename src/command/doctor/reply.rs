@@ -4,7 +4,7 @@ use super::finding::Finding;
 use crate::broker::failure::request_error;
 use crate::config::{AuthStyle, Preset, Profile};
 use crate::endpoint::RequestError;
-use crate::error::{EXIT_TEMPORARY, EXIT_UNUSABLE, ErrorKind};
+use crate::error::{EXIT_TEMPORARY, EXIT_UNUSABLE, Error, ErrorKind};
 use crate::failure::{ErrorCode, FailureKind, RequestFailure};
 use crate::grant::HttpResponse;
 
@@ -17,6 +17,16 @@ const WHICH_PAGE: &str = "check `tenant`, `preset` and `token_url` of the profil
 
 /// The fix for a failure of the tenant.
 const LATER: &str = "retry later; if it persists, ask the tenant's administrator";
+
+/// The error of a step on the way to the tenant. `get` would say to run `doctor`.
+pub(super) fn on_the_way(profile: &Profile, error: RequestError) -> Error {
+    let is_network = matches!(&error, RequestError::Failed(failure) if matches!(
+        failure.kind,
+        FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut
+    ));
+    let error = request_error(profile, error, 0);
+    if is_network { error.hint("check the network, and HTTPS_PROXY if a proxy is needed; then retry") } else { error }
+}
 
 /// A response without a token.
 pub(super) struct TokenReply<'a> {

@@ -1,6 +1,6 @@
 //! A profile for the tests of judgements.
 
-use crate::config::{AuthStyle, Preset, Profile, token_url};
+use crate::config::{AuthStyle, Preset, Profile, SetBy, token_url};
 
 /// A profile of a preset and a tenant.
 pub(super) fn profile(preset: Preset, tenant: &str) -> Profile {
@@ -20,5 +20,7 @@ pub(super) fn profile(preset: Preset, tenant: &str) -> Profile {
         ca_only: false,
         proxy: None,
         git_username: "oauth2".to_owned(),
+        set_by: SetBy::default(),
+        is_chosen: false,
     }
 }

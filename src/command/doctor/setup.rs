@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::TimeBudget;
 use super::finding::Finding;
+use crate::child::Stderr;
 use crate::config::{LAYERS, Overrides, Profile, Sources, is_unknown, nearest_variable, says_whose};
 use crate::context::Context;
 use crate::error::{EXIT_CONFIG, EXIT_SYSTEM, Error, ErrorKind};
@@ -172,7 +173,7 @@ fn secret(profile: &Profile, time: &TimeBudget) -> (Finding, Option<Secret>) {
         let fix = "run `ws1-token login`, or set WS1_TOKEN_CLIENT_SECRET_FILE";
         return (Finding::failed("secret", text, fix, EXIT_CONFIG), None);
     };
-    match source.read(time.left(COMMAND_LIMIT).unwrap_or_default()) {
+    match source.read(time.left(COMMAND_LIMIT).unwrap_or_default(), Stderr::Inherited) {
         Ok(secret) => (judge_secret(source, &profile.client_id, &secret), Some(secret)),
         Err(SecretError { cause, hint }) => {
             let status = if hint.is_some() { EXIT_CONFIG } else { EXIT_SYSTEM };

@@ -77,7 +77,7 @@ impl Tenant<'_> {
     ) -> Result<Result<Exchange, RequestError>, SkipReason> {
         let limit = self.time.left(limit)?;
         self.context.log.step(|| format!("asking {} ({})", self.endpoint.profile.token_url, grant.name()));
-        Ok(self.endpoint.ask(grant, secret, limit))
+        Ok(self.endpoint.ask(grant, secret, &[], limit))
     }
 
     /// Sends one `client_credentials` request, whatever the cache holds; `back_off` is that of other calls.

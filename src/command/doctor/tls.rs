@@ -2,7 +2,7 @@
 
 use super::SkipReason;
 use super::finding::Finding;
-use crate::broker::failure::request_error;
+use super::reply::on_the_way;
 use crate::clock::{rfc3339, wall};
 use crate::context::Context;
 use crate::endpoint::HttpEndpoint;
@@ -32,7 +32,7 @@ pub(super) fn check(
             Ok(())
         }
         Err(error) => {
-            findings.push(Finding::of("tls", &request_error(endpoint.profile, error, 0)));
+            findings.push(Finding::of("tls", &on_the_way(endpoint.profile, error)));
             Err("not tried, no trusted connection")
         }
     }

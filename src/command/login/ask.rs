@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{Draft, DraftSecret, Wizard, import, is_plain, tenant};
+use crate::child::Stderr;
 use crate::cli::SecretStore;
 use crate::config::{self, Preset};
 use crate::error::Error;
@@ -196,8 +197,8 @@ impl Wizard<'_> {
                 return Ok(Some(DraftSecret::Refer(path)));
             }
             self.check_store(draft)?;
-            let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE)? };
-            return source.read_for(&self.name, COMMAND_LIMIT).map(stored);
+            let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE)?, named_by: None };
+            return source.read_for(&self.name, COMMAND_LIMIT, Stderr::Inherited).map(stored);
         }
         if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
             self.check_store(draft)?;
@@ -242,7 +243,7 @@ impl Wizard<'_> {
         if self.args.store.is_none() && !matches!(source, SecretSource::Keychain { .. }) {
             return Ok(DraftSecret::Keep);
         }
-        source.read_for(&self.name, COMMAND_LIMIT).map(DraftSecret::Store)
+        source.read_for(&self.name, COMMAND_LIMIT, Stderr::Inherited).map(DraftSecret::Store)
     }
 
     /// The source of the present secret, unless the secret is missing.

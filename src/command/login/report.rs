@@ -73,7 +73,10 @@ impl Wizard<'_> {
 fn is_same(profile: &Profile, done: &Done) -> bool {
     let same_secret = match (&profile.client_secret, &done.secret) {
         (Some(SecretSource::Given(given)), Some(secret)) => given.expose().trim_end() == secret.expose(),
-        (source, _) => *source == done.profile.client_secret,
+        (Some(one), _) => {
+            done.profile.client_secret.as_ref().is_some_and(|other| one == other || one.is_same_place(other))
+        }
+        (None, _) => done.profile.client_secret.is_none(),
     };
     same_secret && profile.identity() == done.profile.identity() && profile.ca_file == done.profile.ca_file
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Draft, DraftSecret, Wizard};
+use crate::child::Stderr;
 use crate::cli::SecretStore;
 use crate::config::{Profile, Stored, Transaction};
 use crate::error::{Error, ErrorKind};
@@ -91,7 +92,7 @@ impl Wizard<'_> {
                     Some(SecretStore::File) => self.is_own(&source, present),
                     Some(SecretStore::Keychain) => false,
                 }
-                && source.read(Duration::ZERO).is_ok_and(|stored| stored == *secret)
+                && source.read(Duration::ZERO, Stderr::Inherited).is_ok_and(|stored| stored == *secret)
         })
     }
 

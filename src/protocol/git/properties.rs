@@ -2,7 +2,7 @@
 
 use super::{Request, answer, parse};
 use crate::broker::AccessToken;
-use crate::config::{AuthStyle, Preset, Profile};
+use crate::config::{AuthStyle, Preset, Profile, SetBy};
 use crate::origin::{Origin, Target};
 use crate::secret::Secret;
 
@@ -43,6 +43,8 @@ pub(crate) fn profile() -> Profile {
         ca_only: false,
         proxy: None,
         git_username: "oauth2".to_owned(),
+        set_by: SetBy::default(),
+        is_chosen: false,
     }
 }
 

@@ -508,7 +508,13 @@ impl Clock for Process<'_> {
 }
 
 impl Endpoint for Process<'_> {
-    fn request(&self, grant: &Grant, _secret: &Secret, limit: Duration) -> Result<TokenResponse, RequestError> {
+    fn request(
+        &self,
+        grant: &Grant,
+        _secret: &Secret,
+        _known: &[Secret],
+        limit: Duration,
+    ) -> Result<TokenResponse, RequestError> {
         let mut state = self.step(Step::Send);
         let (handled, answered) = state.send(self.pid, grant, limit);
         drop(self.pause(state, handled));
