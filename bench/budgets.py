@@ -24,7 +24,7 @@ TOGETHER = 0.5
 
 # By command: instructions (callgrind) and system calls (lines of `strace -f`) of a call with a cached token.
 GUARD = {
-    "get": {"instructions": 170_000, "system calls": 48},
-    "kubectl": {"instructions": 175_000, "system calls": 48},
-    "git get": {"instructions": 197_000, "system calls": 52},
+    "get": {"instructions": 155_000, "system calls": 47},
+    "kubectl": {"instructions": 161_000, "system calls": 47},
+    "git get": {"instructions": 174_000, "system calls": 50},
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crate::clock::{Clock, Deadline, SystemClock};
+use crate::clock::{Deadline, SystemClock};
+
+/// How long to sleep before a look whether the thread has ended without a result.
+const LONGEST_NAP: Duration = Duration::from_millis(10);
 
 /// Work that goes on.
 pub(crate) struct Background<T> {
@@ -20,27 +23,32 @@ impl<T: Send + 'static> Background<T> {
     pub(crate) fn start(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Self> {
         let result = Arc::new(Mutex::new(None));
         let place = Arc::clone(&result);
-        let thread = spawn(Box::new(move || *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(work())))?;
+        let waiting = std::thread::current();
+        let thread = spawn(Box::new(move || {
+            let found = work();
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+            waiting.unpark();
+        }))?;
         Ok(Self { thread, result })
     }
 
     /// What came of it; `None` if that was not in time, or failed. Then the thread is left to the end of the process.
     pub(crate) fn finish(self, deadline: Deadline) -> Option<T> {
-        wait(&self.thread, deadline);
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
+        loop {
+            // Before the look at the result, which a thread that has ended does not change any more.
+            let is_over = self.thread.is_finished() || deadline.is_over(&SystemClock);
+            let found = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if is_over || found.is_some() {
+                return found;
+            }
+            std::thread::park_timeout(deadline.left(&SystemClock).min(LONGEST_NAP));
+        }
     }
 }
 
 /// Starts a thread. Not generic: each kind of work would cost 1 KB more.
 fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
     Builder::new().spawn(work)
-}
-
-/// Waits for a thread's end, but not for ever.
-fn wait(thread: &JoinHandle<()>, deadline: Deadline) {
-    while !thread.is_finished() && !deadline.is_over(&SystemClock) {
-        SystemClock.sleep(Duration::from_millis(2));
-    }
 }
 
 #[cfg(test)]

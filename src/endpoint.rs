@@ -19,7 +19,7 @@ mod service;
 mod trust;
 pub(crate) mod tunnel;
 
-pub(crate) use client::explain_io;
+pub(crate) use client::{explain_io, look_up};
 pub(crate) use service::Discovery;
 
 /// The seam for the tenant: grant in, checked answer out. Only the broker's tests replace it; HTTP is never faked.

@@ -1,4 +1,5 @@
-//! Locks that ignore poisoning: a panic in one connection must not stop the server.
+//! Locks that ignore poisoning: where panics unwind, which they do not in a release build, one in a connection must not
+//! stop the server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

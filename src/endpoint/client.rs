@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
-use std::panic::AssertUnwindSafe;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::{ClientConnection, StreamOwned};
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport, TransportAdapter, time,
 };
@@ -19,7 +19,7 @@ use ureq::{Agent, Body};
 use super::secure::Tls;
 use super::{HttpEndpoint, RequestError, trust, tunnel};
 use crate::background::Background;
-use crate::clock;
+use crate::clock::{self, Deadline, SystemClock};
 use crate::error::Error;
 use crate::failure::{FailureKind, RequestFailure};
 use crate::grant::{self, HttpResponse};
@@ -32,6 +32,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bytes of response headers that are read at most.
 const HEADER_LIMIT: usize = 16 * 1024;
+
+/// Addresses of a host that are tried at most, as many as the HTTP library takes.
+const ADDRESS_LIMIT: usize = 16;
 
 /// Bytes of what is received that are held at once: the headers have to fit.
 const INPUT_BUFFER: usize = 2 * HEADER_LIMIT;
@@ -51,16 +54,7 @@ impl HttpEndpoint<'_> {
     ) -> Result<HttpResponse, RequestError> {
         let way = Arc::new(self.way().map_err(RequestError::local)?);
         let agent = agent(limit, &way);
-        look_for_a_thread()?;
-        // A panic is silent, see `main.rs`.
-        let exchanged = std::panic::catch_unwind(AssertUnwindSafe(|| send(&agent).and_then(read)));
-        match exchanged {
-            Ok(result) => result.map_err(|error| way.explain(&error)),
-            Err(_) => Err(RequestError::Local {
-                error: Error::system("cannot send a request").because("the HTTP library failed"),
-                is_sent: way.is_connected(),
-            }),
-        }
+        send(&agent).and_then(read).map_err(|error| way.explain(&error))
     }
 
     /// The way of the token requests.
@@ -103,8 +97,7 @@ fn agent(limit: Duration, way: &Arc<Way>) -> Agent {
         // The environment's would be used otherwise; `Way` knows the one to use.
         .proxy(None)
         .build();
-    let lookup = Lookup { library: DefaultResolver::default(), way: Arc::clone(way) };
-    Agent::with_parts(config, Dial(Arc::clone(way)), lookup)
+    Agent::with_parts(config, Dial(Arc::clone(way)), Lookup(Arc::clone(way)))
 }
 
 /// The way to the tenant, and how far it was gone.
@@ -238,32 +231,53 @@ impl fmt::Debug for Secured {
 }
 
 /// Looks up the tenant or its proxy, and tells a failed look-up from every other failure of the system: std has no kind of
-/// its own for it.
+/// its own for it. The library's own would panic where the system grants no thread.
 #[derive(Debug)]
-struct Lookup {
-    /// The library's.
-    library: DefaultResolver,
-    /// Whom to look up.
-    way: Arc<Way>,
-}
+struct Lookup(Arc<Way>);
 
 impl Resolver for Lookup {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let proxy = self.way.proxy.as_ref().map(|proxy| format!("http://{}:{}", proxy.origin.host, proxy.origin.port));
-        let proxy = proxy.map(|uri| uri.parse::<Uri>()).transpose().map_err(|_| ureq::Error::HostNotFound)?;
-        self.library.resolve(proxy.as_ref().unwrap_or(uri), config, timeout).map_err(|error| match error {
-            ureq::Error::Io(error) if !platform::is_out_of_files(&error) => ureq::Error::HostNotFound,
-            error => error,
-        })
+    fn resolve(&self, _: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let peer = self.0.proxy.as_ref().map_or(&self.0.target, |proxy| &proxy.origin);
+        let found = look_up(&peer.host, peer.port, *timeout.after)?.ok_or(ureq::Error::Timeout(timeout.reason))?;
+        let mut addresses = self.empty();
+        match found {
+            Ok(found) => found.into_iter().for_each(|address| addresses.push(address)),
+            Err(error) if platform::is_out_of_files(&error) => return Err(error.into()),
+            Err(_) => {}
+        }
+        if addresses.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(addresses) }
     }
 }
 
-/// The library looks up names in a thread, and panics where the system grants none.
-fn look_for_a_thread() -> Result<(), RequestError> {
-    Background::start(|| ()).map(drop).map_err(|error| {
-        let cause = format!("the system grants no thread: {error}");
-        RequestError::local(Error::system("cannot send a request").because(cause))
-    })
+/// The addresses of a host name or of an address, with or without brackets; `None` if that took longer than `limit`. The
+/// system's resolver has no time limit, so a thread waits for it; the outer error is that of a system that grants none.
+pub(crate) fn look_up(
+    host: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<Option<std::io::Result<Vec<SocketAddr>>>, NoThread> {
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let look = move || Ok((host.as_str(), port).to_socket_addrs()?.take(ADDRESS_LIMIT).collect());
+    let started = Background::start(look).map_err(NoThread)?;
+    Ok(started.finish(Deadline::after(&SystemClock, limit)))
+}
+
+/// The system grants no thread.
+#[derive(Debug)]
+pub(crate) struct NoThread(std::io::Error);
+
+impl fmt::Display for NoThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system grants no thread: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoThread {}
+
+impl From<NoThread> for ureq::Error {
+    fn from(error: NoThread) -> Self {
+        std::io::Error::other(error).into()
+    }
 }
 
 /// The parts of a response that carry meaning; the body is bounded.
@@ -320,6 +334,9 @@ pub(crate) fn explain_io(error: &std::io::Error, is_sent: bool) -> RequestError 
     if let Some(inner) = error.get_ref() {
         if let Some(failure) = inner.downcast_ref::<RequestFailure>() {
             return failure.clone().into();
+        }
+        if let Some(error) = inner.downcast_ref::<NoThread>() {
+            return RequestError::local(Error::system("cannot send a request").because(error.to_string()));
         }
         if let Some(error) = inner.downcast_ref::<rustls::Error>() {
             // A server that wants a client certificate says so after the handshake, before it reads anything.

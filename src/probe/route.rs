@@ -1,20 +1,15 @@
 //! The route to the tenant one step at a time, for `doctor`: address, connection, tunnel, handshake. No request is sent.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustls::StreamOwned;
 
-use crate::background::Background;
-use crate::clock::{Deadline, SystemClock};
 use crate::endpoint::secure::Duplex;
-use crate::endpoint::{HttpEndpoint, RequestError, explain_io, tunnel};
+use crate::endpoint::{self, HttpEndpoint, RequestError, explain_io, tunnel};
 use crate::error::Error;
 use crate::proxy::{Proxy, Scheme};
-
-/// Maximum number of addresses that are tried, as in the HTTP library.
-const ADDRESS_LIMIT: usize = 16;
 
 /// The peer of a connection: the tenant, or the proxy in front of it.
 pub(crate) struct Route {
@@ -89,14 +84,10 @@ impl HttpEndpoint<'_> {
     }
 }
 
-/// The addresses of a host name. The system's resolver has no time limit, so a thread waits for it.
+/// The addresses of a route's peer.
 pub(crate) fn look_up(route: &Route, limit: Duration) -> Result<Vec<SocketAddr>, String> {
-    let (host, port) = (route.host.clone(), route.port);
-    let found = Background::start(move || (host.as_str(), port).to_socket_addrs())
-        .map_err(|error| format!("the system grants no thread: {error}"))?
-        .finish(Deadline::after(&SystemClock, limit));
-    match found {
-        Some(Ok(addresses)) => Ok(addresses.take(ADDRESS_LIMIT).collect()),
+    match endpoint::look_up(&route.host, route.port, limit).map_err(|error| error.to_string())? {
+        Some(Ok(addresses)) => Ok(addresses),
         Some(Err(error)) => {
             let words = error.to_string();
             Err(words.strip_prefix("failed to lookup address information: ").unwrap_or(&words).to_owned())

@@ -8,6 +8,9 @@ use super::Secret;
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
 
+/// Characters of the shortest secret that is looked for: a shorter one would blot out half of every word.
+const SHORTEST: usize = 4;
+
 /// Characters of an encoded secret, or of a part of one, that are no coincidence.
 const TELLING: usize = 6;
 
@@ -72,9 +75,7 @@ fn forms(secret: &str) -> Vec<(Form, String)> {
     }
     let digits = secret.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
     forms.push((Form::Hex, digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()));
-    let is_telling =
-        |(form, text): &(Form, String)| !text.is_empty() && (*form == Form::Plain || text.len() >= TELLING);
-    forms.retain(is_telling);
+    forms.retain(|(form, text)| text.len() >= if *form == Form::Plain { SHORTEST } else { TELLING });
     forms
 }
 
@@ -232,6 +233,7 @@ mod tests {
         assert_eq!(masked("two: s3cr3t,s3cr3t", "s3cr3t"), "two: ***,***");
         assert_eq!(masked("nothing of it", "s3cr3t"), "nothing of it");
         assert_eq!(masked("empty", ""), "empty");
+        assert_eq!(masked("connection refused", "s"), "connection refused");
         assert_eq!(masked("é s3cr3t é", "s3cr3t"), "é *** é", "the rest stays as it is");
         assert_eq!(masked("Basic YWJj", "Basic YWJj"), "Basic ***", "of a header only the value");
     }

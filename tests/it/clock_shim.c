@@ -1,7 +1,9 @@
 /* A wall clock that stands still: WALL_AT is what it says, in seconds since 1970, or what the file WALL_FILE holds at the
-   moment. The monotonic clock is ahead by the seconds in the file MONOTONIC_FILE. The other clocks go on. */
+   moment. The monotonic clock is ahead by the seconds in the file MONOTONIC_FILE, and with MONOTONIC_FAILS it fails. The
+   other clocks go on. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -31,6 +33,10 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 		now->tv_sec = atoll(at);
 		now->tv_nsec = 0;
 		return 0;
+	}
+	if (clock == CLOCK_MONOTONIC && getenv("MONOTONIC_FAILS")) {
+		errno = EINVAL;
+		return -1;
 	}
 	if (!real)
 		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");

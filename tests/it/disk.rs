@@ -402,20 +402,6 @@ fn too_little_memory_never_harms_the_entry() {
 }
 
 #[test]
-fn a_panic_before_the_connection_is_told_without_its_words_and_costs_no_refresh_token() {
-    if !strace::is_there() {
-        return;
-    }
-    let (emulator, sandbox, _) = cached(0);
-    // The first thread is the check that one can be started; the library panics without the second.
-    let output = strace::tampered(&sandbox, "?clone,clone3:error=EAGAIN:when=2+");
-    assert_snapshot!("disk-panic", output);
-    assert_eq!(emulator.counters().token_requests, 1);
-    sandbox.run(&["get"]).token();
-    assert_eq!(emulator.counters().refresh, 1, "nothing was sent");
-}
-
-#[test]
 fn without_a_thread_or_a_socket_the_system_is_named() {
     if !strace::is_there() {
         return;

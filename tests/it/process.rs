@@ -427,3 +427,19 @@ fn a_copy_with_the_rights_of_another_user_refuses() {
     assert_eq!(emulator.counters().connections, 0);
     assert_eq!(run(0o755, "0:0", &["get"]).status, 0, "without the bit it works");
 }
+
+/// std takes a clock that fails for impossible, and panics.
+#[test]
+fn a_bug_ends_the_process_and_is_told_by_its_place() {
+    let (_emulator, mut sandbox) = tenant();
+    if !crate::time::load_shim(&mut sandbox) {
+        return;
+    }
+    sandbox.set("MONOTONIC_FAILS", "1");
+    let output = sandbox.run(&["get"]);
+    assert_eq!((output.status, output.stdout.as_str()), (1, ""));
+    let place = output.stderr.strip_prefix("error: ws1-token stopped on a bug of its own (").unwrap();
+    let (place, rest) = place.split_once(')').unwrap();
+    assert!(place.contains(".rs:") && !place.contains(' '), "{place}");
+    assert_eq!(rest, "\nhint: rerun with -v and report the output\n", "nothing of the panic's words");
+}
