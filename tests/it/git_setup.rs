@@ -36,7 +36,7 @@ fn a_helper_runs_from_wherever_it_is_with_whatever_profile() {
         let forge = Forge::start(git);
         let mut dir = forge.sandbox.path("plain");
         std::fs::create_dir(&dir).unwrap();
-        std::fs::copy(sandbox::binary(), dir.join("ws1-token")).unwrap();
+        sandbox::copy_program(&dir.join("ws1-token"));
         for name in NASTY {
             let moved = forge.sandbox.path(name);
             std::fs::rename(&dir, &moved).unwrap();

@@ -347,6 +347,13 @@ macro_rules! assert_snapshot {
 }
 pub(crate) use assert_snapshot;
 
+/// Copies the program to be run from there. Another process writes the copy: while this one has it open for writing, a
+/// thread that starts a process hands that on, and the system runs no file that is being written.
+pub(crate) fn copy_program(target: &Path) {
+    let copied = Command::new("cp").arg(binary()).arg(target).status().unwrap();
+    assert!(copied.success());
+}
+
 /// The binary under test.
 pub(crate) fn binary() -> &'static str {
     static BINARY: LazyLock<String> =

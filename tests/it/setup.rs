@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::sandbox::{Sandbox, assert_snapshot, binary};
+use crate::sandbox::{Sandbox, assert_snapshot, binary, copy_program};
 use crate::skip::has;
 
 /// A home whose profile allows a git host; the tenant is never asked.
@@ -86,7 +86,7 @@ fn the_program_is_named_as_it_was_found() {
         std::fs::create_dir_all(sandbox.path(dir)).unwrap();
     }
     let (target, link) = (sandbox.path("versions/2/ws1-token"), sandbox.path("links/ws1-token"));
-    std::fs::copy(binary(), &target).unwrap();
+    copy_program(&target);
     symlink(&target, &link).unwrap();
     symlink("/bin/true", sandbox.path("other/ws1-token")).unwrap();
     let is_link = |sandbox: &Sandbox, called: &Path| {
