@@ -81,7 +81,7 @@ fn roots_of_the_profile_alone_shut_out_curls_own_directory() {
 #[test]
 #[cfg(target_os = "linux")]
 fn without_files_in_memory_the_roots_are_in_a_file_that_is_already_removed() {
-    if !strace::is_there() {
+    if !strace::reads_memory() {
         return;
     }
     let Some((_emulator, sandbox)) = tls_world() else { return };
