@@ -166,7 +166,7 @@ impl<S: Store> Broker<'_, S> {
     /// Reads the client secret: only here, when a request is about to be sent.
     fn secret(&self, deadline: Deadline) -> Result<Secret, Error> {
         let source = self.profile.client_secret.as_ref().ok_or_else(|| Error::no_secret(&self.profile.name))?;
-        self.log.step(|| format!("reading the client secret ({})", source.describe()));
+        self.log.step(|| format!("reading the secret ({})", source.describe()));
         let limit = deadline.left(self.clock).min(COMMAND_LIMIT);
         source.read_for(&self.profile.name, limit, self.log.childrens_stderr())
     }
@@ -222,7 +222,7 @@ impl<S: Store> Broker<'_, S> {
     ) -> Result<(TokenResponse, Now), RequestError> {
         let limit = deadline.left(self.clock).max(SHORTEST_REQUEST);
         let asked = self.clock.now();
-        self.log.step(|| format!("asking {} ({})", self.profile.token_url, grant.name()));
+        self.log.step(|| format!("asking {} ({})", self.profile.token_url.page(), grant.name(self.profile.auth_style)));
         let _waiting = self.log.waiting_for(&self.profile.token_url.origin);
         self.endpoint.request(grant, secret, known, limit).map(|response| (response, asked))
     }

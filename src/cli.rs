@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Create or update a profile, and prove it by getting a token
     #[command(after_help = examples::LOGIN)]
-    Login(Login),
+    Login(Box<Login>),
     /// Print a caller's configuration, or apply it with its own tool
     #[command(after_help = examples::SETUP)]
     Setup(Setup),
@@ -112,7 +112,7 @@ pub(crate) struct Get {
     /// Renew unless the token is valid for at least this long: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "DURATION", value_parser = value::duration, default_value = "0", hide_default_value = true)]
     pub(crate) min_ttl: i64,
-    /// Renew even if the cached token is fresh; if that fails, a valid one is printed with a warning
+    /// Renew even if the cached token is fresh; fails without a new one, and the cache keeps the old
     #[arg(long)]
     pub(crate) force_refresh: bool,
 }
@@ -228,6 +228,15 @@ pub(crate) struct Login {
     /// Read the client secret from standard input, for scripts
     #[arg(long, conflicts_with = "client_secret_file")]
     pub(crate) secret_stdin: bool,
+    /// Log in with an API token, read from standard input (Connect, VIDB)
+    #[arg(long, conflicts_with_all = ["client_id", "client_secret_file", "secret_stdin", "api_token_file", "import"])]
+    pub(crate) api_token_stdin: bool,
+    /// Log in with the API token in this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["client_id", "client_secret_file", "secret_stdin", "import"])]
+    pub(crate) api_token_file: Option<PathBuf>,
+    /// Use the token endpoint of this region: na, emea, apac or uat of UEM, na1 and others of Intelligence
+    #[arg(long, value_name = "REGION", conflicts_with_all = ["tenant", "import"])]
+    pub(crate) region: Option<String>,
     /// Where to store the client secret; `file` by default
     #[arg(long, value_enum, value_name = "STORE", conflicts_with = "client_secret_file")]
     pub(crate) store: Option<SecretStore>,
@@ -257,6 +266,12 @@ pub(crate) struct LoginKeys {
     /// Request tokens at this URL instead of the preset's
     #[arg(long, value_name = "URL", conflicts_with = "import")]
     pub(crate) token_url: Option<String>,
+    /// Host or base URL of the API, where it is not the tenant: your own UEM host
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<String>,
+    /// Ask for tokens of this organisation (Connect)
+    #[arg(long, value_name = "ID")]
+    pub(crate) org_id: Option<String>,
     /// How the client authenticates
     #[arg(long, value_enum, value_name = "STYLE")]
     pub(crate) auth_style: Option<AuthStyle>,

@@ -22,7 +22,7 @@ use file::{RawConfig, RawProfile};
 pub(crate) use layers::{check_client_id, check_git_username, check_scope, keychain_account, read_host};
 pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
-pub(crate) use preset::{WrongUrl, token_url};
+pub(crate) use preset::{WrongUrl, api_url, token_url};
 #[cfg(any(test, fuzzing))]
 pub(crate) use profile::SetBy;
 pub(crate) use profile::{AuthStyle, Layer, Profile};
@@ -84,11 +84,12 @@ impl Sources<'_> {
         Ok(self.text(variable)?.is_some_and(|value| value != "0"))
     }
 
-    /// Whether flags and environment name a tenant and a client, so that no file is needed.
+    /// Whether flags and environment name a tenant and a client or API token, so that no file is needed.
     fn is_self_contained(&self) -> bool {
         let is_set = |variable| (self.env)(variable).is_some();
+        let client = ["WS1_TOKEN_CLIENT_ID", "WS1_TOKEN_API_TOKEN", "WS1_TOKEN_API_TOKEN_FILE"];
         (self.overrides.tenant.is_some() || is_set("WS1_TOKEN_TENANT"))
-            && (self.overrides.client_id.is_some() || is_set("WS1_TOKEN_CLIENT_ID"))
+            && (self.overrides.client_id.is_some() || client.into_iter().any(is_set))
     }
 
     /// The profile of this run. `suggested` is a name from the caller's own configuration: `--profile` overrides it, and it
@@ -125,9 +126,7 @@ impl Sources<'_> {
         let wanted = owner.map(|name| (name, "")).or(wanted);
         let (name, raw) = match text {
             Some(text) => self.choose(&text, &file, wanted),
-            None if wanted.is_none() && self.is_self_contained() => {
-                Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default()))
-            }
+            None if wanted.is_none() && self.is_self_contained() => Ok((ENVIRONMENT_PROFILE.to_owned(), None)),
             None => Err(self.no_config(&file)),
         }
         .map_err(|error| TargetError::of(error, is_owner))?;
@@ -147,13 +146,18 @@ impl Sources<'_> {
     }
 
     /// Selects the profile in the file's text and parses it. What names the wanted one comes with it.
-    fn choose(&self, text: &str, file: &Path, wanted: Option<(String, &str)>) -> Result<(String, RawProfile), Error> {
+    fn choose(
+        &self,
+        text: &str,
+        file: &Path,
+        wanted: Option<(String, &str)>,
+    ) -> Result<(String, Option<RawProfile>), Error> {
         let config: RawConfig = serde_json::from_str(text).map_err(|error| invalid::explain(file, text, &error))?;
         let known = || config.profiles.names();
         let default = || Some((config.default_profile.clone()?, "`default_profile` names it"));
         let (name, named_by) = match wanted.or_else(default) {
             Some(name) => name,
-            None if self.is_self_contained() => return Ok((ENVIRONMENT_PROFILE.to_owned(), RawProfile::default())),
+            None if self.is_self_contained() => return Ok((ENVIRONMENT_PROFILE.to_owned(), None)),
             None if known().len() == 1 => (known().remove(0), ""),
             None => return Err(missing::no_profile(file, &known())),
         };
@@ -163,7 +167,7 @@ impl Sources<'_> {
                 Err(invalid::stands_twice(file, text, &key, invalid::offset_of(again.get(), text)))
             }
             Some((raw, None)) => match serde_json::from_str(raw.get()) {
-                Ok(profile) => Ok((name, profile)),
+                Ok(profile) => Ok((name, Some(profile))),
                 Err(error) => Err(invalid::explain(file, text, &error)),
             },
             None => Err(missing::unknown_profile(&name, named_by, file, &known())),
@@ -184,7 +188,7 @@ impl Sources<'_> {
         let Ok(config) = serde_json::from_str::<RawConfig>(&text) else { return Vec::new() };
         let profiles = config.profiles.0.iter();
         let raw = profiles.filter_map(|(_, text)| serde_json::from_str::<RawProfile>(text.get()).ok());
-        raw.filter_map(|raw| raw.client_secret?.env).collect()
+        raw.filter_map(|raw| raw.client_secret.or(raw.api_token)?.env).collect()
     }
 }
 

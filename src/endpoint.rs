@@ -83,7 +83,8 @@ impl RequestError {
             && kind.denies_client()
             && let Some((doubt, _)) = secret.mistake(client_id)
         {
-            *cause = format!("{cause}; the client secret {doubt}");
+            let what = if client_id.is_empty() { "API token" } else { "client secret" };
+            *cause = format!("{cause}; the {what} {doubt}");
         }
         self
     }
@@ -152,7 +153,8 @@ impl HttpEndpoint<'_> {
         limit: Duration,
     ) -> Result<Exchange, RequestError> {
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
-        let mut secrets: Vec<&Secret> = known.iter().chain([secret]).chain(&basic).collect();
+        let ends = if self.profile.auth_style == AuthStyle::ApiToken { secret.ends() } else { Vec::new() };
+        let mut secrets: Vec<&Secret> = known.iter().chain([secret]).chain(&basic).chain(&ends).collect();
         if let Grant::RefreshToken(token) = grant {
             secrets.push(token);
         }
@@ -176,9 +178,13 @@ impl HttpEndpoint<'_> {
         if let Some(basic) = basic {
             request = request.header("Authorization", basic.expose());
         }
-        let mut form = grant.form(profile.scope.as_deref());
-        // A URL is logged on the way: a refresh token stays in the body, which Intelligence reads too.
-        if profile.preset.grant_in_query() && *grant == Grant::ClientCredentials {
+        let mut form = match profile.auth_style {
+            AuthStyle::ApiToken => grant::api_token_form(profile.preset, secret),
+            _ => grant.form(profile.scope.as_deref()),
+        };
+        // A URL is logged on the way: a refresh token stays in the body, which Intelligence reads too. A token URL that has
+        // a query of its own says there what the service needs.
+        if profile.preset.grant_in_query() && *grant == Grant::ClientCredentials && profile.token_url.rest.is_empty() {
             for (name, value) in form.drain(..) {
                 request = request.query(name, value);
             }
@@ -186,6 +192,7 @@ impl HttpEndpoint<'_> {
         if profile.auth_style == AuthStyle::Post {
             form.extend([("client_id", profile.client_id.as_str()), ("client_secret", secret.expose())]);
         }
+        form.extend(profile.org_id.as_deref().map(|org_id| ("orgId", org_id)));
         request.send_form(form)
     }
 }

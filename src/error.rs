@@ -181,7 +181,14 @@ impl Error {
             .hint(format!("add `{host}` to `hosts` in the profile if it is yours"))
     }
 
-    /// A profile without a client secret.
+    /// A path where the API is elsewhere than the tenant.
+    pub(crate) fn no_api(profile: &str) -> Self {
+        Self::usage(format!("profile `{profile}` has no `api`"))
+            .because("the API of this service is not on the host that issues its tokens")
+            .hint(format!("run `ws1-token login {profile} --api HOST`, or give the whole URL of a host of `hosts`"))
+    }
+
+    /// A profile without a client secret or API token.
     pub(crate) fn no_secret(profile: &str) -> Self {
         Self::usage(format!("profile `{profile}` has no client secret"))
             .hint("set `client_secret` in the profile, or pass --client-secret-file")

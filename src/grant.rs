@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::claims;
-use crate::config::AuthStyle;
+use crate::config::{AuthStyle, Preset};
 use crate::failure::{ErrorCode, FailureKind, RequestFailure};
 use crate::secret::{Secret, mask_tokens};
 use crate::token::{ASSUMED_LIFE, FLOOR, LONGEST_LIFE};
@@ -20,7 +20,7 @@ const WORDS_LIMIT: usize = 200;
 /// A way to ask the token endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Grant {
-    /// RFC 6749 §4.4.
+    /// RFC 6749 §4.4; with an API token what the service has in its place.
     ClientCredentials,
     /// RFC 6749 §6.
     RefreshToken(Secret),
@@ -62,9 +62,10 @@ pub(crate) struct HttpResponse {
 }
 
 impl Grant {
-    /// Its name in the protocol.
-    pub(crate) fn name(&self) -> &'static str {
+    /// Its name in the protocol, or what is sent in its place.
+    pub(crate) fn name(&self, style: AuthStyle) -> &'static str {
         match self {
+            Self::ClientCredentials if style == AuthStyle::ApiToken => "api_token",
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken(_) => "refresh_token",
         }
@@ -73,12 +74,21 @@ impl Grant {
     /// The form fields, in the order of the vendor's examples.
     pub(crate) fn form<'a>(&'a self, scope: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
         let mut fields = match self {
-            Self::ClientCredentials => vec![("grant_type", self.name())],
-            Self::RefreshToken(token) => vec![("grant_type", self.name()), ("refresh_token", token.expose())],
+            Self::ClientCredentials => vec![("grant_type", "client_credentials")],
+            Self::RefreshToken(token) => vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
         };
         fields.extend(scope.map(|scope| ("scope", scope)));
         fields
     }
+}
+
+/// The form fields that exchange an API token for an access token: an extension grant of VCF, or Connect's own form.
+pub(crate) fn api_token_form(preset: Preset, api_token: &Secret) -> Vec<(&'static str, &str)> {
+    let mut fields = vec![("api_token", api_token.expose())];
+    if preset != Preset::Connect {
+        fields.insert(0, ("grant_type", "urn:custom:vcf:params:oauth:grant-type:api-token"));
+    }
+    fields
 }
 
 /// The value of the `Authorization` header that authenticates the client, or `None` where the form does.
@@ -89,7 +99,7 @@ pub(crate) fn basic(style: AuthStyle, client_id: &str, client_secret: &Secret) -
     let pair = match style {
         AuthStyle::Basic => format!("{client_id}:{}", client_secret.expose()),
         AuthStyle::BasicFormEncoded => format!("{}:{}", encode(client_id), encode(client_secret.expose())),
-        AuthStyle::Post => return None,
+        AuthStyle::Post | AuthStyle::ApiToken => return None,
     };
     Some(Secret::new(format!("Basic {}", STANDARD.encode(pair))))
 }

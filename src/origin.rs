@@ -55,12 +55,12 @@ impl Origin {
         is_loopback(&self.host)
     }
 
-    /// Whether it may receive the token of a profile: it is the tenant, or one of `hosts` with the same port.
+    /// Whether it may receive the token of a profile: it is the tenant or the API, or one of `hosts` with the same port.
     ///
     /// Plain http only on loopback.
-    pub(crate) fn may_receive(&self, tenant: &Self, hosts: &[Self]) -> bool {
-        (self.https || self.is_loopback())
-            && (self == tenant || hosts.iter().any(|host| self.host == host.host && self.port == host.port))
+    pub(crate) fn may_receive(&self, tenant: &Self, api: Option<&Self>, hosts: &[Self]) -> bool {
+        let is_host = |host: &Self| self.host == host.host && self.port == host.port;
+        (self.https || self.is_loopback()) && (self == tenant || Some(self) == api || hosts.iter().any(is_host))
     }
 
     /// The same host and port by https, the default port for the default port.
@@ -121,6 +121,13 @@ impl Target {
         } else {
             Err("it is http:// to another machine, which would send secrets in clear text".to_owned())
         }
+    }
+}
+
+impl Target {
+    /// The URL without its query, which may hold what is nobody's business.
+    pub(crate) fn page(&self) -> String {
+        format!("{}{}", self.origin, self.path)
     }
 }
 

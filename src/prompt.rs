@@ -80,12 +80,12 @@ impl<'a> Person<'a> {
         match typed {
             Ok(HiddenInput::Line(bytes)) if bytes.is_empty() => Ok(Ok(None)),
             Ok(HiddenInput::Line(bytes)) => {
-                Ok(Secret::from_line(bytes, "the client secret").map(Some).map_err(|error| error.cause))
+                Ok(Secret::from_line(bytes, "the secret").map(Some).map_err(|error| error.cause))
             }
-            Ok(HiddenInput::Lines) => Ok(Err("the client secret holds a line break".into())),
+            Ok(HiddenInput::Lines) => Ok(Err("the secret holds a line break".into())),
             Ok(HiddenInput::End) => Err(no_answer()),
             Ok(HiddenInput::Interrupt) => Err(Error::interrupted()),
-            Err(error) => Err(Error::system("cannot read the client secret").because(error)),
+            Err(error) => Err(Error::system("cannot read the secret").because(error)),
         }
     }
 }
@@ -94,15 +94,15 @@ impl<'a> Person<'a> {
 /// terminal.
 pub(crate) fn secret_from_stdin(log: &Log<'_>, executable: &dyn Fn() -> Option<PathBuf>) -> Result<Secret, Error> {
     let unusable = |source: Cause| {
-        Error::unusable("what --secret-stdin reads", source, "hand over the client secret alone, on one line")
+        Error::unusable("the secret on standard input", source, "hand over the secret alone, on one line")
     };
     if stdin().is_terminal() {
-        return Person { log, executable }.hidden("Client secret (not shown)")?.map_err(unusable)?.ok_or(no_answer());
+        return Person { log, executable }.hidden("Secret (not shown)")?.map_err(unusable)?.ok_or(no_answer());
     }
     let mut bytes = Vec::new();
     let read = stdin().lock().take(SECRET_LIMIT as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::system("cannot read the client secret").because(error))?;
-    Secret::from_line(bytes, "standard input").map_err(|error| unusable(error.cause))
+    read.map_err(|error| Error::system("cannot read the secret").because(error))?;
+    Secret::from_line(bytes, "it").map_err(|error| unusable(error.cause))
 }
 
 /// The error of a prompt that was answered with the end of input.

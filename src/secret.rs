@@ -30,10 +30,9 @@ impl Secret {
     pub(crate) fn from_line(bytes: Vec<u8>, origin: &str) -> Result<Self, SecretError> {
         let failed = |what: &str| SecretError {
             cause: Cause::new(format!("{origin} {what}")),
-            hint: Some("store the client secret alone, on one line".to_owned()),
+            hint: Some("store the secret alone, on one line".to_owned()),
         };
-        let encoded =
-            |what| SecretError { hint: Some("store the client secret alone, as UTF-8".to_owned()), ..failed(what) };
+        let encoded = |what| SecretError { hint: Some("store the secret alone, as UTF-8".to_owned()), ..failed(what) };
         if bytes.len() > SECRET_LIMIT {
             return Err(failed("holds more than 16 KiB"));
         }
@@ -51,6 +50,12 @@ impl Secret {
             return Err(failed("holds a line break or a control character"));
         }
         Ok(Self(text))
+    }
+
+    /// Its last characters, as secrets of their own: Connect names an API token that it refuses by them.
+    pub(crate) fn ends(&self) -> Vec<Self> {
+        let end = |length: usize| self.0.len().checked_sub(length).and_then(|at| self.0.get(at..));
+        (4..=8).filter_map(end).map(|end| Self(end.to_owned())).collect()
     }
 
     /// The text: only for requests, the cache entry, the answer to the caller, and the stores of `login`.
@@ -135,6 +140,15 @@ mod tests {
         assert_eq!(checked("a\n\n"), Err("`s` holds a line break or a control character".to_owned()));
         assert!(Secret::from_line(vec![0xff], "`s`").is_err());
         assert!(Secret::from_line(vec![b'a'; SECRET_LIMIT + 1], "`s`").is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_token_is_no_less_secret() {
+        let token = Secret::new("3fGh-9kLmNp2".to_owned());
+        let masked = |words: &str| mask(words, &token.ends().iter().collect::<Vec<_>>());
+        assert_eq!(masked("Invalid refresh token: xxxx...LmNp2"), "Invalid refresh token: xxxx...***");
+        assert_eq!(masked("xxxxNp2"), "xxxxNp2", "too short to tell anything");
+        assert_eq!(Secret::new("é123".to_owned()).ends().len(), 1, "5 bytes are whole characters, 4 are not");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use crate::clock::{rfc3339, wall};
-use crate::config::{ENVIRONMENT_PROFILE, Layer, Profile};
+use crate::config::{AuthStyle, ENVIRONMENT_PROFILE, Layer, Profile};
 use crate::endpoint::RequestError;
 use crate::entry::Need;
 use crate::error::{Cause, EXIT_CONFIG, Error, ErrorKind};
@@ -73,9 +73,9 @@ pub(crate) fn token_error(profile: &Profile, kind: &FailureKind, cause: Cause, r
         FailureKind::TooManyRequests => format!("{tenant} asks for fewer requests"),
         FailureKind::Denied(_) => {
             let place = profile.place(profile.set_by.client_id);
-            format!("{tenant} rejected client `{}` of {place}", profile.client_id)
+            format!("{tenant} rejected {} of {place}", profile.caller())
         }
-        FailureKind::Unusable => format!("`{}`{place} did not answer as a token endpoint", profile.token_url),
+        FailureKind::Unusable => format!("`{}`{place} did not answer as a token endpoint", profile.token_url.page()),
         FailureKind::Local(local) => local.what.clone(),
         FailureKind::Certificate(_) => {
             format!("cannot verify the certificate of `{}`", profile.token_url.origin.authority())
@@ -106,11 +106,13 @@ fn hint(profile: &Profile, kind: &FailureKind, retry_in: i64) -> Option<String> 
         FailureKind::Denied(Some(ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType)) => {
             "register the client as a service client: it must be allowed the grant client_credentials".to_owned()
         }
+        FailureKind::Denied(_) if profile.auth_style == AuthStyle::ApiToken => profile.replace_api_token(),
         FailureKind::Denied(_) => {
             let client_id = profile.setting(profile.set_by.client_id, "client_id");
             let secret = profile.client_secret.as_ref().map(|source| format!(" ({})", source.describe()));
             let secret = secret.unwrap_or_default();
-            format!("compare {client_id} and the secret{secret} with the tenant's OAuth client settings")
+            let org_id = if profile.org_id.is_some() { ", its `org_id`" } else { "" };
+            format!("compare {client_id}{org_id} and the secret{secret} with the tenant's OAuth client settings")
         }
         FailureKind::Certificate(problem) => certificate_hint(profile, problem),
         FailureKind::Tls(TlsProblem::NotTls) => "check host and port of `tenant`: https is needed there".to_owned(),

@@ -147,7 +147,7 @@ impl World {
     }
 
     fn client_secret(mut self, text: &str) -> Self {
-        self.profile.client_secret = Some(SecretSource::Given(secret(text)));
+        self.profile.client_secret = Some(SecretSource::given(secret(text)));
         self
     }
 
@@ -275,7 +275,9 @@ impl Endpoint for World {
         _known: &[Secret],
         limit: Duration,
     ) -> Result<TokenResponse, RequestError> {
-        let Some(SecretSource::Given(expected)) = &self.profile.client_secret else { panic!("no secret to send") };
+        let Some(SecretSource::Given { secret: expected, .. }) = &self.profile.client_secret else {
+            panic!("no secret to send")
+        };
         assert_eq!(secret, expected);
         self.note(match grant {
             Grant::ClientCredentials => format!("ask credentials {}", limit.as_millis()),
@@ -386,10 +388,12 @@ pub(super) fn profile() -> Profile {
         token_url: Target::parse("https://acme.example.com/SAAS/auth/oauthtoken").unwrap(),
         preset: Preset::Access,
         client_id: "ci-bot".to_owned(),
-        client_secret: Some(SecretSource::Given(secret("client-secret-1"))),
+        client_secret: Some(SecretSource::given(secret("client-secret-1"))),
         scope: None,
         auth_style: AuthStyle::Basic,
         use_refresh_token: true,
+        api: None,
+        org_id: None,
         hosts: Vec::new(),
         ca_file: None,
         ca_only: false,
@@ -494,7 +498,7 @@ fn loud(run: &Run, answer: &str, effects: &str, warnings: &str) {
 fn nothing_that_holds_a_secret_shows_it() {
     const CANARY: &str = "canary";
     let canary = || Secret::new(CANARY.to_owned());
-    let profile = Profile { client_secret: Some(SecretSource::Given(canary())), proxy: Some(canary()), ..profile() };
+    let profile = Profile { client_secret: Some(SecretSource::given(canary())), proxy: Some(canary()), ..profile() };
     let entry = Entry { token: Some(token(CANARY, LIFE)), refresh_token: Some(canary()), ..Entry::default() };
     let issued =
         TokenResponse { access_token: canary(), refresh_token: Some(canary()), life: LIFE, life_is_assumed: false };

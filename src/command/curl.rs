@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     Ok(Outcome::status(u8::try_from(status.map_err(cannot_run)?).unwrap_or(1)))
 }
 
-/// The profile and the URL for curl: a path is the tenant's, a URL must be one that a profile allows. curl gets it rebuilt
+/// The profile and the URL for curl: a path is the API's, a URL must be one that a profile allows. curl gets it rebuilt
 /// from its parsed parts, so that it cannot parse it differently.
 fn target(context: &Context<'_>, given: &str) -> Result<(Profile, Target), Error> {
     let read = |url: &str| {
@@ -59,7 +59,8 @@ fn target(context: &Context<'_>, given: &str) -> Result<(Profile, Target), Error
     };
     if given.starts_with('/') && !given.starts_with("//") {
         let profile = context.sources.profile(None)?;
-        let target = read(&format!("{}{given}", profile.tenant))?;
+        let base = profile.api_base().ok_or_else(|| Error::no_api(&profile.name))?;
+        let target = read(&format!("{base}{given}"))?;
         return Ok((profile, target));
     }
     let target = read(given)?;

@@ -3,13 +3,16 @@
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::broker::TokenRequest;
 use crate::child::Stderr;
 use crate::cli::Login as Args;
-use crate::config::{LAYERS, Preset, Stored};
+use crate::config::{LAYERS, Preset, Profile, Stored};
 use crate::context::Context;
+use crate::endpoint::HttpEndpoint;
 use crate::error::{Error, ErrorKind};
 use crate::failure::{CertificateProblem, ErrorCode, FailureKind};
 use crate::outcome::Outcome;
@@ -25,6 +28,9 @@ mod keys;
 mod report;
 mod store;
 mod tenant;
+
+/// Time for a look at the API.
+const API_LIMIT: Duration = Duration::from_secs(5);
 
 /// The most token requests of one login.
 const ATTEMPTS: usize = 3;
@@ -58,9 +64,11 @@ struct Draft {
     tenant: String,
     /// The token endpoint, if it differs from the preset's.
     token_url: Option<String>,
-    /// The client ID.
+    /// The client ID; empty with an API token.
     client_id: String,
-    /// Its secret.
+    /// Whether an API token stands for client ID and secret.
+    has_api_token: bool,
+    /// The secret of the client, or the API token.
     secret: DraftSecret,
     /// Whether that comes from a flag, a variable or a file.
     secret_is_given: bool,
@@ -112,6 +120,9 @@ pub(crate) fn run(context: &Context<'_>, args: &Args) -> Result<Outcome, Error> 
     let mut draft = wizard.draft()?;
     let life = if args.no_verify { None } else { Some(wizard.prove(&mut draft)?) };
     let done = wizard.store(&draft)?;
+    if life.is_some() {
+        wizard.try_api(&done.profile);
+    }
     Ok(Outcome::answer(wizard.report(&done, life)))
 }
 
@@ -158,6 +169,20 @@ impl Wizard<'_> {
         }
     }
 
+    /// Warns if the API of another service than Access does not take the token, where a harmless route of it is known.
+    fn try_api(&self, profile: &Profile) {
+        let Some(url) = profile.sample_url() else { return };
+        let Ok(token) = self.context.obtain(profile, &TokenRequest::default()) else { return };
+        let there = Profile { token_url: url.clone(), ..profile.clone() };
+        let endpoint = HttpEndpoint { profile: &there, env: self.context.env };
+        let trouble = match endpoint.get(&url, Some(&token.access_token), API_LIMIT) {
+            Ok(answer) if (200..=299).contains(&answer.status) => return,
+            Ok(answer) => format!("HTTP {}", answer.status),
+            Err(error) => error.cause(),
+        };
+        self.context.log.warn(&format!("{} does not accept the token ({trouble}): check `api`", url.page()));
+    }
+
     /// One request for the draft as it would stand in the file.
     fn try_once(&self, draft: &Draft) -> Result<i64, Error> {
         let edited = self.stored.with(&self.changes(draft, &self.stored))?;
@@ -165,7 +190,7 @@ impl Wizard<'_> {
         let secret = match (&draft.secret, &profile.client_secret) {
             (DraftSecret::Store(secret), _) => secret.clone(),
             (_, Some(source)) => source.read_for(&self.name, COMMAND_LIMIT, Stderr::Inherited)?,
-            (_, None) => return Err(ask::no_secret()),
+            (_, None) => return Err(draft.no_secret()),
         };
         self.context.with_broker(&profile, |broker| broker.prove(&secret))
     }
@@ -174,7 +199,9 @@ impl Wizard<'_> {
     fn ask_again(&self, again: Again, draft: &mut Draft) -> Result<bool, Error> {
         match again {
             Again::Client => {
-                draft.client_id = self.ask_client_id(Some(&draft.client_id))?;
+                if !draft.has_api_token {
+                    draft.client_id = self.ask_client_id(Some(&draft.client_id))?;
+                }
                 draft.secret = self.ask_secret(draft, false)?;
             }
             Again::Tenant => {
@@ -240,7 +267,10 @@ fn for_login(error: Error, again: Option<Again>, draft: &Draft) -> Error {
         FailureKind::Unreachable | FailureKind::Interrupted | FailureKind::TimedOut => {
             "check the tenant's name and the network, and HTTPS_PROXY if a proxy is needed"
         }
-        FailureKind::Unusable => "check the tenant: it must be the Access host itself",
+        FailureKind::Unusable => "check the tenant: it must be the host of the token service itself",
+        kind if kind.denies_client() && draft.has_api_token => {
+            "make a new API token in the console, and log in with it"
+        }
         kind if kind.denies_client() && matches!(draft.secret, DraftSecret::Store(_)) => {
             "compare the client ID and secret with the tenant's OAuth client settings"
         }

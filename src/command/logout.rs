@@ -146,7 +146,7 @@ fn tokens(entry: &Entry) -> Vec<(&Secret, &'static str)> {
 fn unread(profile: &Profile, error: &Error) -> Error {
     let why = error.chain().last().unwrap_or_default();
     not_revoked(profile, error.kind.clone())
-        .because(Cause::new("no request was sent: the client secret cannot be read").because(why))
+        .because(Cause::new("no request was sent: the secret cannot be read").because(why))
 }
 
 /// The error of a failed revocation.

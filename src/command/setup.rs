@@ -144,11 +144,12 @@ impl Recipe<'_> {
 
     /// curl, by itself.
     fn curl(&self) -> String {
+        let route = self.profile.preset.sample_route().unwrap_or("/PATH");
+        let base = self.profile.api_base().unwrap_or_else(|| "https://API_HOST".to_owned());
         format!(
-            "# the tenant's API, or a host of `hosts`:\n{0} curl /SAAS/jersey/manager/api/scim/Users --silent\n\
-             # curl itself (bash, zsh):\ncurl --config <({0} get --format curl) {1}/SAAS/jersey/manager/api/scim/Users\n",
+            "# the tenant's API, or a host of `hosts`:\n{0} curl {route} --silent\n\
+             # curl itself (bash, zsh):\ncurl --config <({0} get --format curl) {base}{route}\n",
             self.call(),
-            self.profile.tenant
         )
     }
 

@@ -128,7 +128,7 @@ fn describe(context: &Context<'_>, profile: &Profile) -> Result<ProfileStatus, E
         profile: profile.name.clone(),
         default: false,
         tenant: Some(profile.tenant.to_string()),
-        client_id: Some(profile.client_id.clone()),
+        client_id: Some(profile.client_id.clone()).filter(|client_id| !client_id.is_empty()),
         client_secret: profile.client_secret.as_ref().map(crate::secret::source::SecretSource::describe),
         token,
         expires_at: ahead.map(at),

@@ -31,7 +31,7 @@ struct Identity {
     /// The tenant's URL, as the profile has it.
     tenant: String,
     /// The OAuth client: the token's, or the profile's where the token names none.
-    client_id: String,
+    client_id: Option<String>,
     /// What else the token says of itself.
     #[serde(flatten)]
     known: Claims,
@@ -81,6 +81,11 @@ fn cached(context: &Context<'_>, profile: &Profile) -> Result<(Token, i64, i64),
     }
 }
 
+/// The client that the token names, else the profile's; an API token has none.
+fn client(profile: &Profile, known: &Claims) -> Option<String> {
+    known.client_id.clone().or_else(|| Some(profile.client_id.clone()).filter(|client| !client.is_empty()))
+}
+
 /// What `--json` prints.
 fn identity(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<Claims>) -> Identity {
     let all = claims.as_ref().map(|claims| claims.all.clone());
@@ -88,7 +93,7 @@ fn identity(profile: &Profile, token: &Token, left: i64, now: i64, claims: Optio
     Identity {
         profile: profile.name.clone(),
         tenant: profile.tenant.to_string(),
-        client_id: known.client_id.clone().unwrap_or_else(|| profile.client_id.clone()),
+        client_id: client(profile, &known),
         issued_at: rfc3339(known.issued_at.unwrap_or(token.issued_at)),
         known,
         expires_at: rfc3339(now.saturating_add(left)),
@@ -135,8 +140,9 @@ impl Row {
 fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&Claims>) -> Vec<Row> {
     let none = Claims::default();
     let known = claims.unwrap_or(&none);
-    let client = known.client_id.as_ref().unwrap_or(&profile.client_id);
-    let other = (*client != profile.client_id).then(|| format!("the profile's client is {}", profile.client_id));
+    let client = client(profile, known);
+    let other = client.as_ref().filter(|client| **client != profile.client_id && !profile.client_id.is_empty());
+    let other = other.map(|_| format!("the profile's client is {}", profile.client_id));
     let name = known.principal.as_ref().map(|name| described(name, known.principal_type.as_deref()));
     let shared = known.audience.iter().any(|audience| audience.ends_with("/SAAS/auth/oauthtoken"));
     let when = |time: i64| format!("{} ({})", from_now(time.saturating_sub(now)), rfc3339(time));
@@ -149,7 +155,7 @@ fn rows(profile: &Profile, token: &Token, left: i64, now: i64, claims: Option<&C
     vec![
         Row::new("profile", Some(profile.name.clone())),
         Row::new("tenant", Some(profile.tenant.to_string())),
-        Row::new("client", Some(client.clone())).remark(other),
+        Row::new("client", client).remark(other),
         Row::new("name", name),
         Row::new("scopes", joined(&known.scopes, " ")),
         Row::new("issuer", known.issuer.clone()),

@@ -99,6 +99,10 @@ pub(super) struct RawProfile {
     pub(super) client_id: Option<String>,
     /// Source of the client secret.
     pub(super) client_secret: Option<RawSecret>,
+    /// Source of an API token, instead of client ID and secret.
+    pub(super) api_token: Option<RawSecret>,
+    /// Organisation that the token is for.
+    pub(super) org_id: Option<String>,
     /// Scopes to request.
     pub(super) scope: Option<String>,
     /// The service.
@@ -106,6 +110,8 @@ pub(super) struct RawProfile {
     pub(super) preset: Preset,
     /// URL of the token endpoint.
     pub(super) token_url: Option<String>,
+    /// Base URL of the API, where it is not the tenant.
+    pub(super) api: Option<String>,
     /// How the client authenticates.
     #[serde(default)]
     pub(super) auth_style: AuthStyle,

@@ -17,9 +17,12 @@ pub(crate) const PROFILE_KEYS: &[&str] = &[
     "tenant",
     "client_id",
     "client_secret",
+    "api_token",
+    "org_id",
     "scope",
     "preset",
     "token_url",
+    "api",
     "auth_style",
     "use_refresh_token",
     "hosts",
@@ -174,8 +177,10 @@ fn in_profile(name: &str, profile: &Value) -> Option<Mistake> {
         return Some(mistake(format!("{place} is not an object"), "write its settings between `{` and `}`"));
     };
     let in_secret = || {
-        let keys = profile.get("client_secret")?.as_object()?.keys();
-        unknown(keys, SECRET_KEYS, &format!("`client_secret` of {place}"))
+        ["client_secret", "api_token"].into_iter().find_map(|key| {
+            let keys = profile.get(key)?.as_object()?.keys();
+            unknown(keys, SECRET_KEYS, &format!("`{key}` of {place}"))
+        })
     };
     let wrongly_typed = || {
         let is_wrong = |key: &&String| RawProfile::deserialize(json!({ key.as_str(): profile[*key] })).is_err();
@@ -199,7 +204,9 @@ fn unknown<'a>(keys: impl IntoIterator<Item = &'a String>, known: &[&str], place
 /// The expected value of a key.
 fn expected(key: &str) -> &'static str {
     match key {
-        "client_secret" => "one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}",
+        "client_secret" | "api_token" => {
+            "one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}"
+        }
         "preset" => "\"access\", \"acs\", \"vidb\", \"uem\", \"intelligence\" or \"connect\"",
         "auth_style" => "\"basic\", \"basic-form-encoded\" or \"post\"",
         "use_refresh_token" | "ca_only" => "true or false",

@@ -2,43 +2,58 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{RawProfile, RawSecret};
+use clap::ValueEnum;
+
+use super::file::RawProfile;
 use super::profile::{Layer, SetBy};
-use super::{Profile, Sources, preset, resolve};
+use super::{AuthStyle, Preset, Profile, Sources, resolve};
 use crate::error::Error;
-use crate::origin::{Origin, Target};
+use crate::origin::Origin;
 use crate::proxy::{PROXY_HINT, Proxy};
 use crate::secret::Secret;
-use crate::secret::source::{SHARED_FILE_VARIABLE, SecretSource};
 
-/// Builds the profile of a run; paths in the file are relative to `config_dir`, and variables for which `is_hidden` is
-/// true count as unset.
+mod credential;
+mod place;
+
+/// Builds the profile of a run: `raw` is the one of the file, if it has one. Paths in the file are relative to
+/// `config_dir`, and variables for which `is_hidden` is true count as unset.
 pub(super) fn build(
     sources: &Sources<'_>,
     name: &str,
-    raw: RawProfile,
+    raw: Option<RawProfile>,
     config_dir: Option<&Path>,
     is_hidden: &dyn Fn(&str) -> bool,
 ) -> Result<Profile, Error> {
-    let layers = Layers { sources, name, config_dir, is_hidden };
+    let is_stored = raw.is_some();
+    let raw = raw.unwrap_or_default();
+    let layers = Layers { sources, name, config_dir, is_hidden, is_stored };
     let mut set_by = SetBy::default();
-    let (tenant, token_url) = layers.tenant(&raw, &mut set_by.tenant)?;
+    let (preset, preset_layer) = layers.named("WS1_TOKEN_PRESET", raw.preset)?;
+    let auth_style = layers.auth_style(&raw)?;
+    let (tenant, token_url) = layers.tenant(&raw, (preset, preset_layer), auth_style, &mut set_by.tenant)?;
     let ca_file = layers.ca_file(&raw, &mut set_by.ca_file)?;
-    let client_id = layers.client_id(raw.client_id, &mut set_by.client_id)?;
-    let client_secret = match (layers.given_secret()?, raw.client_secret) {
-        (None, Some(raw)) => Some(layers.secret_of_file(raw, &client_id, &tenant)?),
-        (given, _) => given,
+    let api = layers.api(raw.api.as_deref())?.or_else(|| preset.api(&tenant));
+    let (client_id, client_secret) = if auth_style == AuthStyle::ApiToken {
+        (String::new(), layers.api_token(raw.api_token, preset, &tenant)?)
+    } else {
+        let client_id = layers.client_id(raw.client_id, &mut set_by.client_id)?;
+        let secret = layers.client_secret(raw.client_secret, &client_id, &tenant)?;
+        (client_id, secret)
     };
     Ok(Profile {
         client_secret,
         tenant,
         token_url,
-        preset: raw.preset,
+        preset,
         client_id,
         scope: layers.scope(raw.scope, &mut set_by.scope)?,
-        auth_style: raw.auth_style,
-        use_refresh_token: raw.use_refresh_token.unwrap_or(raw.preset.issues_refresh_tokens()),
+        org_id: layers.org_id(raw.org_id, preset)?,
+        auth_style,
+        // What comes along with an API token's reply may be the API token itself, which is not to be stored.
+        use_refresh_token: auth_style != AuthStyle::ApiToken
+            && raw.use_refresh_token.unwrap_or(preset.issues_refresh_tokens()),
         hosts: layers.hosts(&raw.hosts)?,
+        api,
         ca_file,
         ca_only: raw.ca_only,
         proxy: layers.proxy(raw.proxy)?,
@@ -51,12 +66,14 @@ pub(super) fn build(
 
 /// Whether a profile of the file may send its token to a target, whatever else is wrong with it.
 pub(super) fn allows(sources: &Sources<'_>, name: &str, raw: &RawProfile, target: &Origin) -> Result<bool, Error> {
-    let layers = Layers { sources, name, config_dir: None, is_hidden: &|_| false };
-    let (tenant, _) = layers.tenant(raw, &mut Layer::File)?;
-    Ok(target.may_receive(&tenant, &layers.hosts(&raw.hosts)?))
+    let layers = Layers { sources, name, config_dir: None, is_hidden: &|_| false, is_stored: true };
+    let style = layers.auth_style(raw)?;
+    let (tenant, _) = layers.tenant(raw, (raw.preset, Layer::File), style, &mut Layer::File)?;
+    let api = layers.api(raw.api.as_deref())?.or_else(|| raw.preset.api(&tenant));
+    Ok(target.may_receive(&tenant, api.as_ref().map(|api| &api.origin), &layers.hosts(&raw.hosts)?))
 }
 
-/// The key store account of a client: `CLIENT@TENANT`.
+/// The key store account of a client: `CLIENT@TENANT`; of an API token, which has no name, `PROFILE@TENANT`.
 pub(crate) fn keychain_account(client_id: &str, tenant: &Origin) -> String {
     format!("{client_id}@{}", tenant.authority())
 }
@@ -110,36 +127,11 @@ struct Layers<'a> {
     config_dir: Option<&'a Path>,
     /// Whether a variable is not used.
     is_hidden: &'a dyn Fn(&str) -> bool,
+    /// Whether the file has the profile.
+    is_stored: bool,
 }
 
 impl Layers<'_> {
-    /// The tenant and its token URL.
-    fn tenant(&self, raw: &RawProfile, set_by: &mut Layer) -> Result<(Origin, Target), Error> {
-        let flag = ("--tenant", self.sources.overrides.tenant.as_ref());
-        let missing = ("tenant", "set `tenant` in the profile, or pass --tenant");
-        let (tenant, layer) = self.required(flag, "WS1_TOKEN_TENANT", raw.tenant.as_ref(), missing)?;
-        *set_by = layer;
-        let read = |tenant: &str, token_url: Option<&str>| {
-            preset::token_url(raw.preset, tenant, token_url).map_err(|wrong| {
-                let setting = if wrong.in_token_url { self.key("token_url") } else { self.setting(layer, "tenant") };
-                Error::unusable(setting, wrong.cause, wrong.hint)
-            })
-        };
-        let found = read(&tenant, raw.token_url.as_deref())?;
-        let is_home = match &raw.tenant {
-            _ if layer == Layer::File => true,
-            Some(stored) => read(stored, raw.token_url.as_deref()).is_ok_and(|stored| stored == found),
-            None => raw.client_secret.is_none() && raw.token_url.is_none(),
-        };
-        if is_home {
-            return Ok(found);
-        }
-        self.with_its_own_secret(layer, "tenant")
-            .map_err(|error| if raw.tenant.is_none() { error.hint("set `tenant` in the profile") } else { error })?;
-        // The stored `token_url` belongs to the stored tenant, not to this one.
-        read(&tenant, None)
-    }
-
     /// The client ID.
     fn client_id(&self, raw: Option<String>, set_by: &mut Layer) -> Result<String, Error> {
         let flag = ("--client-id", self.sources.overrides.client_id.as_ref());
@@ -148,83 +140,9 @@ impl Layers<'_> {
         *set_by = layer;
         check_client_id(&client_id, self.setting(layer, "client_id"))?;
         if raw.is_some_and(|stored| stored != client_id) {
-            self.with_its_own_secret(layer, "client")?;
+            self.with_its_own_secret(AuthStyle::default(), layer, "client")?;
         }
         Ok(client_id)
-    }
-
-    /// Refuses a tenant or client that is not the profile's, unless a secret is given with it: a stored secret never
-    /// goes to another tenant or client (I13).
-    fn with_its_own_secret(&self, layer: Layer, what: &str) -> Result<(), Error> {
-        let (setting, hint) = match layer {
-            _ if self.given_secret()?.is_some() => return Ok(()),
-            Layer::Flag(flag) => (flag, format!("pass the secret of that {what} too, with --client-secret-file")),
-            Layer::Variable(variable) => (variable, format!("unset {variable}")),
-            Layer::File => return Ok(()),
-        };
-        Err(Error::usage(format!("{setting} is not the {what} of profile `{}`", self.name))
-            .because(format!("a secret that is stored for one {what} never goes to another"))
-            .hint(hint))
-    }
-
-    /// The source that a flag or a variable names.
-    fn given_secret(&self) -> Result<Option<SecretSource>, Error> {
-        const VARIABLE: &str = "WS1_TOKEN_CLIENT_SECRET_FILE";
-        let flag = self.sources.overrides.client_secret_file.clone().map(|path| ("--client-secret-file", path));
-        let variable = || Some((VARIABLE, self.shown(VARIABLE, |name| self.sources.path(name))?));
-        if let Some((setting, path)) = flag.or_else(variable) {
-            let shared = self.sources.is_on(SHARED_FILE_VARIABLE)?;
-            let path = self.sources.absolute(path);
-            return Ok(Some(SecretSource::File { path, shared, named_by: Some(setting) }));
-        }
-        // Reading the secret drops the newline, as for every source.
-        let value =
-            self.shown("WS1_TOKEN_CLIENT_SECRET", |name| self.sources.raw_text(name).transpose()).transpose()?;
-        Ok(value.map(|value| SecretSource::Given(Secret::new(value))))
-    }
-
-    /// The source that the configuration file names.
-    fn secret_of_file(&self, raw: RawSecret, client_id: &str, tenant: &Origin) -> Result<SecretSource, Error> {
-        let refused = |cause| {
-            let hint = "write one of {\"file\": PATH}, {\"env\": NAME}, {\"command\": [ARGV…]}, {\"keychain\": true}";
-            Err(Error::unusable(self.key("client_secret"), cause, hint))
-        };
-        if raw.allow_shared_file.is_some() && raw.file.is_none() {
-            return refused("`allow_shared_file` goes with `file` only");
-        }
-        match (raw.file, raw.env, raw.command, raw.keychain) {
-            (Some(path), None, None, None) => {
-                let shared = raw.allow_shared_file.map_or_else(|| self.sources.is_on(SHARED_FILE_VARIABLE), Ok)?;
-                Ok(SecretSource::File { path: self.path(&path), shared, named_by: None })
-            }
-            (None, Some(name), None, None) => {
-                let value = match self.sources.raw_text(&name) {
-                    Ok(value) => value.map(Secret::new).ok_or("is not set"),
-                    // Only a request needs it: a cached token is served without.
-                    Err(_) => Err("holds bytes that are not UTF-8"),
-                };
-                Ok(SecretSource::Env { value, name })
-            }
-            (None, None, Some(argv), None) if argv.first().is_some_and(|program| !program.is_empty()) => {
-                Ok(SecretSource::Command(self.program(argv)))
-            }
-            (None, None, Some(_), None) => refused("`command` names no program"),
-            (None, None, None, Some(true)) => {
-                let account = keychain_account(client_id, tenant);
-                Ok(SecretSource::Keychain { account, profile: self.name.to_owned() })
-            }
-            _ => refused("it names no source, or more than one"),
-        }
-    }
-
-    /// A secret command: `~/…` and `./…` are paths like all others in the file, a bare name is looked up in PATH.
-    fn program(&self, mut argv: Vec<String>) -> Vec<String> {
-        if let Some(first) = argv.first_mut()
-            && (first.starts_with("~/") || first.starts_with("./") || first.starts_with("../"))
-        {
-            *first = self.path(first).to_string_lossy().into_owned();
-        }
-        argv
     }
 
     /// The scopes to request; blank means none.
@@ -241,12 +159,27 @@ impl Layers<'_> {
         Ok(scope)
     }
 
-    /// Hosts that may receive the token besides the tenant.
-    fn hosts(&self, raw: &[String]) -> Result<Vec<Origin>, Error> {
-        let read = |host: &String| {
-            read_host(host).map_err(|cause| Error::unusable(self.key("hosts"), cause, "write `host` or `host:port`"))
-        };
-        raw.iter().map(read).collect()
+    /// A setting that is one of a list of names: variable, else file.
+    fn named<T: ValueEnum>(&self, variable: &'static str, stored: T) -> Result<(T, Layer), Error> {
+        let Some(name) = self.variable(variable)? else { return Ok((stored, Layer::File)) };
+        T::from_str(&name, false).map(|value| (value, Layer::Variable(variable))).map_err(|_| {
+            let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
+            Error::unusable(variable, format!("there is no `{name}`"), format!("write one of {}", names.join(", ")))
+        })
+    }
+
+    /// The organisation to ask for.
+    fn org_id(&self, raw: Option<String>, preset: Preset) -> Result<Option<String>, Error> {
+        let Some(org_id) = &raw else { return Ok(None) };
+        let refused = |cause, hint| Err(Error::unusable(self.key("org_id"), cause, hint));
+        if preset != Preset::Connect {
+            return refused("only Connect has organisations", "remove it, or set `preset` to `connect`");
+        }
+        if org_id.is_empty() || !org_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return refused("it holds a character that no organisation ID has", "copy it from the console of Connect");
+        }
+        Ok(raw)
     }
 
     /// Additional trusted CAs.

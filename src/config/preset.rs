@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use super::AuthStyle;
 use crate::origin::{Origin, Target};
 
 /// The service that a profile is for.
@@ -47,8 +48,65 @@ impl Preset {
         !self.grant_in_query()
     }
 
+    /// Whether it is Access itself, by either of its doors.
+    pub(crate) fn is_access(self) -> bool {
+        matches!(self, Self::Access | Self::Acs)
+    }
+
+    /// Whether an API token can stand for client ID and secret.
+    pub(crate) fn takes_api_tokens(self) -> bool {
+        matches!(self, Self::Connect | Self::Vidb)
+    }
+
+    /// Whether its API is never on the host of its token endpoint.
+    pub(crate) fn has_api_elsewhere(self) -> bool {
+        matches!(self, Self::Uem | Self::Intelligence)
+    }
+
+    /// The base URL of the API where it follows from the tenant: `auth.REGION.…` and `api.REGION.…` of Intelligence.
+    pub(crate) fn api(self, tenant: &Origin) -> Option<Target> {
+        let region = tenant.host.strip_prefix("auth.").filter(|_| self == Self::Intelligence)?;
+        let origin = Origin { host: format!("api.{region}"), ..tenant.clone() };
+        Some(Target { origin, path: String::new(), rest: String::new() })
+    }
+
+    /// The host of the token endpoint in a region, for the services that have one for all customers.
+    pub(crate) fn regional_host(self, region: &str) -> Option<String> {
+        let is_plain = !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        match self {
+            _ if !is_plain => None,
+            Self::Uem => Some(format!("{region}.uemauth.workspaceone.com")),
+            Self::Intelligence => Some(format!("auth.{region}.data.workspaceone.com")),
+            _ => None,
+        }
+    }
+
+    /// The tenant of all customers, for the service that has one.
+    pub(crate) fn usual_tenant(self) -> Option<&'static str> {
+        (self == Self::Connect).then_some("connect.omnissa.com")
+    }
+
+    /// What to do about a client secret that is lost or was rejected.
+    pub(crate) fn new_secret(self) -> &'static str {
+        match self {
+            Self::Access | Self::Acs => "Regenerate Secret there",
+            Self::Uem => "delete the client there and add it anew, for no other way makes a new one",
+            Self::Vidb | Self::Intelligence | Self::Connect => "make a new one there",
+        }
+    }
+
+    /// A harmless route of the API, to try a token with; `None` where none is known.
+    pub(crate) fn sample_route(self) -> Option<&'static str> {
+        match self {
+            Self::Access | Self::Acs => Some("/SAAS/jersey/manager/api/scim/Users"),
+            Self::Uem => Some("/API/mdm/devices/search"),
+            Self::Connect => Some("/csp/gateway/am/api/loggedin/user/orgs"),
+            Self::Vidb | Self::Intelligence => None,
+        }
+    }
+
     /// The path of the token endpoint for a path of the tenant's URL; `None` if the service has none there.
-    fn path(self, tenant: &str) -> Option<String> {
+    fn path(self, tenant: &str, style: AuthStyle) -> Option<String> {
         let below =
             |prefix: &str| tenant.strip_prefix(prefix).is_some_and(|name| !name.is_empty() && !name.contains('/'));
         match (self, tenant) {
@@ -59,30 +117,55 @@ impl Preset {
             (Self::Acs | Self::Vidb, path) if below("/acs/t/") => Some(format!("{path}/token")),
             (Self::Uem, "") => Some("/connect/token".to_owned()),
             (Self::Intelligence, "") => Some("/oauth/token".to_owned()),
+            (Self::Connect, "") if style == AuthStyle::ApiToken => {
+                Some("/csp/gateway/am/api/auth/api-tokens/authorize".to_owned())
+            }
             (Self::Connect, "") => Some("/csp/gateway/am/api/auth/authorize".to_owned()),
-            (preset, path) if !path.is_empty() && preset.path("").as_deref() == Some(path) => Some(path.to_owned()),
+            (preset, path) if !path.is_empty() && preset.path("", style).as_deref() == Some(path) => {
+                Some(path.to_owned())
+            }
             _ => None,
         }
     }
 }
 
+/// The base URL of an API: a bare host means https, and routes follow its path.
+pub(crate) fn api_url(api: &str) -> Result<Target, String> {
+    let target = Target::parse(&with_scheme(api)).and_then(Target::secured)?;
+    if !target.rest.is_empty() {
+        return Err("it holds a query or a fragment".to_owned());
+    }
+    Ok(Target { path: target.path.trim_end_matches('/').to_owned(), ..target })
+}
+
+/// A host or URL as a URL.
+fn with_scheme(given: &str) -> String {
+    if given.contains("://") { given.to_owned() } else { format!("https://{given}") }
+}
+
 /// The tenant's origin and its token endpoint. A bare host means https.
-pub(crate) fn token_url(preset: Preset, tenant: &str, token_url: Option<&str>) -> Result<(Origin, Target), WrongUrl> {
-    let url = if tenant.contains("://") { tenant.to_owned() } else { format!("https://{tenant}") };
+pub(crate) fn token_url(
+    preset: Preset,
+    tenant: &str,
+    token_url: Option<&str>,
+    style: AuthStyle,
+) -> Result<(Origin, Target), WrongUrl> {
     let read = |url: &str, in_token_url: bool, hint: &str| {
         let target = Target::parse(url).and_then(Target::secured).and_then(|target| match target.rest.as_str() {
             "" => Ok(target),
-            rest if rest.starts_with('?') => Err("it holds a query".to_owned()),
-            _ => Err("it holds a fragment".to_owned()),
+            // RFC 6749 §3.2: a token endpoint may have a query, but no fragment.
+            rest if rest.contains('#') => Err("it holds a fragment".to_owned()),
+            _ if in_token_url => Ok(target),
+            _ => Err("it holds a query".to_owned()),
         });
         target.map_err(|cause| WrongUrl { cause, hint: hint.to_owned(), in_token_url })
     };
-    let target = read(&url, false, "write the tenant's host, like `acme.example.com`")?;
+    let target = read(&with_scheme(tenant), false, "write the tenant's host, like `acme.example.com`")?;
     let origin = target.origin.clone();
     if let Some(url) = token_url {
         return Ok((origin, read(url, true, "write the whole https URL of the token endpoint")?));
     }
-    let path = preset.path(target.path.trim_end_matches('/')).ok_or_else(|| WrongUrl {
+    let path = preset.path(target.path.trim_end_matches('/'), style).ok_or_else(|| WrongUrl {
         cause: "this service has no token endpoint under its path".to_owned(),
         hint: format!("write `{origin}` alone, or the endpoint's URL as `token_url`"),
         in_token_url: false,
@@ -95,7 +178,9 @@ mod tests {
     use super::*;
 
     fn url(preset: Preset, tenant: &str) -> Result<String, String> {
-        token_url(preset, tenant, None).map(|(_, target)| target.to_string()).map_err(|wrong| wrong.cause)
+        token_url(preset, tenant, None, AuthStyle::Basic)
+            .map(|(_, target)| target.to_string())
+            .map_err(|wrong| wrong.cause)
     }
 
     #[test]
@@ -141,12 +226,53 @@ mod tests {
     #[test]
     fn a_token_url_overrides_the_path_and_may_be_elsewhere() {
         let (origin, target) =
-            token_url(Preset::Access, "a.example.com", Some("https://b.example.com/x/token")).unwrap();
+            token_url(Preset::Access, "a.example.com", Some("https://b.example.com/x/token"), AuthStyle::Basic)
+                .unwrap();
         assert_eq!(
             (origin.to_string(), target.to_string()),
             ("https://a.example.com".to_owned(), "https://b.example.com/x/token".to_owned())
         );
-        assert!(token_url(Preset::Access, "a.example.com", Some("http://b.example.com/")).unwrap_err().in_token_url);
-        assert!(token_url(Preset::Access, "a.example.com", Some("https://b.example.com/?secret=x")).is_err());
+        let refused = |url| token_url(Preset::Access, "a.example.com", Some(url), AuthStyle::Basic).unwrap_err();
+        assert!(refused("http://b.example.com/").in_token_url);
+        assert_eq!(refused("https://b.example.com/token?a=b#c").cause, "it holds a fragment");
+        let with_query = "https://b.example.com/token?tenant=x";
+        let (_, target) = token_url(Preset::Access, "a.example.com", Some(with_query), AuthStyle::Basic).unwrap();
+        assert_eq!(target.to_string(), with_query);
+    }
+
+    #[test]
+    fn an_api_token_has_its_own_endpoint_at_connect_only() {
+        let url = |preset, tenant| token_url(preset, tenant, None, AuthStyle::ApiToken).unwrap().1.to_string();
+        assert_eq!(
+            url(Preset::Connect, "connect.omnissa.com"),
+            "https://connect.omnissa.com/csp/gateway/am/api/auth/api-tokens/authorize"
+        );
+        assert_eq!(url(Preset::Vidb, "vc.example.com/acs/t/X"), "https://vc.example.com/acs/t/X/token");
+    }
+
+    #[test]
+    fn the_api_of_intelligence_follows_from_the_region() {
+        for (preset, tenant, expected) in [
+            (Preset::Intelligence, "auth.eu1.data.workspaceone.com", Some("https://api.eu1.data.workspaceone.com")),
+            (Preset::Intelligence, "intelligence.example.com", None),
+            (Preset::Access, "auth.example.com", None),
+        ] {
+            let api = preset.api(&Origin::parse(tenant, true).unwrap());
+            assert_eq!(api.map(|api| api.to_string()).as_deref(), expected, "{tenant}");
+        }
+    }
+
+    #[test]
+    fn base_urls_of_apis() {
+        for (given, expected) in [
+            ("uem.example.com", Ok("https://uem.example.com")),
+            ("https://uem.example.com:8443/base/", Ok("https://uem.example.com:8443/base")),
+            ("http://127.0.0.1:8080/", Ok("http://127.0.0.1:8080")),
+            ("http://uem.example.com", Err("it is http:// to another machine, which would send secrets in clear text")),
+            ("uem.example.com?x", Err("it holds a query or a fragment")),
+        ] {
+            let found = api_url(given).map(|api| api.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{given}");
+        }
     }
 }

@@ -109,12 +109,18 @@ fn schema_and_parser_agree_on_every_key_and_type() {
         ("client_id", Some(text)) => text.contains(':'),
         ("token_url", Some(text)) => !text.starts_with("https://"),
         ("proxy", Some(text)) => !text.starts_with("http://"),
+        ("api", Some(text)) => text.starts_with("http://"),
+        ("org_id", Some(text)) => text.contains(['.', ':']),
         _ => false,
     };
     let root = schema();
     for key in PROFILE_KEYS.iter().chain(&["unknown"]) {
         for value in values.iter().filter(|value| !formed(key, value)) {
-            let mut profile = json!({"tenant": "a.example.com", "client_id": "c"});
+            let mut profile = match *key {
+                "api_token" => json!({"tenant": "a.example.com", "preset": "vidb"}),
+                "org_id" => json!({"tenant": "a.example.com", "client_id": "c", "preset": "connect"}),
+                _ => json!({"tenant": "a.example.com", "client_id": "c"}),
+            };
             profile[*key] = value.clone();
             let config = json!({"profiles": {"p": profile}});
             assert_eq!(valid(&root, &root, &config), parses(&config), "{config}");

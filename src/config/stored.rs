@@ -134,7 +134,9 @@ impl Stored {
     fn refers_to(&self, name: &str) -> bool {
         let Some(config) = self.raw() else { return true };
         config.profiles.names().iter().any(|profile| {
-            let source = self.settings(profile).and_then(|mut keys| keys.remove("client_secret"));
+            let source = self
+                .settings(profile)
+                .and_then(|mut keys| keys.remove("client_secret").or_else(|| keys.remove("api_token")));
             let file = source.as_ref().and_then(|source| source.get("file")?.as_str());
             file.is_some_and(|file| Path::new(file).file_name().is_some_and(|file| file == name))
         })

@@ -12,12 +12,19 @@ use crate::text::nearest;
 const PREFIX: &str = "WS1_TOKEN_";
 
 /// The variables that replace settings of a profile.
-pub(crate) const LAYERS: [&str; 6] = [
+pub(crate) const LAYERS: [&str; 13] = [
     "WS1_TOKEN_TENANT",
+    "WS1_TOKEN_PRESET",
+    "WS1_TOKEN_TOKEN_URL",
     "WS1_TOKEN_CLIENT_ID",
     "WS1_TOKEN_CLIENT_SECRET_FILE",
     "WS1_TOKEN_CLIENT_SECRET",
+    "WS1_TOKEN_API_TOKEN_FILE",
+    "WS1_TOKEN_API_TOKEN",
+    "WS1_TOKEN_AUTH_STYLE",
     "WS1_TOKEN_SCOPE",
+    "WS1_TOKEN_API",
+    "WS1_TOKEN_HOSTS",
     "WS1_TOKEN_CA_FILE",
 ];
 
@@ -31,7 +38,7 @@ const OTHERS: [&str; 6] = [
     "WS1_TOKEN_VERBOSE",
 ];
 
-/// Whether a variable chooses tenant, client or scope. With `--profile` these come from the profile alone.
+/// Whether a variable says where a token comes from or goes to. With `--profile` these come from the profile alone.
 pub(crate) fn says_whose(variable: &str) -> bool {
     LAYERS.contains(&variable) && variable != "WS1_TOKEN_CA_FILE"
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{HttpEndpoint, RequestError};
 use crate::clock::{Deadline, SystemClock};
-use crate::config::Preset;
+use crate::config::{AuthStyle, Preset};
 use crate::grant::{self, HttpResponse};
 use crate::origin::Target;
 use crate::secret::Secret;
@@ -85,7 +85,7 @@ impl HttpEndpoint<'_> {
         let url = Target { origin: self.profile.token_url.origin.clone(), ..url.clone() };
         let basic = grant::basic(self.profile.auth_style, &self.profile.client_id, secret);
         let mut form = vec![("token", token.expose()), ("token_type_hint", kind)];
-        if basic.is_none() {
+        if self.profile.auth_style == AuthStyle::Post {
             form.extend([("client_id", self.profile.client_id.as_str()), ("client_secret", secret.expose())]);
         }
         let response = self.exchange(limit, &|agent| {

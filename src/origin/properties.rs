@@ -3,7 +3,7 @@
 use ureq::http::Uri;
 
 use super::{Origin, Target};
-use crate::config::{Preset, token_url};
+use crate::config::{AuthStyle, Preset, token_url};
 use crate::proxy::Proxy;
 
 /// Reads a text as a URL, and panics if what comes of it is read otherwise the second time or by the HTTP library.
@@ -57,13 +57,13 @@ fn check_library(url: &str, origin: &Origin) {
 fn check_tenant(tenant: &str) {
     use Preset::{Access, Acs, Connect, Intelligence, Uem, Vidb};
     for preset in [Access, Acs, Vidb, Uem, Intelligence, Connect] {
-        match token_url(preset, tenant, None) {
+        match token_url(preset, tenant, None, AuthStyle::Basic) {
             Ok((origin, target)) => {
                 check_origin(&origin);
                 assert_eq!(origin, target.origin);
                 assert!(origin.https || origin.is_loopback(), "{tenant:?}");
                 assert!(target.path.starts_with('/') && target.rest.is_empty(), "{target}");
-                let again = token_url(preset, "a.example.com", Some(&target.to_string()));
+                let again = token_url(preset, "a.example.com", Some(&target.to_string()), AuthStyle::Basic);
                 assert_eq!(again.map(|(_, target)| target), Ok(target));
             }
             Err(wrong) => assert!(!repeats(&wrong.cause, tenant), "{wrong:?}"),

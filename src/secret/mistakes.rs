@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use super::Secret;
 
 /// The hint of most mistakes.
-const AGAIN: &str = "store the client secret alone, as the tenant shows it";
+const AGAIN: &str = "store the secret alone, as the tenant shows it";
 
 /// Characters that every tenant's secrets have at least.
 const SHORTEST: usize = 8;
 
 impl Secret {
-    /// A likely mistake and a hint. The secret may still be right.
+    /// A likely mistake and a hint. The secret may still be right. An API token has no client ID: that is empty.
     pub(crate) fn mistake(&self, client_id: &str) -> Option<(&'static str, &'static str)> {
         let secret = self.0.as_str();
         let quoted = |mark: char| secret.len() > 1 && secret.starts_with(mark) && secret.ends_with(mark);
@@ -30,7 +30,7 @@ impl Secret {
             ("looks like JSON", "import the Intelligence console's file with `ws1-token login --import FILE`")
         } else if secret == client_id {
             ("is the client ID", AGAIN)
-        } else if secret.starts_with(&pair) {
+        } else if !client_id.is_empty() && secret.starts_with(&pair) {
             ("begins with the client ID", AGAIN)
         } else if !encoded.is_empty() && secret.strip_prefix("Basic ").unwrap_or(secret).starts_with(&encoded) {
             ("is the Base64 of client ID and secret", AGAIN)

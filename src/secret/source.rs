@@ -19,8 +19,13 @@ pub(crate) const SHARED_FILE_VARIABLE: &str = "WS1_TOKEN_ALLOW_SHARED_FILE";
 /// The source of a client secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SecretSource {
-    /// The value of `WS1_TOKEN_CLIENT_SECRET`.
-    Given(Secret),
+    /// The value of a variable of ours.
+    Given {
+        /// Name of the variable.
+        variable: &'static str,
+        /// Its value.
+        secret: Secret,
+    },
     /// A file.
     File {
         /// Absolute path.
@@ -55,7 +60,7 @@ impl SecretSource {
     /// a command.
     pub(crate) fn read(&self, limit: Duration, stderr: Stderr) -> Result<Secret, SecretError> {
         let (bytes, origin) = match self {
-            Self::Given(secret) => (secret.expose().as_bytes().to_vec(), "WS1_TOKEN_CLIENT_SECRET".to_owned()),
+            Self::Given { variable, secret } => (secret.expose().as_bytes().to_vec(), (*variable).to_owned()),
             Self::File { path, shared, .. } => (read_file(path, *shared, limit)?, format!("`{}`", path.display())),
             Self::Env { name, value } => (read_env(name, value.as_ref())?, format!("the variable `{name}`")),
             Self::Command(argv) => {
@@ -71,14 +76,25 @@ impl SecretSource {
     /// Reads the secret of a profile; the error names the profile, and the hint is `login` if that stored the missing file.
     pub(crate) fn read_for(&self, profile: &str, limit: Duration, stderr: Stderr) -> Result<Secret, Error> {
         self.read(limit, stderr).map_err(|SecretError { cause, hint }| {
-            let Some(hint) = hint else { return Error::system("cannot read the client secret").because(cause) };
+            let Some(hint) = hint else { return Error::system("cannot read the secret").because(cause) };
             let hint = if self.is_gone(profile) { format!("run `ws1-token login {profile}`") } else { hint };
             let owner = match self {
                 Self::File { named_by: Some(setting), .. } => (*setting).to_owned(),
                 _ => format!("profile `{profile}`"),
             };
-            Error::new(ErrorKind::Secret, format!("cannot read the client secret of {owner}")).because(cause).hint(hint)
+            Error::new(ErrorKind::Secret, format!("cannot read the secret of {owner}")).because(cause).hint(hint)
         })
+    }
+
+    /// The source of a secret that a test has.
+    #[cfg(test)]
+    pub(crate) fn given(secret: Secret) -> Self {
+        Self::Given { variable: "WS1_TOKEN_CLIENT_SECRET", secret }
+    }
+
+    /// Whether a flag or a variable gives it, not the profile.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Self::Given { .. } | Self::File { named_by: Some(_), .. })
     }
 
     /// Whether both are the same file or the same account of the key store.
@@ -98,8 +114,7 @@ impl SecretSource {
     /// Bytes that change with the secret, or with its source where the secret is slow to read. Not to be kept.
     pub(crate) fn fingerprint_input(&self) -> Vec<u8> {
         match self {
-            Self::Command(argv) => argv.join("\0").into_bytes(),
-            Self::Keychain { account, .. } => account.clone().into_bytes(),
+            Self::Command(_) | Self::Keychain { .. } => self.place(),
             Self::File { path, .. } if platform::is_pipe(path) => Vec::new(),
             _ => self
                 .read(Duration::ZERO, Stderr::Dropped)
@@ -107,10 +122,23 @@ impl SecretSource {
         }
     }
 
+    /// Bytes that tell this source from others without reading it; of a variable its value, since that is at hand.
+    pub(crate) fn place(&self) -> Vec<u8> {
+        // The kind is part of it: a command may be called like a file.
+        let (kind, place) = match self {
+            Self::Given { secret, .. } | Self::Env { value: Ok(secret), .. } => ("value", secret.expose().as_bytes()),
+            Self::Env { name, .. } => ("variable", name.as_bytes()),
+            Self::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
+            Self::Command(argv) => ("command", &*argv.join("\0").into_bytes()),
+            Self::Keychain { account, .. } => ("keychain", account.as_bytes()),
+        };
+        [kind.as_bytes(), b"\0", place].concat()
+    }
+
     /// The source in words.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Given(_) => "environment WS1_TOKEN_CLIENT_SECRET".to_owned(),
+            Self::Given { variable, .. } => format!("environment {variable}"),
             Self::File { path, named_by: Some(setting), .. } => format!("file {} of {setting}", path.display()),
             Self::File { path, .. } => format!("file {}", path.display()),
             Self::Env { name, .. } => format!("environment {name}"),
@@ -129,11 +157,9 @@ fn read_file(path: &Path, shared: bool, limit: Duration) -> Result<Vec<u8>, Secr
                 Some(format!("let this user enter the directory of `{}`", path.display()))
             }
             platform::SecretFileError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-                Some("start the program that writes the client secret into the pipe".to_owned())
+                Some("start the program that writes the secret into the pipe".to_owned())
             }
-            platform::SecretFileError::Io(_) => {
-                Some(format!("write the client secret to `{}` with mode 600", path.display()))
-            }
+            platform::SecretFileError::Io(_) => Some(format!("write the secret to `{}` with mode 600", path.display())),
             platform::SecretFileError::Shared(owner) => {
                 let mounted = format!("set {SHARED_FILE_VARIABLE}=1 if it is a mounted container secret");
                 Some(if owner.user == owner.me {
@@ -148,7 +174,7 @@ fn read_file(path: &Path, shared: bool, limit: Duration) -> Result<Vec<u8>, Secr
                 path.display()
             )),
             platform::SecretFileError::Irregular | platform::SecretFileError::TooLarge => {
-                Some("name a regular file that holds the client secret and nothing else".to_owned())
+                Some("name a regular file that holds the secret and nothing else".to_owned())
             }
         };
         SecretError { cause: Cause::new(format!("`{}`: {error}", path.display())), hint }
@@ -159,7 +185,7 @@ fn read_file(path: &Path, shared: bool, limit: Duration) -> Result<Vec<u8>, Secr
 fn read_env(name: &str, value: Result<&Secret, &&'static str>) -> Result<Vec<u8>, SecretError> {
     value.map(|secret| secret.expose().as_bytes().to_vec()).map_err(|why| SecretError {
         cause: Cause::new(format!("the environment variable `{name}` {why}")),
-        hint: Some(format!("set {name}, or change `client_secret` in the profile")),
+        hint: Some(format!("set {name}, or change the source of the secret in the profile")),
     })
 }
 
@@ -178,7 +204,7 @@ fn run(argv: &[String], limit: Duration, stderr: Stderr) -> Result<Vec<u8>, Secr
     let failed = |what: String| SecretError {
         cause: Cause::new(format!("the command `{name}` {what}")),
         // The arguments are not shown: they may hold a password.
-        hint: Some("run the command of `client_secret` by hand and see that it prints the client secret".to_owned()),
+        hint: Some("run that command by hand and see that it prints the secret alone".to_owned()),
     };
     let mut command = child::command(&name, &[]);
     command.args(argv.get(1..).unwrap_or_default());

@@ -39,7 +39,7 @@ impl SecretSource {
         match self {
             Self::File { path, .. } => path.parent() == Some(dir) && file_name(path).and_then(owner) == Some(profile),
             Self::Keychain { .. } => true,
-            Self::Given(_) | Self::Env { .. } | Self::Command(_) => false,
+            Self::Given { .. } | Self::Env { .. } | Self::Command(_) => false,
         }
     }
 
@@ -78,7 +78,7 @@ impl SecretSource {
                     None => drop(keychain::remove(&account)),
                 }))
             }
-            Self::Given(_) | Self::Env { .. } | Self::Command(_) => Ok(Box::new(|| {})),
+            Self::Given { .. } | Self::Env { .. } | Self::Command(_) => Ok(Box::new(|| {})),
         }
     }
 
@@ -95,7 +95,7 @@ impl SecretSource {
                 })),
             },
             Self::Keychain { account, .. } => keychain::remove(account).map_err(failed),
-            Self::Given(_) | Self::Env { .. } | Self::Command(_) => Ok(false),
+            Self::Given { .. } | Self::Env { .. } | Self::Command(_) => Ok(false),
         }
     }
 }
@@ -108,7 +108,7 @@ fn file_name(path: &Path) -> Option<&str> {
 /// The error of a store for a profile.
 fn failed(purpose: Purpose, profile: &str) -> impl Fn(SecretError) -> Error {
     move |SecretError { cause, hint }| {
-        Error::usage(format!("cannot {} the client secret of profile `{profile}`", purpose.verb))
+        Error::usage(format!("cannot {} the secret of profile `{profile}`", purpose.verb))
             .because(cause)
             .hint(hint.unwrap_or_else(|| purpose.alternative.to_owned()))
     }
@@ -166,7 +166,7 @@ mod tests {
         assert!(!file(&dir.join("prod.secret")).is_own_store(dir, "prod"), "written by hand");
         let key_store = SecretSource::Keychain { account: "a@b".to_owned(), profile: "prod".to_owned() };
         assert!(key_store.is_own_store(dir, "prod"));
-        for source in [SecretSource::Command(vec!["pass".to_owned()]), SecretSource::Given(Secret::new("a".to_owned()))]
+        for source in [SecretSource::Command(vec!["pass".to_owned()]), SecretSource::given(Secret::new("a".to_owned()))]
         {
             assert!(!source.is_own_store(dir, "prod") && !source.remove("prod").unwrap());
         }

@@ -455,7 +455,7 @@ fn a_secret_for_standard_input_is_hidden_where_that_is_a_terminal() {
     let sandbox = empty(&emulator);
     let args = ["--tenant", &emulator.url(), "--client-id", "ci-bot", "--scope", "", "--secret-stdin"];
     let mut terminal = login(&sandbox, &args);
-    terminal.expect("Client secret (not shown): ").type_line(SECRET);
+    terminal.expect("Secret (not shown): ").type_line(SECRET);
     let output = finish(terminal, &sandbox);
     assert_eq!(output.status, 0, "{output}");
 }

@@ -127,7 +127,7 @@ fn of_the_settings() {
         ("tenant with a wrong port", "tenant", "acme.example.com:99999".into()),
         ("tenant with a space", "tenant", "acme example.com".into()),
         ("token URL over http", "token_url", "http://acme.example.com/token".into()),
-        ("token URL with a query", "token_url", "https://acme.example.com/token?hunter2".into()),
+        ("token URL with a fragment", "token_url", "https://acme.example.com/token#hunter2".into()),
         ("scope with a line break", "scope", "a\nb".into()),
         ("hosts with a URL", "hosts", json!(["https://user:hunter2@git.example.com"])),
         ("proxy of another kind", "proxy", "socks4://user:hunter2@proxy".into()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 15] = [
+const ROWS: [(char, usize); 16] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -22,6 +22,7 @@ const ROWS: [(char, usize); 15] = [
     ('N', 16),
     ('P', 14),
     ('Q', 14),
+    ('R', 12),
 ];
 
 /// The lines of a module, without those of the modules written inside it.

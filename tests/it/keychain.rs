@@ -35,7 +35,7 @@ fn a_secret_in_the_key_store_gets_a_token() {
     sandbox.set("RUST_LOG", "trace").set("WS1_TOKEN_VERBOSE", "1");
     let output = sandbox.run(&["get"]);
     assert_eq!(output.status, 0, "{output}");
-    assert!(output.stderr.contains("reading the client secret (keychain)"), "{output}");
+    assert!(output.stderr.contains("reading the secret (keychain)"), "{output}");
     assert!(!output.stderr.contains("Canary"), "{output}");
     assert_eq!(emulator.counters().token_requests, 1);
 

@@ -24,15 +24,24 @@ fn every_key_of_a_profile_has_a_flag() {
         &[PROFILE, "--tenant", &url, "--client-id", "ci-bot", "--scope", "user", "--preset", "acs"][..],
         &["--token-url", &token_url, "--host", "git.example.com", "--host", "127.0.0.1:9000", "--ca-file", "ca.pem"],
         &["--ca-only", "--proxy", "http://proxy.example.com:3128", "--git-username", "git", "--auth-style", "post"],
-        &["--no-refresh-token", "--no-verify"],
+        &["--no-refresh-token", "--no-verify", "--api", "api.example.com"],
     ]
     .concat();
     let output = login(&sandbox, &args, SECRET);
     assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{output}");
-    let profile = parsed(&sandbox)["profiles"][PROFILE].clone();
-    let written: Vec<&String> = profile.as_object().unwrap().keys().collect();
-    assert_eq!(written, keys().iter().collect::<Vec<_>>());
+    let connect = ["login", "connect", "--preset", "connect", "--api-token-stdin", "--org-id", "0a-1b", "--no-verify"];
+    assert_eq!(sandbox.run_with_stdin(&connect, SECRET.as_bytes()).status, 0);
+    let profiles = parsed(&sandbox)["profiles"].clone();
+    let profile = profiles[PROFILE].clone();
+    let names = |name: &str| profiles[name].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut written = [names(PROFILE), names("connect")].concat();
+    written.sort();
+    written.dedup();
+    assert_eq!(written, keys());
+    assert_eq!(names("connect"), ["api_token", "org_id", "preset", "tenant"]);
+    assert_eq!(profiles["connect"]["tenant"], "https://connect.omnissa.com", "the service of all customers");
     for (key, value) in [
+        ("api", json!("api.example.com")),
         ("hosts", json!(["git.example.com", "127.0.0.1:9000"])),
         ("token_url", json!(token_url)),
         ("auth_style", json!("post")),
@@ -43,14 +52,28 @@ fn every_key_of_a_profile_has_a_flag() {
     ] {
         assert_eq!(profile[key], value, "{key}");
     }
-    let args = [
-        &["login", "--no-verify", "--token-url", "", "--host", "", "--proxy", "", "--git-username", ""][..],
-        &["--ca-only=false", "--use-refresh-token", "--auth-style", "basic"],
-    ]
-    .concat();
+    let args =
+        [
+            &[
+                "login",
+                "--no-verify",
+                "--token-url",
+                "",
+                "--host",
+                "",
+                "--proxy",
+                "",
+                "--git-username",
+                "",
+                "--api",
+                "",
+            ][..],
+            &["--ca-only=false", "--use-refresh-token", "--auth-style", "basic"],
+        ]
+        .concat();
     assert_eq!(sandbox.run(&args).status, 0);
     let profile = parsed(&sandbox)["profiles"][PROFILE].clone();
-    for key in ["hosts", "token_url", "proxy", "git_username"] {
+    for key in ["hosts", "token_url", "proxy", "git_username", "api"] {
         assert_eq!(profile.get(key), None, "{key}");
     }
     assert_eq!(profile["use_refresh_token"], true);
@@ -87,6 +110,10 @@ fn a_flag_that_cannot_be_is_named_and_nothing_is_stored() {
         &["--proxy", "http://ana:hunter2@proxy.example.com:3128"],
         &["--git-username", "a\tb"],
         &["--auth-style", "digest"],
+        &["--api", "http://acme.example.com"],
+        &["--region", "na"],
+        &["--org-id", "0a-1b"],
+        &["--api-token-stdin"],
         &["--ca-only"],
         &["--ca-only=perhaps"],
         &["--use-refresh-token", "--no-refresh-token"],

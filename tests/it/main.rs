@@ -86,6 +86,8 @@ mod roots;
 mod sandbox;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod secret_service;
+#[cfg(unix)]
+mod services;
 mod setup;
 #[cfg(unix)]
 mod setup_kubectl;

@@ -51,7 +51,7 @@ fn a_secret_command_that_fails_is_run_by_a_handful_of_a_crowd() {
     let source = json!({ "command": ["/bin/sh", "-c", script] });
     sandbox.edit_profile(|profile| profile["client_secret"] = source);
     let runs = sandbox.run_many(100, &["get"]);
-    all_failed(&runs, 2, "error: cannot read the client secret of profile `prod`\n");
+    all_failed(&runs, 2, "error: cannot read the secret of profile `prod`\n");
     let count = || std::fs::read_to_string(&log).unwrap().lines().count() as u64;
     assert!(count() <= HANDFUL, "{}", count());
     assert_eq!(emulator.counters().token_requests, 0);

@@ -217,6 +217,8 @@ fn no_flag_takes_a_secret() {
         |flag: &&&str| ["secret", "token", "password", "key", "auth"].iter().any(|word| flag.contains(word));
     // A file, a URL, a word of a list, a yes or no, or no value.
     let known = [
+        "--api-token-file",
+        "--api-token-stdin",
         "--auth-style",
         "--client-secret-file",
         "--no-refresh-token",

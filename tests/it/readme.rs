@@ -1,7 +1,7 @@
 //! The README's console blocks, run as they are: commands in bash, their output compared line by line; `…` matches
 //! anything.
 
-use ws1_emulator::Emulator;
+use ws1_emulator::{Emulator, Service};
 
 use crate::sandbox::{SECRET, Sandbox, binary, source, temporary, write};
 use crate::skip::has;
@@ -61,6 +61,8 @@ fn matches(expected: &[String], actual: &[String]) -> bool {
 struct World {
     sandbox: Sandbox,
     emulator: Emulator,
+    /// UEM and VIDB.
+    siblings: [Emulator; 2],
     /// What the emulator serves.
     _repositories: tempfile::TempDir,
 }
@@ -71,7 +73,10 @@ impl World {
         let emulator = Emulator::builder().tls().git_root(repositories.path()).start().unwrap();
         let mut sandbox = Sandbox::new();
         make_repository(&sandbox, &repositories.path().join("app.git"));
-        write(&sandbox.path("ca.pem"), emulator.ca_pem().unwrap().as_bytes());
+        let siblings = [Service::Uem, Service::Vidb].map(|service| Emulator::builder().service(service).tls().start());
+        let siblings = siblings.map(Result::unwrap);
+        let authorities: String = [&emulator].into_iter().chain(&siblings).filter_map(Emulator::ca_pem).collect();
+        write(&sandbox.path("ca.pem"), authorities.as_bytes());
         let ca = sandbox.path("ca.pem").display().to_string();
         for name in ["WS1_TOKEN_CA_FILE", "SSL_CERT_FILE", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"] {
             sandbox.set(name, &ca);
@@ -80,10 +85,11 @@ impl World {
         let path = format!("{bin}:{}", sandbox.variable("PATH"));
         let kubeconfig = sandbox.path("kubeconfig").display().to_string();
         sandbox.set("PATH", path).set("KUBECONFIG", kubeconfig);
-        let world = Self { sandbox, emulator, _repositories: repositories };
+        let world = Self { sandbox, emulator, siblings, _repositories: repositories };
         world.sandbox.write_config_text(&world.with_hosts(&blocks("json")[0]));
         write(&world.sandbox.path("home/.config/ws1-token/prod.secret"), SECRET.as_bytes());
         write(&world.sandbox.path("secret.txt"), SECRET.as_bytes());
+        write(&world.sandbox.path("api-token.txt"), b"emulator-api-token");
         write(&world.sandbox.path("kubeconfig"), world.kubeconfig().as_bytes());
         world
     }
@@ -91,9 +97,20 @@ impl World {
     /// The README's text for this machine.
     fn with_hosts(&self, text: &str) -> String {
         let host = self.emulator.host();
-        text.replace("https://git.example.com/", &format!("https://{host}/git/"))
-            .replace("git.example.com", &host)
-            .replace("acme.example.com", &host)
+        let text =
+            text.replace("https://git.example.com/", &format!("https://{host}/git/")).replace("git.example.com", &host);
+        self.hosts().into_iter().fold(text, |text, (name, host)| text.replace(name, &host))
+    }
+
+    /// The README's hosts, and those of this machine.
+    fn hosts(&self) -> [(&'static str, String); 4] {
+        let [uem, vidb] = &self.siblings;
+        [
+            ("acme.example.com", self.emulator.host()),
+            ("na.uemauth.workspaceone.com", uem.host()),
+            ("uem.example.com", uem.api_url().replace("https://", "")),
+            ("vcenter.example.com", vidb.host()),
+        ]
     }
 
     /// A cluster without users.
@@ -119,7 +136,7 @@ impl World {
         let mut shell = self.sandbox.program("bash");
         shell.args(["-c", &script]);
         let output = self.sandbox.finish(shell);
-        let printed = output.stdout.replace(&self.emulator.host(), "acme.example.com");
+        let printed = self.hosts().into_iter().fold(output.stdout, |text, (name, host)| text.replace(&host, name));
         // A token may be a few seconds old when its remaining life is printed; the README's is new.
         let printed = (10_770..10_799).fold(printed, |text, left| text.replace(&left.to_string(), "10799"));
         let mut parts = printed.split("=== ");

@@ -105,10 +105,10 @@ fn an_unreadable_secret_does_not_withhold_a_valid_token() {
         &World::aged(EXPIRING).without_secret().get(),
         "t1, 400 s left, cached",
         "load, lock, load",
-        "cannot read the client secret of profile `prod` (the environment variable `GONE` is not set); using the \
+        "cannot read the secret of profile `prod` (the environment variable `GONE` is not set); using the \
          cached token, 400 s left",
     );
-    let error = "exit 2: cannot read the client secret of profile `prod` < the environment variable `GONE` is not set";
+    let error = "exit 2: cannot read the secret of profile `prod` < the environment variable `GONE` is not set";
     let world = World::aged(EXPIRED).without_secret();
     quiet(&world.get(), error, "load, lock, load");
     quiet(&world.get(), error, "load, lock, load");
@@ -180,7 +180,7 @@ fn a_failure_that_cannot_be_stored_is_noted_beside_the_entry() {
 fn a_secret_command_that_fails_is_remembered() {
     let mut world = World::aged(EXPIRED);
     world.profile.client_secret = Some(SecretSource::Command(vec!["no-such-program".to_owned()]));
-    let error = "exit 2: cannot read the client secret of profile `prod` < ";
+    let error = "exit 2: cannot read the secret of profile `prod` < ";
     let run = world.get();
     assert!(run.answer.starts_with(error) && run.effects.ends_with("save t1 - pause 6 Local#1 for 5"), "{run:?}");
     let run = world.get();

@@ -8,10 +8,6 @@ use crate::error::{EXIT_TEMPORARY, EXIT_UNUSABLE, Error, ErrorKind};
 use crate::failure::{ErrorCode, FailureKind, RequestFailure};
 use crate::grant::HttpResponse;
 
-/// The fix for a refused client.
-const COMPARE: &str = "compare `client_id` with the tenant's OAuth clients; if the secret is lost, Regenerate Secret \
-                       there, then `ws1-token login`";
-
 /// The fix if the URL is not a token endpoint.
 const WHICH_PAGE: &str = "check `tenant`, `preset` and `token_url` of the profile";
 
@@ -104,17 +100,32 @@ impl TokenReply<'_> {
         }
     }
 
+    /// The fix for a refused client.
+    fn compare(&self) -> String {
+        if self.profile.auth_style == AuthStyle::ApiToken {
+            return self.profile.replace_api_token();
+        }
+        let new = self.profile.preset.new_secret();
+        format!(
+            "compare `client_id` with the tenant's OAuth clients; if the secret is lost, {new}, then `ws1-token login`"
+        )
+    }
+
     /// The credentials are wrong, or encoded differently from what the tenant expects.
     fn wrong_client(&self, meaning: &str) -> Finding {
+        let compare = self.compare();
+        if self.profile.auth_style == AuthStyle::ApiToken {
+            return self.say("the API token is wrong, revoked or expired", &compare);
+        }
         if !self.depends_on_style {
-            return self.say(meaning, COMPARE);
+            return self.say(meaning, &compare);
         }
         let other = match self.profile.auth_style {
             AuthStyle::Basic => "basic-form-encoded",
-            AuthStyle::BasicFormEncoded | AuthStyle::Post => "basic",
+            AuthStyle::BasicFormEncoded | AuthStyle::Post | AuthStyle::ApiToken => "basic",
         };
         let fix =
-            format!("{COMPARE}; if both are right, try \"auth_style\": \"{other}\" (they hold special characters)");
+            format!("{compare}; if both are right, try \"auth_style\": \"{other}\" (they hold special characters)");
         self.say(meaning, &fix)
     }
 

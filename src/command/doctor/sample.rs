@@ -4,7 +4,7 @@ use crate::config::{AuthStyle, Preset, Profile, SetBy, token_url};
 
 /// A profile of a preset and a tenant.
 pub(super) fn profile(preset: Preset, tenant: &str) -> Profile {
-    let (tenant, token_url) = token_url(preset, tenant, None).unwrap();
+    let (tenant, token_url) = token_url(preset, tenant, None, AuthStyle::Basic).unwrap();
     Profile {
         name: "prod".to_owned(),
         tenant,
@@ -15,6 +15,8 @@ pub(super) fn profile(preset: Preset, tenant: &str) -> Profile {
         scope: None,
         auth_style: AuthStyle::Basic,
         use_refresh_token: true,
+        api: None,
+        org_id: None,
         hosts: Vec::new(),
         ca_file: None,
         ca_only: false,

@@ -76,7 +76,9 @@ impl Tenant<'_> {
         limit: Duration,
     ) -> Result<Result<Exchange, RequestError>, SkipReason> {
         let limit = self.time.left(limit)?;
-        self.context.log.step(|| format!("asking {} ({})", self.endpoint.profile.token_url, grant.name()));
+        let profile = self.endpoint.profile;
+        let name = grant.name(profile.auth_style);
+        self.context.log.step(|| format!("asking {} ({name})", profile.token_url.page()));
         Ok(self.endpoint.ask(grant, secret, &[], limit))
     }
 
@@ -120,16 +122,24 @@ impl Tenant<'_> {
 
     /// Reads from an API that needs the scope Admin, with the newest token.
     pub(super) fn api(&self, token: &Secret) -> Finding {
-        let Some(url) = admin_api(self.endpoint.profile) else {
-            return Finding::skipped("api", "not tried, this service has another API");
+        let profile = self.endpoint.profile;
+        let url = match (admin_api(profile), profile.sample_url()) {
+            (Some(url), _) | (None, Some(url)) => url,
+            _ if profile.api_base().is_none() => {
+                let fix = format!("run `{} --api HOST`", profile.login());
+                return Finding::warning("api", "the profile does not say where the API is", fix);
+            }
+            _ => return Finding::skipped("api", "not tried, no harmless route of this API is known"),
         };
         let limit = match self.time.left(STEP_LIMIT) {
             Ok(limit) => limit,
             Err(why) => return Finding::skipped("api", why),
         };
         self.context.log.step(|| format!("reading {url} with the new token"));
-        match self.endpoint.get(&url, Some(token), limit) {
-            Ok(answer) => judge_api(answer.status, self.endpoint.profile.scope.as_deref()),
+        let there = Profile { token_url: url.clone(), ..profile.clone() };
+        match (HttpEndpoint { profile: &there, env: self.endpoint.env }).get(&url, Some(token), limit) {
+            Ok(answer) if profile.preset.is_access() => judge_api(answer.status, profile.scope.as_deref()),
+            Ok(answer) => judge_sibling(answer.status, &url),
             Err(error) => Finding::warning("api", error.cause(), "retry later"),
         }
     }
@@ -249,6 +259,19 @@ fn admin_api(profile: &Profile) -> Option<Target> {
     let origin = profile.tenant.clone();
     let url = Target { origin, path: format!("{base}{ADMIN_API}"), rest: "?count=1".to_owned() };
     (profile.tenant == profile.token_url.origin).then_some(url)
+}
+
+/// The finding for the response of another service's API.
+fn judge_sibling(status: u16, url: &Target) -> Finding {
+    let (text, fix) = match status {
+        200..=299 => return Finding::ok("api", format!("{} accepts the token", url.origin)),
+        401 => ("the API rejects the token", "check that `api` belongs to the service that issues the token"),
+        403 => ("the API does not allow this route", "give the client a role that may read"),
+        404 => ("there is no such API there", "check `api` of the profile"),
+        429 => ("too many requests", "wait a minute"),
+        _ => ("unexpected answer", "retry later"),
+    };
+    Finding::warning("api", format!("{text} ({url}, HTTP {status})"), fix)
 }
 
 /// The finding for the API's response.

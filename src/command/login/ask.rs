@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Draft, DraftSecret, Wizard, import, is_plain, tenant};
 use crate::child::Stderr;
 use crate::cli::SecretStore;
-use crate::config::{self, Preset};
+use crate::config::{self, AuthStyle, Preset};
 use crate::error::Error;
 use crate::platform;
 use crate::prompt::{self, Person};
@@ -16,10 +16,25 @@ use crate::secret::store::check_key_store;
 use crate::secret::{Secret, SecretError};
 use crate::text::line;
 
-/// The error of a script without a secret.
-pub(super) fn no_secret() -> Error {
-    let hint = "pass --secret-stdin or --client-secret-file, or set WS1_TOKEN_CLIENT_SECRET_FILE";
-    nothing_to_ask("the client secret", hint)
+impl Draft {
+    /// How it authenticates, as far as the place of the token endpoint depends on it.
+    pub(super) fn style(&self) -> AuthStyle {
+        if self.has_api_token { AuthStyle::ApiToken } else { AuthStyle::default() }
+    }
+
+    /// The key of its secret, and of the one that it has not.
+    pub(super) fn secret_keys(&self) -> [&'static str; 2] {
+        if self.has_api_token { ["api_token", "client_secret"] } else { ["client_secret", "api_token"] }
+    }
+
+    /// The error of a script without a secret.
+    pub(super) fn no_secret(&self) -> Error {
+        if self.has_api_token {
+            return nothing_to_ask("the API token", "pass --api-token-stdin or --api-token-file");
+        }
+        let hint = "pass --secret-stdin or --client-secret-file, or set WS1_TOKEN_CLIENT_SECRET_FILE";
+        nothing_to_ask("the client secret", hint)
+    }
 }
 
 /// Asks until the answer is valid.
@@ -39,6 +54,15 @@ fn until_usable<T>(
 /// The error of a script that leaves out a value that only a person could be asked for.
 fn nothing_to_ask(what: &str, hint: &str) -> Error {
     Error::usage(format!("login needs {what}, and there is no terminal to ask at")).hint(hint)
+}
+
+/// The host of the token endpoint in the region of `--region`, and that flag.
+fn regional_tenant(preset: Preset, region: &str) -> Result<(String, String), Error> {
+    let host = preset.regional_host(region).ok_or_else(|| {
+        let cause = "it is no name of a region, or the service has none";
+        Error::unusable("--region", cause, "give it with --preset uem or intelligence, like `--region na`")
+    })?;
+    Ok(("--region".to_owned(), host))
 }
 
 impl Wizard<'_> {
@@ -66,26 +90,37 @@ impl Wizard<'_> {
         let overrides = self.context.sources.overrides;
         let kept = |key: &str| self.old(key).filter(|_| settled || self.person.is_none());
         let given = self.given("--tenant", overrides.tenant.as_ref(), "WS1_TOKEN_TENANT");
-        let tenant = match (given, kept("tenant")) {
+        let regional = self.args.region.as_ref().map(|region| regional_tenant(preset, region)).transpose()?;
+        let tenant = match (given.or(regional), kept("tenant")) {
             (Some((setting, given)), _) => self.read_tenant(preset, &given, &setting)?,
             (None, Some(tenant)) => tenant::read(&tenant, preset, &format!("`tenant` of profile `{}`", self.name))?,
-            (None, None) => self.ask_tenant(preset, self.old("tenant").as_deref())?,
+            (None, None) if self.person.is_none() && preset.usual_tenant().is_some() => {
+                self.read_tenant(preset, preset.usual_tenant().unwrap_or_default(), "the tenant")?
+            }
+            (None, None) => self.ask_tenant(preset, self.old("tenant").as_deref().or(preset.usual_tenant()))?,
         };
         let given = self.given("--client-id", overrides.client_id.as_ref(), "WS1_TOKEN_CLIENT_ID");
+        let has_api_token = self.wants_api_token(given.is_some());
         let client_id = match (given, kept("client_id")) {
+            _ if has_api_token => String::new(),
             (Some((setting, given)), _) => config::check_client_id(&given, setting).map(|()| given)?,
             (None, Some(client_id)) => client_id,
             (None, None) => self.ask_client_id(self.old("client_id").as_deref())?,
         };
         if let Some(person) = self.person.as_ref().filter(|_| settled) {
-            person.say(&format!("{tenant} as {client_id}: only the secret is missing"));
+            let who = if has_api_token { String::new() } else { format!(" as {client_id}") };
+            person.say(&format!("{tenant}{who}: only the secret is missing"));
         }
         let token_url = match self.args.keys.token_url {
             Some(_) => self.given_token_url(preset, &tenant)?,
             None => self.kept_token_url(preset, &tenant),
         };
-        let (ca_file, keys) = (self.given_ca_file()?, self.given_keys()?);
-        let mut draft = Draft { preset, tenant, token_url, client_id, ca_file, keys, ..Draft::default() };
+        let (ca_file, mut keys) = (self.given_ca_file()?, self.given_keys()?);
+        if preset.has_api_elsewhere() && !settled {
+            keys.extend(self.ask_api(preset, &tenant)?);
+        }
+        let mut draft =
+            Draft { preset, tenant, token_url, client_id, has_api_token, ca_file, keys, ..Draft::default() };
         let given = self.given_secret(&draft)?;
         draft.secret_is_given = given.is_some();
         draft.secret = given.map_or_else(|| self.ask_secret(&draft, true), Ok)?;
@@ -127,6 +162,32 @@ impl Wizard<'_> {
         }
     }
 
+    /// Whether an API token is to stand for client ID and secret: one is given, or the profile has one.
+    fn wants_api_token(&self, has_client_id: bool) -> bool {
+        let is_set = |name| self.context.sources.path(name).is_some();
+        let is_given = self.args.api_token_stdin || self.args.api_token_file.is_some();
+        let is_stored = self.old.contains_key("api_token") && !self.args.secret_stdin;
+        let in_variable = || is_set("WS1_TOKEN_API_TOKEN_FILE") || is_set("WS1_TOKEN_API_TOKEN");
+        is_given || (!has_client_id && (is_stored || (self.old.is_empty() && in_variable())))
+    }
+
+    /// The key `api` from the user, where nothing else says it.
+    fn ask_api(&self, preset: Preset, tenant: &str) -> Result<Option<super::keys::Key>, Error> {
+        let is_derived = config::token_url(preset, tenant, None, AuthStyle::default())
+            .is_ok_and(|(tenant, _)| preset.api(&tenant).is_some());
+        let Some(person) = self.person.as_ref().filter(|_| !is_derived && self.args.keys.api.is_none()) else {
+            return Ok(None);
+        };
+        let question = "Host of your own API (Enter for none: `curl` then needs whole URLs)";
+        let check = |answer: String| match config::api_url(&answer) {
+            _ if answer.is_empty() => Ok(answer),
+            Ok(_) => Ok(answer),
+            Err(cause) => Err(Error::unusable("the API", cause, "give its host, like `uem.example.com`")),
+        };
+        let answer = until_usable(person, || person.ask(question, self.old("api").as_deref()), check)?;
+        Ok(not_blank(&answer).map(|answer| ("api", Some(Value::from(answer)))))
+    }
+
     /// The user, or the error of a script without this value.
     fn person(&self, what: &'static str, hint: &'static str) -> Result<&Person<'_>, Error> {
         self.person.as_ref().ok_or_else(|| nothing_to_ask(what, hint))
@@ -134,7 +195,8 @@ impl Wizard<'_> {
 
     /// Reads a tenant, and shows what was understood if that differs.
     fn read_tenant(&self, preset: Preset, given: &str, setting: &str) -> Result<String, Error> {
-        let tenant = tenant::read(given, preset, setting)?;
+        let regional = preset.regional_host(given.trim());
+        let tenant = tenant::read(regional.as_deref().unwrap_or(given), preset, setting)?;
         let bare = given.trim().trim_end_matches('/');
         // Scripts are not told that a host alone means https.
         if tenant != bare && (self.person.is_some() || tenant.trim_start_matches("https://") != bare) {
@@ -151,7 +213,11 @@ impl Wizard<'_> {
     /// The tenant from the user.
     pub(super) fn ask_tenant(&self, preset: Preset, offered: Option<&str>) -> Result<String, Error> {
         let person = self.person("the tenant", "pass --tenant, or set WS1_TOKEN_TENANT")?;
-        let question = if offered.is_some() { "Tenant" } else { "Tenant (its host, or a URL of it from the browser)" };
+        let question = match (offered, preset.regional_host("na")) {
+            (Some(_), _) => "Tenant",
+            (None, Some(_)) => "Region (na, emea, apac, na1, …), or the host of the token service",
+            (None, None) => "Tenant (its host, or a URL of it from the browser)",
+        };
         let ask = || person.insist(question, offered);
         until_usable(person, ask, |answer| self.read_tenant(preset, &answer, "the tenant"))
     }
@@ -181,16 +247,21 @@ impl Wizard<'_> {
         Ok(not_blank(&answer).map(|path| self.context.sources.absolute(&path)))
     }
 
-    /// The client secret from a flag or a variable.
+    /// The client secret, or the API token, from a flag or a variable.
     fn given_secret(&self, draft: &Draft) -> Result<Option<DraftSecret>, Error> {
         let sources = self.context.sources;
-        let file = sources.overrides.client_secret_file.clone();
+        let (file, file_variable, variable) = if draft.has_api_token {
+            (self.args.api_token_file.clone(), "WS1_TOKEN_API_TOKEN_FILE", "WS1_TOKEN_API_TOKEN")
+        } else {
+            let flag = sources.overrides.client_secret_file.clone();
+            (flag, "WS1_TOKEN_CLIENT_SECRET_FILE", "WS1_TOKEN_CLIENT_SECRET")
+        };
         let stored = |secret| Some(DraftSecret::Store(secret));
-        if self.args.secret_stdin {
+        if self.args.secret_stdin || self.args.api_token_stdin {
             self.check_store(draft)?;
             return prompt::secret_from_stdin(self.context.log, self.context.executable).map(stored);
         }
-        if let Some(file) = file.or_else(|| sources.path("WS1_TOKEN_CLIENT_SECRET_FILE")) {
+        if let Some(file) = file.or_else(|| sources.path(file_variable)) {
             let path = sources.absolute(file);
             // A pipe cannot be read by later runs.
             if self.args.store.is_none() && !platform::is_pipe(&path) {
@@ -200,11 +271,9 @@ impl Wizard<'_> {
             let source = SecretSource::File { path, shared: sources.is_on(SHARED_FILE_VARIABLE)?, named_by: None };
             return source.read_for(&self.name, COMMAND_LIMIT, Stderr::Inherited).map(stored);
         }
-        if let Some(value) = (self.context.env)("WS1_TOKEN_CLIENT_SECRET") {
+        if let Some(value) = (self.context.env)(variable) {
             self.check_store(draft)?;
-            let failed = |SecretError { cause, .. }| {
-                Error::unusable("WS1_TOKEN_CLIENT_SECRET", cause, "set it to the client secret alone")
-            };
+            let failed = |SecretError { cause, .. }| Error::unusable(variable, cause, "set it to the secret alone");
             return Secret::from_line(value.into_bytes(), "it").map(stored).map_err(failed);
         }
         Ok(None)
@@ -221,13 +290,14 @@ impl Wizard<'_> {
         let Some(person) = &self.person else {
             return match (present, stored) {
                 (Some(source), _) => self.keep(source),
-                (None, Some(_)) => Err(no_secret().because("the profile's own is for another tenant or client")),
-                (None, None) => Err(no_secret()),
+                (None, Some(_)) => Err(draft.no_secret().because("the profile's own is for another tenant or client")),
+                (None, None) => Err(draft.no_secret()),
             };
         };
+        let what = if draft.has_api_token { "API token" } else { "Client secret" };
         let question = match present {
-            Some(source) => format!("Client secret (not shown; Enter keeps that of {})", source.describe()),
-            None => "Client secret (not shown)".to_owned(),
+            Some(source) => format!("{what} (not shown; Enter keeps that of {})", source.describe()),
+            None => format!("{what} (not shown)"),
         };
         loop {
             match (person.ask_secret(&question)?, present) {
@@ -259,9 +329,12 @@ impl Wizard<'_> {
     /// secret goes nowhere else (I13).
     pub(super) fn is_at_home(&self, draft: &Draft) -> bool {
         let old = self.stored.profile(self.context.sources, &self.name, &[]);
-        let new = config::token_url(draft.preset, &draft.tenant, draft.token_url.as_deref());
+        let new = config::token_url(draft.preset, &draft.tenant, draft.token_url.as_deref(), draft.style());
         old.ok().zip(new.ok()).is_some_and(|(old, (tenant, token_url))| {
-            old.tenant == tenant && old.token_url.origin == token_url.origin && old.client_id == draft.client_id
+            old.tenant == tenant
+                && old.token_url.origin == token_url.origin
+                && old.client_id == draft.client_id
+                && (old.auth_style == AuthStyle::ApiToken) == draft.has_api_token
         }) && is_tenant_of(&self.old, draft.preset, &draft.tenant)
     }
 
@@ -273,7 +346,7 @@ impl Wizard<'_> {
 
     /// Fails if the secret cannot be stored, before the user types it.
     fn check_store(&self, draft: &Draft) -> Result<(), Error> {
-        match self.store_kind() {
+        match self.store_kind(draft) {
             SecretStore::File if is_plain(&self.name) => Ok(()),
             SecretStore::File => Err(Error::unusable(
                 "the profile's name",
@@ -282,15 +355,18 @@ impl Wizard<'_> {
             )),
             SecretStore::Keychain => {
                 // An invalid tenant is reported later.
-                let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None) else { return Ok(()) };
-                check_key_store(&config::keychain_account(&draft.client_id, &tenant), &self.name)
+                let Ok((tenant, _)) = config::token_url(draft.preset, &draft.tenant, None, AuthStyle::default()) else {
+                    return Ok(());
+                };
+                let owner = if draft.has_api_token { &self.name } else { &draft.client_id };
+                check_key_store(&config::keychain_account(owner, &tenant), &self.name)
             }
         }
     }
 
     /// The store of the secret: `--store`, or that of the present secret, or a file.
-    pub(super) fn store_kind(&self) -> SecretStore {
-        let in_keychain = self.old.get("client_secret").is_some_and(|source| source.get("keychain").is_some());
+    pub(super) fn store_kind(&self, draft: &Draft) -> SecretStore {
+        let in_keychain = self.old.get(draft.secret_keys()[0]).is_some_and(|source| source.get("keychain").is_some());
         self.args.store.unwrap_or(if in_keychain { SecretStore::Keychain } else { SecretStore::File })
     }
 
@@ -329,7 +405,7 @@ impl Wizard<'_> {
 
 /// Whether a profile already has this tenant, perhaps spelled differently.
 pub(super) fn is_tenant_of(old: &Map<String, Value>, preset: Preset, tenant: &str) -> bool {
-    let url = |tenant| config::token_url(preset, tenant, None).ok();
+    let url = |tenant| config::token_url(preset, tenant, None, AuthStyle::default()).ok();
     old.get("tenant").and_then(Value::as_str).is_some_and(|old| url(old) == url(tenant))
 }
 

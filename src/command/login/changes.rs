@@ -28,10 +28,12 @@ impl Wizard<'_> {
             set("preset", draft.preset.to_possible_value().map(|value| json!(value.get_name())));
         }
         set("token_url", draft.token_url.as_ref().map(|url| json!(url)));
-        set("client_id", Some(json!(draft.client_id)));
-        if let Some(source) = self.source(&draft.secret, present, &old) {
-            set("client_secret", Some(source));
+        set("client_id", (!draft.has_api_token).then(|| json!(draft.client_id)));
+        let [key, other] = draft.secret_keys();
+        if let Some(source) = self.source(draft, present, &old) {
+            set(key, Some(source));
         }
+        set(other, None);
         set("scope", draft.scope.as_ref().map(|scope| json!(scope)));
         if let Some(file) = &draft.ca_file
             && !self.is_same(old.get("ca_file"), file, present)
@@ -44,10 +46,11 @@ impl Wizard<'_> {
         Changes { default_profile: new_default(&self.name, present), profile: &self.name, keys }
     }
 
-    /// The new `client_secret`; `None` if the present one stays.
-    fn source(&self, secret: &DraftSecret, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
-        let named = old.get("client_secret").and_then(|source| source.get("file"));
-        let file = match (secret, self.store_kind()) {
+    /// The new source of the secret; `None` if the present one stays.
+    fn source(&self, draft: &Draft, present: &Stored, old: &Map<String, Value>) -> Option<Value> {
+        let secret = &draft.secret;
+        let named = old.get(draft.secret_keys()[0]).and_then(|source| source.get("file"));
+        let file = match (secret, self.store_kind(draft)) {
             (DraftSecret::Keep, _) => return None,
             (DraftSecret::Refer(path), _) => path.clone(),
             (DraftSecret::Store(secret), SecretStore::File) if self.has_stored(secret, present) => return None,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{Draft, DraftSecret};
-use crate::config::{self, Preset};
+use crate::config::{self, AuthStyle, Preset};
 use crate::error::{Cause, Error};
 use crate::origin::Target;
 use crate::platform;
@@ -73,7 +73,8 @@ fn split(endpoint: &str) -> Result<(String, Option<String>), String> {
         return Err("it holds a query that is not grant_type=client_credentials".to_owned());
     }
     let tenant = target.origin.to_string();
-    let own = config::token_url(Preset::Intelligence, &tenant, None).map_err(|wrong| wrong.cause)?.1;
+    let own =
+        config::token_url(Preset::Intelligence, &tenant, None, AuthStyle::default()).map_err(|wrong| wrong.cause)?.1;
     let found = Target { rest: String::new(), ..target };
     Ok((tenant, (found != own).then(|| found.to_string())))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Wizard;
 use crate::cli::LoginKeys;
-use crate::config::{self, Preset, WrongUrl};
+use crate::config::{self, AuthStyle, Preset, WrongUrl};
 use crate::error::Error;
 use crate::proxy::Proxy;
 
@@ -18,7 +18,16 @@ impl Wizard<'_> {
     pub(super) fn given_keys(&self) -> Result<Vec<Key>, Error> {
         let LoginKeys { hosts, auth_style, ca_only, proxy, git_username, use_refresh_token, no_refresh_token, .. } =
             &self.args.keys;
+        let LoginKeys { api, org_id, .. } = &self.args.keys;
         let mut keys = Vec::new();
+        if let Some(api) = api {
+            let refused = |cause| Error::unusable("--api", cause, "give the API's host, like `uem.example.com`");
+            if !api.is_empty() {
+                config::api_url(api).map_err(refused)?;
+            }
+            keys.push(("api", text(api)));
+        }
+        keys.extend(org_id.as_ref().map(|org_id| ("org_id", text(org_id))));
         if !hosts.is_empty() {
             keys.push(("hosts", list(hosts)?));
         }
@@ -44,7 +53,8 @@ impl Wizard<'_> {
     /// The token endpoint of `--token-url`; `None` if that is empty or not given.
     pub(super) fn given_token_url(&self, preset: Preset, tenant: &str) -> Result<Option<String>, Error> {
         let url = self.args.keys.token_url.as_ref().filter(|url| !url.is_empty());
-        let check = |url: &String| config::token_url(preset, tenant, Some(url)).map(|_| url.clone());
+        let check =
+            |url: &String| config::token_url(preset, tenant, Some(url), AuthStyle::default()).map(|_| url.clone());
         url.map(check).transpose().map_err(|WrongUrl { cause, hint, .. }| Error::unusable("--token-url", cause, hint))
     }
 

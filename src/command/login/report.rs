@@ -2,7 +2,7 @@
 
 use super::Wizard;
 use super::store::{Done, OldSecret};
-use crate::config::{LAYERS, Preset, Profile};
+use crate::config::{AuthStyle, LAYERS, Profile};
 use crate::secret::source::SecretSource;
 use crate::text::{line, shell_word, span};
 
@@ -11,7 +11,10 @@ impl Wizard<'_> {
     pub(super) fn report(&self, done: &Done, life: Option<i64>) -> String {
         self.warn_of_overrides(done);
         let Done { profile, stored, old, .. } = done;
-        let who = format!("{} as {}", profile.tenant, profile.client_id);
+        let who = match profile.auth_style {
+            AuthStyle::ApiToken => format!("{} with an API token", profile.tenant),
+            _ => format!("{} as {}", profile.tenant, profile.client_id),
+        };
         let first = match life {
             Some(life) => format!("logged in to {who}: the token is valid for {}", span(life)),
             None => format!("stored without verification: {who}"),
@@ -34,7 +37,7 @@ impl Wizard<'_> {
         );
         lines.push("next".to_owned());
         let call = self.call(done);
-        lines.extend(commands(profile.preset).map(|command| format!("  {call} {command}")));
+        lines.extend(commands(profile).iter().map(|command| format!("  {call} {command}")));
         lines.iter().map(|text| line(text)).collect()
     }
 
@@ -72,7 +75,7 @@ impl Wizard<'_> {
 /// Whether a profile makes the same requests as the stored one.
 fn is_same(profile: &Profile, done: &Done) -> bool {
     let same_secret = match (&profile.client_secret, &done.secret) {
-        (Some(SecretSource::Given(given)), Some(secret)) => given.expose().trim_end() == secret.expose(),
+        (Some(SecretSource::Given { secret: given, .. }), Some(secret)) => given.expose().trim_end() == secret.expose(),
         (Some(one), _) => {
             done.profile.client_secret.as_ref().is_some_and(|other| one == other || one.is_same_place(other))
         }
@@ -91,12 +94,12 @@ fn place(profile: &Profile) -> String {
     }
 }
 
-/// Commands that users of a preset probably run next.
-fn commands(preset: Preset) -> [&'static str; 3] {
-    match preset {
-        Preset::Access | Preset::Acs => ["get", "curl /SAAS/jersey/manager/api/scim/Users", "setup kubectl --write"],
-        Preset::Vidb | Preset::Uem | Preset::Intelligence | Preset::Connect => {
-            ["get", "exec ./your-script.sh", "status"]
-        }
-    }
+/// Commands that users of a service probably run next.
+fn commands(profile: &Profile) -> [String; 3] {
+    let second = match profile.preset.sample_route() {
+        Some(route) if profile.api_base().is_some() => format!("curl {route}"),
+        _ => "exec ./your-script.sh".to_owned(),
+    };
+    let third = if profile.preset.is_access() { "setup kubectl --write" } else { "status" };
+    ["get".to_owned(), second, third.to_owned()]
 }

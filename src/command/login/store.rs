@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Draft, DraftSecret, Wizard};
 use crate::child::Stderr;
 use crate::cli::SecretStore;
-use crate::config::{Profile, Stored, Transaction};
+use crate::config::{AuthStyle, Profile, Stored, Transaction};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
 use crate::secret::source::SecretSource;
@@ -39,8 +39,11 @@ impl Wizard<'_> {
         self.check_unchanged(draft, &transaction.present)?;
         let edited = transaction.present.with(&self.changes(draft, &transaction.present))?;
         let profile = edited.profile(sources, &self.name, &[])?;
-        let before = transaction.present.profile(sources, &self.name, &[]).ok().and_then(|old| old.client_secret);
-        let old = before.filter(|old| profile.client_secret.as_ref() != Some(old));
+        let before = transaction.present.profile(sources, &self.name, &[]).ok();
+        let old = before
+            .as_ref()
+            .and_then(|old| old.client_secret.clone())
+            .filter(|old| profile.client_secret.as_ref() != Some(old));
         if let Some(old) = old.as_ref().filter(|old| self.is_own(old, &transaction.present)) {
             list(&mut transaction, old)?;
         }
@@ -64,6 +67,13 @@ impl Wizard<'_> {
         let stored = transaction.present.clone();
         // Deletes the old file.
         drop(transaction);
+        // The tokens of an API token are cached under its place: what this profile has left, no later run would drop.
+        if let Some(left) = before
+            && left.auth_style == AuthStyle::ApiToken
+            && left.identity() != profile.identity()
+        {
+            let _ = self.context.forget(&left);
+        }
         let old = old.and_then(|old| self.retire(old, &stored, &profile));
         Ok(Done { stored, profile, secret: secret.cloned(), old })
     }
@@ -73,7 +83,7 @@ impl Wizard<'_> {
         let now = present.settings(&self.name).unwrap_or_default();
         let is_same = |key: &str| now.get(key) == self.old.get(key);
         if !matches!(draft.secret, DraftSecret::Keep)
-            || ["tenant", "token_url", "preset", "client_id", "client_secret"].into_iter().all(is_same)
+            || ["tenant", "token_url", "preset", "client_id", "client_secret", "api_token"].into_iter().all(is_same)
         {
             return Ok(());
         }
@@ -116,7 +126,7 @@ impl Wizard<'_> {
                 let is_unused = stored.users_of(self.context.sources, &old).is_empty();
                 (is_unused && old.remove(&self.name).unwrap_or(false)).then_some(OldSecret::Removed(old))
             }
-            SecretSource::Given(_) | SecretSource::Env { .. } | SecretSource::Command(_) => None,
+            SecretSource::Given { .. } | SecretSource::Env { .. } | SecretSource::Command(_) => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The configuration file is read strictly (see `config/preset.rs`); here everything after the tenant is cut off, and the
 //! caller shows the result.
 
-use crate::config::{self, Preset};
+use crate::config::{self, AuthStyle, Preset};
 use crate::error::Error;
 use crate::origin::Target;
 
@@ -20,7 +20,7 @@ pub(super) fn read(given: &str, preset: Preset, setting: &str) -> Result<String,
     let target = Target::parse(origin).map_err(|cause| refused(cause, host_hint))?;
     let target = target.secured().map_err(|cause| refused(cause, "give the https:// URL, or the host alone"))?;
     let tenant = format!("{}{}", target.origin, tenant_path(preset, path));
-    config::token_url(preset, &tenant, None).map_err(|wrong| refused(wrong.cause, host_hint))?;
+    config::token_url(preset, &tenant, None, AuthStyle::default()).map_err(|wrong| refused(wrong.cause, host_hint))?;
     Ok(tenant)
 }
 
@@ -128,7 +128,7 @@ mod tests {
             for given in [given, near] {
                 for preset in [Preset::Access, Preset::Acs, Preset::Vidb, Preset::Uem, Preset::Intelligence, Preset::Connect] {
                     if let Ok(tenant) = read(&given, preset, "x") {
-                        proptest::prop_assert!(config::token_url(preset, &tenant, None).is_ok(), "{}", tenant);
+                        proptest::prop_assert!(config::token_url(preset, &tenant, None, AuthStyle::default()).is_ok(), "{}", tenant);
                         proptest::prop_assert_eq!(read(&tenant, preset, "x").ok(), Some(tenant.clone()));
                         proptest::prop_assert!(!tenant.contains(['@', '?', '#']));
                     }

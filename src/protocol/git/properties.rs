@@ -38,6 +38,8 @@ pub(crate) fn profile() -> Profile {
         scope: None,
         auth_style: AuthStyle::Basic,
         use_refresh_token: true,
+        api: None,
+        org_id: None,
         hosts: vec![origin("git.example.com", 8443), origin("127.0.0.1", 9000)],
         ca_file: None,
         ca_only: false,

@@ -15,7 +15,7 @@ use super::{Locks, Scenario, WALL};
 use crate::broker::{AccessToken, Broker, RUN_LIMIT};
 use crate::cache::{Loaded, Store};
 use crate::clock::{Clock, Deadline, Now};
-use crate::config::Profile;
+use crate::config::{AuthStyle, Profile};
 use crate::endpoint::{Endpoint, RequestError};
 use crate::entry::{Entry, Failure};
 use crate::error::Error;
@@ -451,7 +451,7 @@ impl State {
             Fate::Good
         };
         self.checks.faults += usize::from(fate != Fate::Good);
-        self.note(pid, || format!("asks with {} {}: {fate:?}", grant.name(), refresh_token(grant)));
+        self.note(pid, || format!("asks with {} {}: {fate:?}", grant.name(AuthStyle::Basic), refresh_token(grant)));
         self.procs[pid].sent = Some((grant.clone(), fate));
         let (handled, answered) = fate.times();
         let limit = millis(limit);
