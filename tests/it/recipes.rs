@@ -1,9 +1,9 @@
-//! Callers that need no protocol of ours: the README's recipes with the real programs.
+//! Callers that need no protocol of ours: the recipes of the README and of docs/recipes.md with the real programs.
 
 use serde_json::json;
-use ws1_emulator::Emulator;
+use ws1_emulator::{Emulator, Service};
 
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, Sandbox, assert_snapshot};
 use crate::skip::{can, has};
 use crate::stub::{Stub, response};
 
@@ -20,10 +20,51 @@ fn door() -> Stub {
 
 /// Runs a line of bash with `ws1-token` on PATH.
 fn bash(sandbox: &Sandbox, line: &str) -> sandbox::Output {
+    interpret(sandbox, "bash", line)
+}
+
+/// Runs a text with an interpreter, and with `ws1-token` on PATH.
+fn interpret(sandbox: &Sandbox, interpreter: &str, text: &str) -> sandbox::Output {
     let bin = std::path::Path::new(sandbox::binary()).parent().unwrap().display().to_string();
-    let mut shell = sandbox.program("bash");
-    shell.args(["-c", line]).env("PATH", format!("{bin}:{}", sandbox.variable("PATH")));
-    sandbox.finish(shell)
+    let mut command = sandbox.program(interpreter);
+    command.args(["-c", text]).env("PATH", format!("{bin}:{}", sandbox.variable("PATH")));
+    sandbox.finish(command)
+}
+
+/// The blocks of docs/recipes.md in a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let page = include_str!("../../docs/recipes.md");
+    let start = format!("```{language}\n");
+    page.split(&start).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_recipes_of_the_documents_run() {
+    if !has("python3") || !has("curl") {
+        return;
+    }
+    let service = |service| Emulator::builder().service(service).start().unwrap();
+    let (access, uem, insights) = (Emulator::start(), service(Service::Uem), service(Service::Intelligence));
+    let sandbox = Sandbox::with_tenant(&access);
+    for (name, preset, emulator) in [("uem", "uem", &uem), ("insights", "intelligence", &insights)] {
+        sandbox.add_profile(name, |profile| {
+            profile["preset"] = preset.into();
+            profile["tenant"] = emulator.url().into();
+            profile["api"] = emulator.api_url().into();
+        });
+    }
+    let mut page = String::new();
+    for (language, start) in [("bash", "set -euo pipefail\n"), ("python", "")] {
+        let interpreter = if language == "python" { "python3" } else { language };
+        for block in blocks(language) {
+            let text = format!("{start}{block}").replace("https://acme.example.com", &access.url());
+            page.push_str(&format!("# {language}\n{}\n", interpret(&sandbox, interpreter, &text)));
+        }
+    }
+    assert_snapshot!("recipes", page);
+    for emulator in [&access, &uem, &insights] {
+        assert_eq!(emulator.counters().token_requests, 1, "one token each");
+    }
 }
 
 #[test]
