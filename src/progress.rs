@@ -37,7 +37,7 @@ impl Waiting {
             return None;
         }
         let due = Instant::now() + DELAY;
-        // A request takes a thread too: if only one can be had, the request needs it more.
+        // A request takes a thread too: if the system grants only one, the request needs it more.
         let spare = Builder::new().spawn(thread::park).ok()?;
         let drawing = Builder::new().spawn(appear);
         spare.thread().unpark();

@@ -26,6 +26,7 @@ mod changes;
 mod import;
 mod keys;
 mod report;
+mod secret;
 mod store;
 mod tenant;
 

@@ -1,4 +1,4 @@
-//! The HTTP client and its settings: one exchange, its limits, its way to the tenant, and what its failures mean.
+//! The HTTP client and its settings: one exchange, its limits, its route to the tenant, and what its failures mean.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -52,16 +52,16 @@ impl HttpEndpoint<'_> {
         limit: Duration,
         send: &dyn Fn(&Agent) -> Result<Response<Body>, ureq::Error>,
     ) -> Result<HttpResponse, RequestError> {
-        let way = Arc::new(self.way().map_err(RequestError::local)?);
-        let agent = agent(limit, &way);
-        send(&agent).and_then(read).map_err(|error| way.explain(&error))
+        let route = Arc::new(self.tenant_route().map_err(RequestError::local)?);
+        let agent = agent(limit, &route);
+        send(&agent).and_then(read).map_err(|error| route.explain(&error))
     }
 
-    /// The way of the token requests.
-    fn way(&self) -> Result<Way, Error> {
+    /// The route of the token requests.
+    fn tenant_route(&self) -> Result<TenantRoute, Error> {
         let target = self.profile.token_url.origin.clone();
         let tls = if target.https { Some(self.tls()?) } else { None };
-        Ok(Way { proxy: self.proxy()?, target, tls, has_tunnel: false.into(), is_connected: false.into() })
+        Ok(TenantRoute { proxy: self.proxy()?, target, tls, has_tunnel: false.into(), is_connected: false.into() })
     }
 
     /// The proxy, if any: the profile's, or the environment's. Plain http is loopback, where a proxy would read the
@@ -80,9 +80,9 @@ impl HttpEndpoint<'_> {
 }
 
 /// The HTTP client: every default that is wrong for a token endpoint is set here.
-fn agent(limit: Duration, way: &Arc<Way>) -> Agent {
+fn agent(limit: Duration, route: &Arc<TenantRoute>) -> Agent {
     let config = Agent::config_builder()
-        .https_only(way.tls.is_some())
+        .https_only(route.tls.is_some())
         .max_redirects(0)
         .http_status_as_error(false)
         .timeout_global(Some(limit))
@@ -94,14 +94,14 @@ fn agent(limit: Duration, way: &Arc<Way>) -> Agent {
         .max_idle_connections(0)
         .accept_encoding("identity")
         .user_agent(concat!("ws1-token/", env!("CARGO_PKG_VERSION")))
-        // The environment's would be used otherwise; `Way` knows the one to use.
+        // The environment's would be used otherwise; the route has the one to use.
         .proxy(None)
         .build();
-    Agent::with_parts(config, Dial(Arc::clone(way)), Lookup(Arc::clone(way)))
+    Agent::with_parts(config, Dial(Arc::clone(route)), Lookup(Arc::clone(route)))
 }
 
-/// The way to the tenant, and how far it was gone.
-struct Way {
+/// The route to the tenant, and how much of it is established.
+struct TenantRoute {
     /// The proxy to go through.
     proxy: Option<Proxy>,
     /// The tenant.
@@ -114,7 +114,7 @@ struct Way {
     is_connected: AtomicBool,
 }
 
-impl Way {
+impl TenantRoute {
     /// Whether there was a connection, TLS included.
     fn is_connected(&self) -> bool {
         self.is_connected.load(Ordering::Relaxed)
@@ -130,7 +130,7 @@ impl Way {
         }
     }
 
-    /// Goes the rest of the way, over a connection to the tenant or its proxy.
+    /// Goes the rest of the route, over a connection to the tenant or its proxy.
     fn follow(
         &self,
         details: &ConnectionDetails,
@@ -170,15 +170,15 @@ impl Way {
     }
 }
 
-impl fmt::Debug for Way {
+impl fmt::Debug for TenantRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Way")
+        f.write_str("TenantRoute")
     }
 }
 
 /// Connects to the tenant.
 #[derive(Debug)]
-struct Dial(Arc<Way>);
+struct Dial(Arc<TenantRoute>);
 
 impl Connector for Dial {
     type Out = Box<dyn Transport>;
@@ -233,7 +233,7 @@ impl fmt::Debug for Secured {
 /// Looks up the tenant or its proxy, and tells a failed look-up from every other failure of the system: std has no kind of
 /// its own for it. The library's own would panic where the system grants no thread.
 #[derive(Debug)]
-struct Lookup(Arc<Way>);
+struct Lookup(Arc<TenantRoute>);
 
 impl Resolver for Lookup {
     fn resolve(&self, _: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {

@@ -10,7 +10,7 @@ fn the_client_is_given_the_limits() {
     let endpoint = HttpEndpoint { profile: &profile, env: &|_| None };
     // The whole exchange, then connecting within it.
     for (limit, connect) in [(10_000, 5_000), (5_001, 5_000), (5_000, 5_000), (500, 500)] {
-        let agent = agent(Duration::from_millis(limit), &Arc::new(endpoint.way().unwrap()));
+        let agent = agent(Duration::from_millis(limit), &Arc::new(endpoint.tenant_route().unwrap()));
         let timeouts = agent.config().timeouts();
         assert_eq!(timeouts.global, Some(Duration::from_millis(limit)));
         assert_eq!(timeouts.connect, Some(Duration::from_millis(connect)), "{limit}");
