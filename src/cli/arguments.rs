@@ -4,9 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Subcommand};
 
-use super::{Cli, Command, Doctor, Forget, Logout, Status, Whoami, quick};
+use super::{Cli, Command, Doctor, Forget, Logout, Status, Whoami, examples, quick};
 
 /// Global options that take a value.
 pub(super) const GLOBALS_WITH_VALUE: [&str; 7] =
@@ -41,7 +41,11 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, Mistake> {
     if let Some(at) = at.filter(|at| args[*at] == "version") {
         args[at] = "--version".into();
     }
-    Cli::try_parse_from(args)
+    let definitions = Cli::command();
+    let definitions = if args.len() > 1 { definitions } else { definitions.help_template(examples::FIRST_PAGE) };
+    definitions
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
         .and_then(named)
         .map_err(|error| Mistake { error, command: word.filter(|word| Command::has_subcommand(word)) })
 }

@@ -3,12 +3,10 @@
 //! In the manual page, a block of a heading and indented lines becomes a section, every other block a paragraph of the
 //! description. Three or more spaces separate an example from its comment.
 
-/// The main page: what `ws1-token` alone prints. Its list is grouped by what a user wants; a test compares it with the
-/// definitions.
-pub(super) const OVERVIEW: &str = "\
-{about-with-newline}
-{usage-heading} {usage}
-
+/// The commands, grouped by what a user wants; a test compares them with the definitions.
+macro_rules! commands {
+    () => {
+        "\
 Start:
   login        Create or update a profile, and prove it by getting a token
   setup        Print a caller's configuration, or apply it with its own tool
@@ -32,9 +30,23 @@ Repair:
   doctor       Check everything that a token depends on, and suggest fixes
   forget       Drop the cached token
   logout       Drop the cached token and the stored client secret
+"
+    };
+}
 
-Options, before or after the command:
-{options}{after-help}";
+/// The main help page.
+pub(super) const OVERVIEW: &str = concat!(
+    "{about-with-newline}\n{usage-heading} {usage}\n\n",
+    commands!(),
+    "\nOptions, before or after the command:\n{options}{after-help}"
+);
+
+/// What `ws1-token` alone prints: no longer than a screen.
+pub(super) const FIRST_PAGE: &str = concat!(
+    "{about-with-newline}\n",
+    commands!(),
+    "\nFirst: `ws1-token login`\n\n`ws1-token --help` lists options, variables, files and exit statuses;\n`ws1-token help COMMAND` has examples.\n"
+);
 
 /// The examples of the main page, short and long.
 macro_rules! main_examples {

@@ -18,24 +18,26 @@ fn forget_drops_one_token_and_with_all_every_one() {
     sandbox.add_profile("other", |profile| profile["scope"] = "user".into());
     let tokens = |sandbox: &Sandbox| ["prod", "other"].map(|name| sandbox.run(&["get", "--profile", name]).token());
     let first = tokens(&sandbox);
-    assert_eq!(sandbox.run(&["forget"]).to_string(), "");
+    assert_eq!(sandbox.run(&["forget"]).to_string(), "dropped the cached token of profile `prod`\n");
     let second = tokens(&sandbox);
     assert!(second[0] != first[0] && second[1] == first[1]);
     assert_eq!(emulator.counters().refresh, 0, "the refresh token is dropped too");
-    assert_eq!(sandbox.run(&["forget", "--all"]).to_string(), "");
+    assert_eq!(sandbox.run(&["forget", "--all"]).to_string(), "dropped 2 cached tokens\n");
     assert_eq!(sandbox.cached().iter().filter(|name| name.ends_with(".json")).count(), 0);
     let third = tokens(&sandbox);
     assert!(third[0] != second[0] && third[1] != second[1]);
+    assert_eq!(sandbox.run(&["forget", "other"]).to_string(), "dropped the cached token of profile `other`\n");
+    assert_eq!(sandbox.run(&["forget", "--all"]).to_string(), "dropped 1 cached token\n");
 }
 
 #[test]
 fn forget_needs_neither_a_token_nor_for_all_a_profile() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.run(&["forget", "--all"]).to_string(), "");
+    assert_eq!(sandbox.run(&["forget", "--all"]).to_string(), "no token was cached\n");
     let emulator = Emulator::start();
     let sandbox = Sandbox::with_tenant(&emulator);
     for _ in 0..2 {
-        assert_eq!(sandbox.run(&["forget"]).to_string(), "");
+        assert_eq!(sandbox.run(&["forget"]).to_string(), "profile `prod` had no cached token\n");
     }
     assert_snapshot!("forget-both", sandbox.run(&["forget", "--all", "--profile", "prod"]));
 }
@@ -175,7 +177,9 @@ fn without_a_command_the_overview_is_the_answer() {
     let sandbox = Sandbox::new();
     let overview = sandbox.run(&[]);
     assert_eq!((overview.status, overview.stderr.as_str()), (0, ""), "{overview}");
-    assert_eq!(overview.stdout, sandbox.run(&["-h"]).stdout);
+    assert_snapshot!("overview", overview);
+    let help = sandbox.run(&["-h"]).stdout;
+    assert_eq!(listed(&overview.stdout), listed(&help));
     let half = sandbox.run(&["-p", "prod"]);
     assert_eq!((half.status, half.stdout.as_str()), (2, ""), "something else was meant: {half}");
 }

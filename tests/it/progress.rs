@@ -150,7 +150,8 @@ fn forget_tells_what_it_waits_for() {
     let mut terminal = Terminal::start_piped(&sandbox.command(&["forget"]));
     terminal.expect(RENEWING);
     drop(lock);
-    assert_eq!(ends_clean(terminal, &sandbox).stdout, "");
+    let dropped = "dropped the cached token of profile `prod`\n";
+    assert_eq!(ends_clean(terminal, &sandbox).stdout, dropped);
 }
 
 #[test]

@@ -78,6 +78,18 @@ impl Finding {
         self.level == Level::Failed
     }
 
+    /// Whether both were skipped for the same reason.
+    fn is_skipped_alike(&self, other: &Self) -> bool {
+        [self, other].iter().all(|finding| finding.level == Level::Skipped) && self.text == other.text
+    }
+
+    /// The line for people of this finding and those up to `last`, all skipped alike.
+    fn lines_to(&self, last: &Self, width: usize, palette: Palette) -> String {
+        let name = format!("{} to {}", self.name, last.name);
+        let found = line(&format!("{name:<width$}  {}", self.text));
+        format!("{} {found}", palette.paint(Colour::Bold, "–"))
+    }
+
     /// The lines for people.
     fn lines(&self, width: usize, palette: Palette) -> String {
         let (mark, colour) = match self.level {
@@ -97,11 +109,18 @@ pub(super) fn exit_status(findings: &[Finding]) -> u8 {
     findings.iter().find(|finding| finding.is_failed()).map_or(0, |finding| finding.status)
 }
 
+/// From so many on, checks that were skipped for one reason share a line.
+const LONGEST_LIST: usize = 3;
+
 /// The page for people.
 pub(super) fn page(findings: &[Finding], palette: Palette) -> String {
     let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
-    let lines: Vec<String> = findings.iter().map(|finding| finding.lines(width, palette)).collect();
-    format!("{}{}\n", lines.concat(), summary(findings))
+    let line = |group: &[Finding]| match group {
+        [first, .., last] if group.len() >= LONGEST_LIST => first.lines_to(last, width, palette),
+        _ => group.iter().map(|finding| finding.lines(width, palette)).collect(),
+    };
+    let lines: String = findings.chunk_by(Finding::is_skipped_alike).map(line).collect();
+    format!("{lines}{}\n", summary(findings))
 }
 
 /// The last line: `all well`, or how many problems and warnings.

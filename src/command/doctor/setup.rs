@@ -54,7 +54,7 @@ pub(super) fn check(context: &Context<'_>, time: &TimeBudget) -> ConfigCheck {
     let (finding, secret) = match &setup.profile {
         Some(profile) if setup.is_complete => secret(profile, time),
         Some(_) => (Finding::skipped("secret", "not read, no client is named"), None),
-        None => (Finding::skipped("secret", "not read, no usable profile"), None),
+        None => (Finding::skipped("secret", "not tried, no usable profile"), None),
     };
     setup.findings.push(finding);
     setup.secret = secret;

@@ -89,11 +89,18 @@ impl User<'_> {
                 is_mode && exec["apiVersion"] == VERSION && command(exec) == self.words
             });
             if is_set {
-                return Ok(format!("user \"{name}\" is set already\n"));
+                return Ok(format!("user \"{name}\" is set already\n{}", self.next_steps()));
             }
         }
         let args = self.arguments(has_mode);
-        recipe.tool("kubectl", &args.iter().map(String::as_str).collect::<Vec<_>>())
+        let said = recipe.tool("kubectl", &args.iter().map(String::as_str).collect::<Vec<_>>())?;
+        Ok(said + &self.next_steps())
+    }
+
+    /// How to try the user, and how to make it that of the current context.
+    fn next_steps(&self) -> String {
+        let user = shell_word(&format!("--user={}", self.name));
+        format!("next\n  kubectl {user} auth whoami\n  kubectl config set-context --current {user}\n")
     }
 
     /// Removes the command, and the entry with it where it holds nothing else.
