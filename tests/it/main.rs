@@ -79,6 +79,8 @@ mod progress;
 mod proxies;
 mod readme;
 mod recipes;
+#[cfg(target_os = "linux")]
+mod release;
 mod replies;
 mod request;
 #[cfg(target_os = "linux")]
