@@ -1,21 +1,28 @@
 #!/bin/sh
-# Builds ws1-token from this source tree and installs it for one user; `--help` lists the options.
+# Installs ws1-token for one user, built from this source tree or from a release; `--help` lists the options.
 # The last line calls `main`, so that a truncated download runs nothing.
 set -eu
 
 usage() {
     cat <<'END'
-Usage: ./install.sh [--prefix DIR] [--keychain] [--try] [--uninstall] [--help]
+Usage: ./install.sh [--prefix DIR] [--keychain | --from FILE|DIR [--key FILE]]
+       ./install.sh --try [--keep] [--keychain]
+       ./install.sh --uninstall [--prefix DIR]
 
-Builds ws1-token and installs it for the current user, with manual pages and shell completions. Needs cargo, not root.
+Installs ws1-token for the current user, with manual pages and shell completions. Without --from it is built from this
+source tree, which needs cargo. It never needs root.
 
-  --prefix DIR   install below DIR instead of ~/.local
-  --keychain     build with support for this system's key store, for client secrets: the Keychain on macOS,
-                 elsewhere a Secret Service such as gnome-keyring; also with --try
-  --try          install into a temporary directory, demonstrate the program against an emulated tenant on
-                 this machine, and remove everything again
-  --uninstall    remove the installed files from the prefix
-  --help         print this help
+  --prefix DIR     install below DIR instead of ~/.local
+  --from FILE|DIR  install the .tar.gz of a release, or the one in DIR for this machine, after its checksum in
+                   SHA256SUMS beside it was verified
+  --key FILE       with --from: the public key, of minisign or ssh, that has to have signed SHA256SUMS
+  --keychain       build with support for this system's key store, for client secrets: the Keychain on macOS,
+                   elsewhere a Secret Service such as gnome-keyring; also with --try
+  --try            build, demonstrate the program against an emulated tenant on this machine, and leave nothing
+                   behind but what cargo has compiled, in target/
+  --keep           with --try: leave the emulated tenant running, with a profile for it in a home of its own
+  --uninstall      remove the installed files from the prefix
+  --help           print this help
 END
 }
 
@@ -35,6 +42,9 @@ main() {
     action=install
     prefix=
     keychain=
+    from=
+    key=
+    keep=
     while [ $# -gt 0 ]; do
         case $1 in
             --prefix)
@@ -42,7 +52,16 @@ main() {
                 shift
                 ;;
             --prefix=*) take_prefix "${1#--prefix=}" ;;
+            --from)
+                from=$(value --from "${2:-}")
+                shift
+                ;;
+            --key)
+                key=$(value --key "${2:-}")
+                shift
+                ;;
             --keychain) keychain=yes ;;
+            --keep) keep=--keep ;;
             --try) choose try ;;
             --uninstall) choose uninstall ;;
             --help | -h)
@@ -53,7 +72,7 @@ main() {
         esac
         shift
     done
-    [ -z "$keychain" ] || [ "$action" != uninstall ] || misuse "--keychain and --uninstall exclude each other"
+    check_options
     unset CDPATH
     source=$(cd -- "$(dirname -- "$0")" && pwd)
     scratch=
@@ -71,12 +90,29 @@ main() {
     fi
 }
 
+# Options that make no sense together.
+check_options() {
+    [ -z "$keychain" ] || [ "$action" != uninstall ] || misuse "--keychain and --uninstall exclude each other"
+    [ -z "$keep" ] || [ "$action" = try ] || misuse "--keep needs --try"
+    [ -z "$key" ] || [ -n "$from" ] || misuse "--key needs --from"
+    [ -z "$from" ] || [ "$action" = install ] || misuse "--from and --$action exclude each other"
+    [ -z "$from" ] || [ -z "$keychain" ] || misuse "--from and --keychain exclude each other: a release has no key store"
+}
+
 # Sets `prefix`. A value that looks like a flag means that the directory was forgotten.
 take_prefix() {
     case $1 in
         '' | -*) misuse "--prefix needs a directory" ;;
     esac
     prefix=$1
+}
+
+# value OPTION VALUE: prints the value of an option that needs a file.
+value() {
+    case $2 in
+        '' | -*) misuse "$1 needs a file or directory" ;;
+    esac
+    printf %s "$2"
 }
 
 # Sets `action`, once.
@@ -126,11 +162,17 @@ find_prefix() {
 
 # Finds cargo and chooses the target: sets `target` and `target_dir`.
 prepare_build() {
-    command -v cargo >/dev/null || die "cargo is not on PATH.
-Get it from https://rustup.rs, or from your distribution (Debian, Ubuntu: apt install rustup)."
-    command -v rustc >/dev/null || die "rustc is not on PATH: install it together with cargo, from https://rustup.rs"
+    needed=$(sed -n 's/^rust-version = "1\.\([0-9]*\)".*/\1/p' "$source/Cargo.toml")
+    if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
+        die "building needs Rust 1.$needed or later, and cargo and rustc are not on PATH.
+To install it: $(rust_advice)
+Or install a release: ./install.sh --from FILE"
+    fi
     host=$(cd "$source" && rustc -vV | sed -n 's/^host: //p')
-    [ -n "$host" ] || die "rustc -vV names no host"
+    minor=$(cd "$source" && rustc -vV | sed -n 's/^release: 1\.\([0-9]*\).*/\1/p')
+    [ -n "$host" ] || die "rustc -vV names no host; to install Rust: $(rust_advice)"
+    [ "${minor:-0}" -ge "$needed" ] || die "building needs Rust 1.$needed or later, and this is 1.${minor:-?}.
+To update it: rustup update; where there is no rustup: $(rust_advice)"
     target_dir=${CARGO_TARGET_DIR:-$source/target}
     case $target_dir in
         /*) ;;
@@ -140,6 +182,23 @@ Get it from https://rustup.rs, or from your distribution (Debian, Ubuntu: apt in
     case $host in
         x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) prefer_static "${host%-gnu}-musl" ;;
     esac
+}
+
+# The command that installs Rust on this system.
+rust_advice() {
+    if command -v apt-cache >/dev/null && apt-cache show rustup >/dev/null 2>&1; then
+        say "apt install rustup && rustup default stable"
+    elif command -v dnf >/dev/null; then
+        say "dnf install rustup && rustup-init"
+    elif command -v pacman >/dev/null; then
+        say "pacman -S rustup && rustup default stable"
+    elif command -v apk >/dev/null; then
+        say "apk add rustup && rustup-init"
+    elif command -v brew >/dev/null; then
+        say "brew install rustup && rustup default stable"
+    else
+        say "curl --proto '=https' -sSf https://sh.rustup.rs | sh"
+    fi
 }
 
 # Chooses the static target if its tools are installed: a static binary starts faster and runs on any distribution.
@@ -174,7 +233,7 @@ build_program() {
 # build PACKAGE TITLE OPTIONS...: builds the binary of a package in `$target_dir/$target/release`.
 build() {
     package=$1
-    say "Building $package for $2"
+    say "Building $package for $2: the first time about two minutes on two cores, then seconds"
     shift 2
     (
         cd "$source"
@@ -182,23 +241,122 @@ build() {
             # ring contains C code, which needs the same C library.
             export "CC_$(printf %s "$target" | tr - _)=musl-gcc"
         fi
-        cargo build --quiet --release --locked --package "$package" --target "$target" --target-dir "$target_dir" "$@"
+        cargo build --release --locked --package "$package" --target "$target" --target-dir "$target_dir" "$@"
     ) || die "the build failed"
 }
 
 # --- installing ----------------------------------------------------------------------------------
 
 install() {
-    prepare_build
-    build_program
+    if [ -n "$from" ]; then
+        unpack
+    else
+        prepare_build
+        build_program
+        use_build
+    fi
     put_in_place
     describe
+}
+
+# The files to install are those of this source tree and of its build.
+use_build() {
+    program=$target_dir/$target/release/ws1-token
+    pages=$source/man
+    schema=$source/src/config/config.schema.json
+}
+
+# The files to install are those of a release's archive, which is verified before anything else is done with it.
+unpack() {
+    [ -e "$from" ] || die "$from does not exist"
+    archive=$from
+    [ ! -d "$from" ] || archive=$(archive_for_this_machine)
+    sums=$(dirname -- "$archive")/SHA256SUMS
+    [ -f "$sums" ] || die "there is no SHA256SUMS beside $archive: download both from the release"
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/ws1-token-install.XXXXXX")
+    # Copies, so that what is verified is what is installed.
+    cp -- "$sums" "$scratch/SHA256SUMS"
+    cp -- "$archive" "$scratch/archive"
+    verify_signature
+    verify_checksum
+    check_members
+    mkdir "$scratch/release"
+    tar -xzf "$scratch/archive" -C "$scratch/release" || die "$archive is not a gzipped tar archive"
+    release=$(echo "$scratch/release"/ws1-token-*)
+    "$release/ws1-token" -V >/dev/null 2>&1 || die "the program in $archive does not run on this machine ($(uname -sm))"
+    program=$release/ws1-token
+    pages=$release/man
+    schema=$release/config.schema.json
+}
+
+# The archive in the directory `from` for this machine.
+archive_for_this_machine() {
+    case $(uname -sm) in
+        'Linux x86_64') machine=x86_64-unknown-linux-musl ;;
+        'Linux aarch64') machine=aarch64-unknown-linux-musl ;;
+        *) die "a release has no program for this machine ($(uname -sm)): build it, without --from" ;;
+    esac
+    set -- "$from"/ws1-token-*-"$machine".tar.gz
+    [ -f "$1" ] || die "$from holds no ws1-token-VERSION-$machine.tar.gz"
+    [ $# -eq 1 ] || die "$from holds several versions: name one of them, with --from FILE"
+    printf %s "$1"
+}
+
+# Fails unless the key has signed the checksums.
+verify_signature() {
+    if [ -z "$key" ]; then
+        say "No --key is given: the checksum shows that the download is whole, not who made it."
+        return
+    fi
+    [ -f "$key" ] || die "$key does not exist"
+    if grep -q '^untrusted comment:' "$key"; then
+        signature=$sums.minisig
+        command -v minisign >/dev/null || die "minisign is not on PATH, and $key is a key of minisign"
+        [ -f "$signature" ] || die "there is no $signature"
+        minisign -V -q -p "$key" -m "$scratch/SHA256SUMS" -x "$signature" >/dev/null 2>&1 || not_signed
+    else
+        signature=$sums.sig
+        command -v ssh-keygen >/dev/null || die "ssh-keygen is not on PATH, and $key is a key of ssh"
+        [ -f "$signature" ] || die "there is no $signature"
+        sed 's/^[^#]/signer &/' "$key" >"$scratch/signers"
+        ssh-keygen -Y verify -q -f "$scratch/signers" -I signer -n ws1-token -s "$signature" \
+            <"$scratch/SHA256SUMS" >/dev/null 2>&1 || not_signed
+    fi
+    say "Verified: $key has signed $sums"
+}
+
+not_signed() {
+    die "$sums is not signed by $key: do not use this release, and download it again"
+}
+
+# Fails unless the archive has the checksum that is listed for its name.
+verify_checksum() {
+    name=$(basename -- "$archive")
+    listed=$(awk -v name="$name" '$2 == name { print $1 }' "$scratch/SHA256SUMS")
+    [ -n "$listed" ] || die "$sums does not list $name"
+    if command -v sha256sum >/dev/null; then
+        sum=$(sha256sum <"$scratch/archive")
+    else
+        sum=$(shasum -a 256 <"$scratch/archive")
+    fi
+    [ "${sum%% *}" = "$listed" ] || die "$archive is damaged or was changed: its checksum is not the one in $sums"
+    say "Verified: the checksum of $name"
+}
+
+# Fails unless the archive holds plain files below one directory, and of links git's helper alone.
+check_members() {
+    tar -tzf "$scratch/archive" >"$scratch/members" 2>/dev/null || die "$archive is not a gzipped tar archive"
+    tar -tvzf "$scratch/archive" >"$scratch/details"
+    if grep -qv '^ws1-token-[^/]*/[^/]' "$scratch/members" || grep -q '\(^\|/\)\.\.\(/\|$\)' "$scratch/members" ||
+        grep '^[^-]' "$scratch/details" | grep -qv '/git-credential-ws1 -> ws1-token$'; then
+        die "$archive holds a file that a release does not have"
+    fi
 }
 
 # Installs all files below the prefix, replacing those of an earlier installation.
 put_in_place() {
     make_directories
-    place "$BINARY" 755 cat "$target_dir/$target/release/ws1-token"
+    place "$BINARY" 755 cat "$program"
     ln -sf ws1-token "$prefix/$GIT_HELPER"
     say "Installed $prefix/$BINARY, and git-credential-ws1 beside it"
     place "$BASH_COMPLETION" 644 "$prefix/$BINARY" completions bash
@@ -206,25 +364,25 @@ put_in_place() {
     place "$FISH_COMPLETION" 644 "$prefix/$BINARY" completions fish
     say "Installed completions for bash, zsh and fish in $prefix/share"
     place_manual
-    if [ -f "$source/src/config/config.schema.json" ]; then
-        place "$SCHEMA" 644 cat "$source/src/config/config.schema.json"
+    if [ -f "$schema" ]; then
+        place "$SCHEMA" 644 cat "$schema"
         say "Installed $prefix/$SCHEMA, for editors"
     fi
 }
 
 # Installs the manual pages, and removes pages of an older version that this one does not have.
 place_manual() {
-    pages=0
-    for page in "$source/man/ws1-token.1" "$source/man"/ws1-token-*.1; do
+    count=0
+    for page in "$pages/ws1-token.1" "$pages"/ws1-token-*.1; do
         # A pattern without a match stays as it is.
         [ -f "$page" ] || continue
         place "$MANUAL/${page##*/}" 644 cat "$page"
-        pages=$((pages + 1))
+        count=$((count + 1))
     done
     for page in "$prefix/$MANUAL"/ws1-token-*.1; do
-        [ ! -f "$page" ] || [ -f "$source/man/${page##*/}" ] || rm -f "$page"
+        [ ! -f "$page" ] || [ -f "$pages/${page##*/}" ] || rm -f "$page"
     done
-    [ "$pages" -eq 0 ] || say "Installed $pages manual pages in $prefix/$MANUAL: man ws1-token"
+    [ "$count" -eq 0 ] || say "Installed $count manual pages in $prefix/$MANUAL: man ws1-token"
 }
 
 # Creates the directories, and adds the new ones to the record.
@@ -265,6 +423,7 @@ describe() {
         *":$prefix/bin:"*) ;;
         *) advise_path ;;
     esac
+    say "next: ws1-token login"
 }
 
 # Prints the line that adds the program to PATH in the user's shell.
@@ -287,6 +446,7 @@ quoted() {
 
 uninstall() {
     removed=0
+    callers=$(git_callers && kubectl_callers)
     for file in "$BINARY" "$GIT_HELPER" "$BASH_COMPLETION" "$ZSH_COMPLETION" "$FISH_COMPLETION" "$SCHEMA"; do
         remove "$prefix/$file"
     done
@@ -295,7 +455,30 @@ uninstall() {
     done
     remove_directories
     [ "$removed" -gt 0 ] || say "ws1-token is not installed in $prefix."
+    if [ -n "$callers" ]; then
+        say "These still name it; to take that back:"
+        say "$callers"
+    fi
     report_user_data
+}
+
+# Prints a command for each credential helper of git's that is ws1-token. A helper of another name stays.
+git_callers() {
+    command -v git >/dev/null || return 0
+    git config --global --name-only --get-regexp '^credential\..*helper$' 'ws1' 2>/dev/null | sort -u |
+        while IFS= read -r name; do
+            say "  git config --global --unset-all $(quoted "$name") ws1"
+        done
+}
+
+# Prints a command for each user of the kubeconfig that runs ws1-token.
+kubectl_callers() {
+    command -v kubectl >/dev/null || return 0
+    kubectl config view --output \
+        'jsonpath={range .users[*]}{.user.exec.command}{" "}{.user.exec.args}{"\t"}{.name}{"\n"}{end}' 2>/dev/null |
+        awk -F "\t" '$1 ~ /ws1-token/ { print $2 }' | while IFS= read -r name; do
+            say "  kubectl config unset $(quoted "users.$name")"
+        done
 }
 
 # Removes a file if it is there, and counts it.
@@ -342,9 +525,17 @@ try() {
     prefix=$scratch/prefix
     build_program
     build ws1-emulator "$target"
-    say "Installing into a temporary directory"
+    use_build
     put_in_place >/dev/null
-    "$source/emulator/try.sh" "$prefix/bin" "$target_dir/$target/release/ws1-emulator"
+    emulator=$target_dir/$target/release/ws1-emulator
+    "$source/emulator/try.sh" ${keep:+"$keep"} "$prefix/bin" "$emulator"
+    say "What cargo has compiled stays in $target_dir."
+    if [ -n "$keep" ]; then
+        # `stop` removes it, with the tenant.
+        scratch=
+    else
+        say "next: ./install.sh, or ./install.sh --try --keep to go on with the emulated tenant"
+    fi
 }
 
 main "$@"

@@ -1,10 +1,15 @@
 #!/bin/sh
-# Demonstrates ws1-token against an emulated tenant on this machine: emulator/try.sh BIN EMULATOR
-# BIN is the directory of ws1-token and git-credential-ws1, EMULATOR the program ws1-emulator; both are absolute paths.
+# Demonstrates ws1-token against an emulated tenant on this machine: emulator/try.sh [--keep] BIN EMULATOR
+# With --keep the tenant goes on, with a home of its own in which a profile for it is. BIN is the directory of ws1-token and git-credential-ws1, EMULATOR the program ws1-emulator; both are absolute paths.
 # `install.sh --try` builds both and calls this.
 set -eu
 
 main() {
+    keep=
+    if [ "${1:-}" = --keep ]; then
+        keep=yes
+        shift
+    fi
     [ $# -eq 2 ] || misuse "two arguments are needed"
     bin=$1
     emulator=$2
@@ -21,7 +26,14 @@ main() {
     mkdir "$home" "$home/tmp"
     start_emulator
     write_profile
-    run_steps
+    if [ -n "$keep" ]; then
+        write_commands
+        describe_home
+        # Nothing is cleaned up: `stop` does that.
+        trap - EXIT
+    else
+        run_steps
+    fi
 }
 
 say() {
@@ -34,7 +46,7 @@ die() {
 }
 
 misuse() {
-    printf 'try.sh: %s\nUsage: emulator/try.sh BIN EMULATOR\n' "$*" >&2
+    printf 'try.sh: %s\nUsage: emulator/try.sh [--keep] BIN EMULATOR\n' "$*" >&2
     exit 2
 }
 
@@ -55,7 +67,55 @@ isolated() {
     cd "$home"
     exec env -i HOME="$home" TMPDIR="$home/tmp" PATH="$bin:$PATH" LC_ALL=C \
         XDG_CONFIG_HOME="$home/.config" XDG_CACHE_HOME="$home/.cache" \
-        GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 "$@"
+        KUBECONFIG="$home/kubeconfig" GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 "$@"
+}
+
+# Writes `enter`, which runs a shell or a command in the home, and `stop`.
+write_commands() {
+    sed -n 's/.*"client_secret":"\([^"]*\)".*/\1/p' "$home/ready.json" >"$home/secret.txt"
+    write_kubeconfig
+    git_options="GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.sslCAInfo GIT_CONFIG_VALUE_0=$(quoted "$home/ca.pem")"
+    cat >"$scratch/enter" <<END
+#!/bin/sh
+# Runs a command, or a shell, in the home of the emulated tenant.
+cd $(quoted "$home") || exit
+[ \$# -gt 0 ] || set -- "\${SHELL:-/bin/sh}"
+exec env -i HOME=$(quoted "$home") PATH=$(quoted "$bin"):"\$PATH" TERM="\${TERM:-dumb}" LC_ALL=C.UTF-8 \
+    XDG_CONFIG_HOME=$(quoted "$home/.config") XDG_CACHE_HOME=$(quoted "$home/.cache") \
+    KUBECONFIG=$(quoted "$home/kubeconfig") CURL_CA_BUNDLE=$(quoted "$home/ca.pem") $git_options "\$@"
+END
+    cat >"$scratch/stop" <<END
+#!/bin/sh
+# Ends the emulated tenant, and removes its home and the program.
+kill $emulator_pid 2>/dev/null
+rm -rf $(quoted "$scratch") $(quoted "${bin%/prefix/bin}")
+END
+    chmod 755 "$scratch/enter" "$scratch/stop"
+}
+
+# Quotes a text as one shell word.
+quoted() {
+    printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# Says what there is, and how to leave it.
+describe_home() {
+    cat <<END
+
+The emulated tenant goes on. Its client is ci-bot, and the profile \`demo\` is for it.
+
+  $scratch/enter
+      opens a shell in a home of its own; to try there:
+      ws1-token get
+      ws1-token status
+      ws1-token doctor
+      ws1-token login second --tenant $url --client-id ci-bot --ca-file ca.pem --secret-stdin < secret.txt
+      ws1-token setup kubectl --write && kubectl --user=ws1 get pods
+      ws1-token setup git --write && git clone $url/git/demo.git
+
+  $scratch/stop
+      ends the tenant, and removes all of it
+END
 }
 
 # Starts the emulator on a free port, with a git repository that needs a token.
@@ -67,7 +127,7 @@ start_emulator() {
             git clone -q --bare . ../repositories/demo.git') || die "cannot create a git repository"
     fi
     isolated "$emulator" --tls --ca-out ca.pem --git-root repositories \
-        --ready-file ready.json >"$scratch/emulator.log" 2>&1 &
+        --ready-file ready.json >"$scratch/emulator.log" 2>&1 </dev/null &
     emulator_pid=$!
     tries=0
     until [ -s "$home/ready.json" ]; do
@@ -79,7 +139,7 @@ start_emulator() {
         sleep 0.1 2>/dev/null || sleep 1
     done
     url=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$home/ready.json")
-    say "An emulated tenant listens on $url"
+    say "An emulated tenant listens on $url, and this demonstration has a home of its own."
 }
 
 # Writes a profile for the tenant, with the secret in a separate file.
@@ -100,6 +160,15 @@ END
     )
 }
 
+# Writes the address of the emulated cluster.
+write_kubeconfig() {
+    cat >"$home/kubeconfig" <<END
+{ "apiVersion": "v1", "kind": "Config", "current-context": "demo",
+  "contexts": [{ "name": "demo", "context": { "cluster": "demo", "user": "" } }],
+  "clusters": [{ "name": "demo", "cluster": { "server": "$url/k8s", "certificate-authority": "$home/ca.pem" } }] }
+END
+}
+
 # Runs all steps, failed ones included, and prints the result.
 run_steps() {
     count=0
@@ -118,7 +187,7 @@ run_steps() {
     elif [ -n "$skipped" ]; then
         say "ws1-token --try: no step failed; skipped:$skipped"
     else
-        say "ws1-token --try: all $count steps passed"
+        say "ws1-token --try: all $count steps passed, and the demonstration's home is removed"
     fi
 }
 
@@ -220,15 +289,8 @@ step_kubectl() {
         skip_without kubectl "kubectl get pods"
         return
     fi
-    cat >"$home/kubeconfig" <<END
-{ "apiVersion": "v1", "kind": "Config", "current-context": "demo",
-  "contexts": [{ "name": "demo", "context": { "cluster": "demo", "user": "ws1" } }],
-  "clusters": [{ "name": "demo", "cluster": { "server": "$url/k8s", "certificate-authority": "ca.pem" } }],
-  "users": [{ "name": "ws1", "user": { "exec": {
-      "apiVersion": "client.authentication.k8s.io/v1beta1", "command": "ws1-token", "args": ["kubectl"],
-      "interactiveMode": "Never" } } }] }
-END
-    show "kubectl --kubeconfig kubeconfig get pods" && expect emulated "the pod of the emulated cluster"
+    write_kubeconfig
+    show "ws1-token setup kubectl --write >/dev/null && kubectl --user=ws1 get pods" && expect emulated "the pod of the emulated cluster"
 }
 
 step_git() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 16] = [
+const ROWS: [(char, usize); 18] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -23,6 +23,8 @@ const ROWS: [(char, usize); 16] = [
     ('P', 14),
     ('Q', 14),
     ('R', 12),
+    ('T', 8),
+    ('U', 7),
 ];
 
 /// The lines of a module, without those of the modules written inside it.

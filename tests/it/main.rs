@@ -43,6 +43,8 @@ mod git_lfs;
 mod git_setup;
 mod google;
 mod inputs;
+#[cfg(target_os = "linux")]
+mod install;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod keychain;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
