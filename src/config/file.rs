@@ -159,6 +159,9 @@ pub(super) fn read(file: &Path) -> Result<Option<String>, Error> {
             utf8(bytes).map(Some).or_else(|what| failed(format!("it {what}").into(), "save the file as UTF-8"))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if platform::is_out_of_files(&error) => {
+            Err(Error::system(format!("cannot read `{}`", file.display())).because(error))
+        }
         Err(error) => failed(error.into(), another),
     }
 }

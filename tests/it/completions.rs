@@ -1,6 +1,7 @@
 //! Completion: what the scripts are answered, and what real shells make of it at the press of TAB.
 
 use serde_json::json;
+#[cfg(target_os = "linux")]
 use ws1_emulator::Emulator;
 
 use crate::sandbox::{Output, Sandbox, assert_snapshot};

@@ -2,12 +2,16 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
 use std::process::Child;
+#[cfg(target_os = "linux")]
 use std::sync::mpsc;
 
 use ws1_emulator::Emulator;
 
-use crate::sandbox::{self, Output, SECRET, Sandbox, assert_snapshot};
+#[cfg(target_os = "linux")]
+use crate::sandbox::SECRET;
+use crate::sandbox::{self, Output, Sandbox, assert_snapshot};
 use crate::skip::has;
 use crate::stub::{Stub, response};
 

@@ -7,6 +7,7 @@ use ws1_emulator::Emulator;
 use crate::curl::{USERS, curl, replace_curl};
 use crate::sandbox::{self, Output, Sandbox};
 use crate::skip::has;
+#[cfg(target_os = "linux")]
 use crate::strace;
 use crate::stub::{Stub, response};
 

@@ -4,7 +4,9 @@
 use serde_json::json;
 use ws1_emulator::{Emulator, Fault, TlsFault};
 
-use crate::sandbox::{Output, Sandbox, binary, write};
+#[cfg(target_os = "linux")]
+use crate::sandbox::binary;
+use crate::sandbox::{Output, Sandbox, write};
 #[cfg(target_os = "linux")]
 use crate::skip::can_mount;
 

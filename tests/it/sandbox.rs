@@ -341,11 +341,32 @@ macro_rules! assert_snapshot {
                 (r"@[0-9a-f]{16}\.secret\b", "@$$NUMBER.secret"),
             ],
         }, {
-            insta::assert_snapshot!($name, $value.to_string());
+            insta::assert_snapshot!($name, crate::sandbox::system_words(&$value.to_string()));
         });
     };
 }
 pub(crate) use assert_snapshot;
+
+/// Puts the words of this machine's C library in the place of another one's. Each words an error in its own way; the
+/// number is the same: `…: Symbolic link loop (os error 40)`.
+pub(crate) fn system_words(text: &str) -> String {
+    let mut rest = text;
+    let mut words = String::new();
+    while let Some((before, (number, after))) =
+        rest.split_once(" (os error ").and_then(|(before, after)| Some((before, after.split_once(')')?)))
+    {
+        let start = before.rfind(": ").map_or(0, |at| at + 2);
+        words.push_str(&before[..start]);
+        words.push_str(&std::io::Error::from_raw_os_error(number.parse().unwrap()).to_string());
+        rest = after;
+    }
+    words + rest
+}
+
+/// Whether the program was built by cargo with the tests, and not given by a variable.
+pub(crate) fn is_built_with_tests() -> bool {
+    std::env::var_os("WS1_TEST_PROGRAM").is_none()
+}
 
 /// Copies the program to be run from there. Another process writes the copy: while this one has it open for writing, a
 /// thread that starts a process hands that on, and the system runs no file that is being written.
@@ -354,10 +375,13 @@ pub(crate) fn copy_program(target: &Path) {
     assert!(copied.success());
 }
 
-/// The binary under test.
+/// The binary under test: the program that `WS1_TEST_PROGRAM` names, relative to the sources, or else the one that cargo
+/// built with the tests. It is called `ws1-token`.
 pub(crate) fn binary() -> &'static str {
-    static BINARY: LazyLock<String> =
-        LazyLock::new(|| of_cargo("CARGO_BIN_EXE_ws1-token", env!("CARGO_BIN_EXE_ws1-token")));
+    static BINARY: LazyLock<String> = LazyLock::new(|| match std::env::var("WS1_TEST_PROGRAM") {
+        Ok(program) => source(&program).into_os_string().into_string().unwrap(),
+        Err(_) => of_cargo("CARGO_BIN_EXE_ws1-token", env!("CARGO_BIN_EXE_ws1-token")),
+    });
     &BINARY
 }
 

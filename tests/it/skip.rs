@@ -61,6 +61,16 @@ pub(crate) fn can_mount() -> bool {
     can("unshare", &["-m", "mount", "-t", "tmpfs", "none", "/tmp"])
 }
 
+/// Whether the program was built with the tests; if not, the test is to be skipped.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_built_with_tests(why: &str) -> bool {
+    let is_built = crate::sandbox::is_built_with_tests();
+    if !is_built {
+        skip("build-of-tests", why);
+    }
+    is_built
+}
+
 /// Whether this is root; if not, the test is to be skipped.
 #[cfg(unix)]
 pub(crate) fn is_root(why: &str) -> bool {
