@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(2);
 /// A program to start, its environment free of secret variables; `secret_variables` are those of `{"env"}` sources.
 #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
 pub(crate) fn command(program: impl AsRef<OsStr>, secret_variables: &[String]) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new(platform::program(program.as_ref()));
     for name in SECRET_VARIABLES.into_iter().chain(secret_variables.iter().map(String::as_str)) {
         command.env_remove(name);
     }
