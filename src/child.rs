@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(2);
 /// A program to start, its environment free of secret variables; `secret_variables` are those of `{"env"}` sources.
 #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
 pub(crate) fn command(program: impl AsRef<OsStr>, secret_variables: &[String]) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new(platform::program(program.as_ref()));
     for name in SECRET_VARIABLES.into_iter().chain(secret_variables.iter().map(String::as_str)) {
         command.env_remove(name);
     }
@@ -256,5 +256,44 @@ mod tests {
     fn secret_variables_are_not_inherited() {
         let removed: Vec<_> = command("x", &["MINE".to_owned()]).get_envs().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(removed, ["MINE", "WS1_TOKEN_API_TOKEN", "WS1_TOKEN_CLIENT_SECRET"]);
+    }
+}
+
+#[cfg(all(test, windows))]
+mod windows_tests {
+    use super::*;
+
+    /// The place of a file that [`holds_a_file`] holds open.
+    const PLACE: &str = "WS1_TOKEN_TEST_PLACE";
+
+    #[test]
+    #[ignore = "not a test: a program for the next one"]
+    #[expect(clippy::disallowed_methods, reason = "it is a program of its own")]
+    fn holds_a_file() {
+        let Some(place) = std::env::var_os(PLACE) else { return };
+        let _held = std::fs::File::create(place).unwrap();
+        SystemClock.sleep(Duration::from_secs(600));
+    }
+
+    #[test]
+    fn a_childs_children_end_with_it() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("held");
+        let program = std::env::current_exe().unwrap();
+        // cmd is the child, this program the grandchild.
+        let mut command = command("cmd", &[]);
+        command.args(["/d", "/c"]).arg(program).args(["holds_a_file", "--ignored", "--nocapture"]).env(PLACE, &file);
+        let running = start(&mut command, Stderr::Dropped, Wanted::all(10_000)).unwrap();
+        let deadline = Deadline::after(&SystemClock, Duration::from_secs(60));
+        while !file.exists() && !deadline.is_over(&SystemClock) {
+            SystemClock.sleep(POLL);
+        }
+        assert!(running.finish(Deadline::after(&SystemClock, Duration::ZERO)).unwrap().is_none());
+        // A name is free again when nobody has its file open.
+        let is_held = || std::fs::remove_file(&file).is_ok() && file.exists();
+        while is_held() && !deadline.is_over(&SystemClock) {
+            SystemClock.sleep(POLL);
+        }
+        assert!(place.close().is_ok());
     }
 }

@@ -231,6 +231,22 @@ mod tests {
         assert!(matches!(try_lock(Err(why), "x.lock"), LockAttempt::Declined(why) if why == "why"));
     }
 
+    #[cfg(windows)]
+    #[test]
+    fn an_open_lock_file_keeps_its_name() {
+        let temporary = temporary();
+        let path = temporary.path().join("c");
+        let dir = PrivateDir::create(&path, |_| true).unwrap();
+        let file = dir.open_lock("x.lock").unwrap();
+        assert!(std::fs::remove_file(path.join("x.lock")).is_err());
+        assert!(std::fs::rename(path.join("x.lock"), path.join("y.lock")).is_err());
+        assert!(dir.is_current("x.lock", &file) && path.join("x.lock").exists());
+        drop(file);
+        std::fs::remove_file(path.join("x.lock")).unwrap();
+    }
+
+    // Windows lets nobody remove it: see `an_open_lock_file_keeps_its_name`.
+    #[cfg(unix)]
     #[test]
     fn a_removed_lock_file_is_made_anew() {
         let temporary = temporary();

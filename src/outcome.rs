@@ -33,11 +33,6 @@ impl Outcome {
         Self::answer(text.chars().map(escape).collect::<String>() + "\n")
     }
 
-    /// Another program's exit status.
-    pub(crate) fn status(status: u8) -> Self {
-        Self { stdout: Vec::new(), report: String::new(), status }
-    }
-
     /// Writes the answer at once and whole, then the report; gives the exit status.
     pub(crate) fn finish(self, stdout: &mut dyn Write, log: &Log<'_>) -> u8 {
         let written =

@@ -3,6 +3,7 @@
 //! curl trusts whom the profile trusts and goes through the profile's proxy. It sends the header to every URL of its
 //! command line, so it gets only arguments that are understood (`arguments.rs`).
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,13 +41,17 @@ pub(crate) fn run(context: &Context<'_>, args: &Curl) -> Result<Outcome, Error> 
     let mut command = curl(&secret_variables);
     let proxy = route(&mut command, &target, &profile, &arguments)?;
     let served = context.obtain(&profile, &TokenRequest::default())?;
-    // From here on it is curl that inherits it.
-    let _roots = trust(&mut command, context, &target, &profile, &arguments)?;
+    let dir = handover_dir(context)?;
+    let roots = trust(&mut command, (context, &dir), &target, &profile, &arguments)?;
     let config = curl_config(&served) + &proxy;
-    let status = platform::replace_process_with(config.as_bytes(), command, |command, config| {
+    Err(cannot_run(platform::replace_process_with(config.as_bytes(), &dir, command, roots, |command, config| {
         command.args(["--config", config, "--url", &target.to_string()]).args(&arguments.passed);
-    });
-    Ok(Outcome::status(u8::try_from(status.map_err(cannot_run)?).unwrap_or(1)))
+    })))
+}
+
+/// Where files for curl are, on systems that cannot pass it any without a name: with the cached token.
+fn handover_dir(context: &Context<'_>) -> Result<PathBuf, Error> {
+    Ok(context.usual_place()?.directory().map_or_else(std::env::temp_dir, Path::to_owned))
 }
 
 /// The profile and the URL for curl: a path is the API's, a URL must be one that a profile allows. curl gets it rebuilt
@@ -110,7 +115,7 @@ fn quoted(value: &str) -> String {
 /// Lets curl trust the profile's roots, unless the user names others; gives the file of them that curl inherits.
 fn trust(
     command: &mut Command,
-    context: &Context<'_>,
+    (context, dir): (&Context<'_>, &Path),
     target: &Target,
     profile: &Profile,
     arguments: &Arguments,
@@ -119,14 +124,14 @@ fn trust(
         return Ok(None);
     }
     let roots = HttpEndpoint { profile, env: context.env }.roots_as_pem()?;
-    let file = platform::inherited_file(roots.as_bytes()).map_err(|error| {
+    let file = platform::inherited_file(roots.as_bytes(), dir).map_err(|error| {
         Error::system("cannot pass the trusted roots to curl").because(error).hint("name them with curl's --cacert")
     })?;
     command.args(["--cacert", file.name()]);
     if profile.proxy.as_ref().is_some_and(|url| is_https(url.expose())) {
         command.args(["--proxy-cacert", file.name()]);
     }
-    if profile.ca_only {
+    if profile.ca_only && cfg!(unix) {
         // Many builds of curl trust a directory of roots besides; here is none.
         command.args(["--capath", "/dev/null"]);
     }

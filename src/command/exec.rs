@@ -21,8 +21,7 @@ pub(crate) fn run(context: &Context<'_>, args: &Exec) -> Result<Outcome, Error> 
         .ok_or(Error::usage(format!("profile `{}` has no command to run", profile.name)).hint("name a command"))?;
     let mut command = child::command(program, &context.sources.secret_variables());
     command.args(rest).env(&args.var, served.access_token.expose());
-    let status = crate::platform::replace_process(&mut command).map_err(|error| not_run(program, error))?;
-    Ok(Outcome::status(u8::try_from(status).unwrap_or(1)))
+    Err(not_run(program, crate::platform::replace_process(&mut command)))
 }
 
 /// The error of a command that was not run.

@@ -135,17 +135,29 @@ fn name(context: &Context<'_>, args: &Args, stored: &Stored) -> Result<String, E
     if stored.settings(&name).is_some() || is_plain(&name) {
         return Ok(name);
     }
-    Err(Error::unusable(
-        "the profile's name",
-        "it is empty, longer than 64 characters, starts with `.` or `-`, or has characters other than letters, digits and `._-`",
-        "choose a name like `prod`",
-    ))
+    let cause = if is_device(&name) {
+        "Windows takes a file of that name for a device"
+    } else {
+        "it is empty, longer than 64 characters, starts with `.` or `-`, or has characters other than letters, digits and `._-`"
+    };
+    Err(Error::unusable("the profile's name", cause, "choose a name like `prod`"))
 }
 
 /// Whether a name can be typed and be part of a file name on every platform.
 fn is_plain(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    !name.is_empty() && name.len() <= 64 && !name.starts_with(['.', '-']) && name.bytes().all(allowed)
+    !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with(['.', '-'])
+        && name.bytes().all(allowed)
+        && !is_device(name)
+}
+
+/// Whether Windows takes a file of this name for a device, whatever follows a dot in it.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_port = |stem: &str| matches!(stem.as_bytes(), [b'c', b'o', b'm', b'0'..=b'9'] | [b'l', b'p', b't', b'0'..=b'9']);
+    matches!(&*stem, "con" | "prn" | "aux" | "nul") || is_port(&stem)
 }
 
 impl Wizard<'_> {
@@ -289,6 +301,10 @@ mod tests {
         for name in ["default", "prod", "prod-eu.2", "A_b", "7"] {
             assert!(is_plain(name), "{name}");
         }
+        for name in ["con", "NUL", "nul.txt", "aux.prod", "COM1", "lpt9.x"] {
+            assert!(!is_plain(name), "{name}");
+        }
+        assert!(is_plain("console") && is_plain("com") && is_plain("com10") && is_plain("x.nul"));
         for name in ["", ".", "..", ".prod", "-prod", "a/b", "a\\b", "a b", "ä", "a\n", &"x".repeat(65)] {
             assert!(!is_plain(name), "{name}");
         }

@@ -18,6 +18,7 @@ use crate::text::shell_word;
 
 pub(super) mod git;
 pub(super) mod kubectl;
+mod shells;
 
 /// Timeout of a caller's own tool.
 const TOOL_TIME: Duration = Duration::from_secs(10);
@@ -41,7 +42,7 @@ struct Recipe<'a> {
 pub(crate) fn run(context: &Context<'_>, args: &Setup) -> Result<Outcome, Error> {
     let profile = context.sources.profile(None)?;
     let recipe = Recipe {
-        program: plain("the program's path", context.program())?,
+        program: slashes(plain("the program's path", context.program())?),
         options: options(context, &profile)?,
         profile: &profile,
         secret_variables: context.sources.secret_variables(),
@@ -59,10 +60,10 @@ pub(crate) fn run(context: &Context<'_>, args: &Setup) -> Result<Outcome, Error>
             let cause = "this caller has no tool that edits its configuration";
             return Err(Error::unusable(option, cause, format!("leave out {option}, and {hint}")));
         }
-        Caller::Curl => recipe.curl(),
+        Caller::Curl => recipe.curl()?,
         Caller::Bazel => recipe.bazel(host.unwrap_or(&profile.tenant.host))?,
         Caller::Cargo => recipe.cargo(),
-        Caller::Terraform => recipe.terraform(),
+        Caller::Terraform => recipe.terraform(context)?,
         Caller::Rclone => recipe.rclone()?,
         Caller::Google => recipe.google(),
     };
@@ -80,7 +81,8 @@ fn options(context: &Context<'_>, profile: &Profile) -> Result<Vec<String>, Erro
         ("--config", config),
         ("--cache-dir", context.named_cache_dir()?),
     ] {
-        match value.map(|value| plain(name, value)).transpose()? {
+        let value = value.map(|value| plain(name, value)).transpose()?;
+        match if name == "--profile" { value } else { value.map(slashes) } {
             // It would be taken for an option.
             Some(value) if value.starts_with('-') => options.push(format!("{name}={value}")),
             Some(value) => options.extend([name.to_owned(), value]),
@@ -99,6 +101,12 @@ fn plain(what: &str, value: PathBuf) -> Result<String, Error> {
             Err(Error::unusable(what, cause, "choose another name"))
         }
     }
+}
+
+/// A path with slashes, which Windows reads as well: a backslash is an escape to most shells and parsers. Verbatim paths
+/// (`\\?\…`) have nothing else.
+fn slashes(path: String) -> String {
+    if cfg!(windows) && !path.starts_with(r"\\?\") { path.replace('\\', "/") } else { path }
 }
 
 /// A text as a string of JSON. YAML and TOML read the same, for it holds no control characters.
@@ -143,14 +151,17 @@ impl Recipe<'_> {
     }
 
     /// curl, by itself.
-    fn curl(&self) -> String {
+    fn curl(&self) -> Result<String, Error> {
         let route = self.profile.preset.sample_route().unwrap_or("/PATH");
         let base = self.profile.api_base().unwrap_or_else(|| "https://API_HOST".to_owned());
-        format!(
+        if cfg!(windows) {
+            return self.curl_on_windows(&base, route);
+        }
+        Ok(format!(
             "# the tenant's API, or a host of `hosts`:\n{0} curl {route} --silent\n\
              # curl itself (bash, zsh):\ncurl --config <({0} get --format curl) {base}{route}\n",
             self.call(),
-        )
+        ))
     }
 
     /// Bazel. Its option takes a path without arguments, so a script has the options.
@@ -158,6 +169,9 @@ impl Recipe<'_> {
         let hint = "write a host, or `*.example.com` for those below it";
         Origin::parse(host.trim_start_matches("*."), true)
             .map_err(|why| Error::unusable("the host name", why, hint))?;
+        if cfg!(windows) {
+            return self.bazel_on_windows(host);
+        }
         Ok(format!(
             "# tools/ws1-credential-helper, executable:\n#!/bin/sh\nexec {} bazel \"$@\"\n\n\
              # .bazelrc:\ncommon --credential_helper={host}=%workspace%/tools/ws1-credential-helper\n",
@@ -175,14 +189,19 @@ impl Recipe<'_> {
     }
 
     /// Terraform. It finds its helper by name. Its file is HCL 1, where `${` begins an interpolation that has to end.
-    fn terraform(&self) -> String {
+    fn terraform(&self, context: &Context<'_>) -> Result<String, Error> {
         let args = items(self.options.iter().map(String::as_str)).replace("${", "\\u0024{");
         let args = if args.is_empty() { args } else { format!(" args = [{args}] ") };
-        format!(
+        let helper = format!("credentials_helper \"ws1\" {{{args}}}\n");
+        if cfg!(windows) {
+            let settings = context.sources.config_dir.map_or("%APPDATA%".into(), Path::to_string_lossy);
+            return self.terraform_on_windows(&settings, &helper);
+        }
+        Ok(format!(
             "mkdir -p ~/.terraform.d/plugins\nln -sf {} ~/.terraform.d/plugins/terraform-credentials-ws1\n\n\
-             # ~/.terraformrc:\ncredentials_helper \"ws1\" {{{args}}}\n",
+             # ~/.terraformrc:\n{helper}",
             shell_word(&self.program)
-        )
+        ))
     }
 
     /// rclone. It reads the command as CSV with spaces (old versions split it at every space), after it has replaced

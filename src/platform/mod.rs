@@ -9,15 +9,15 @@ use std::io;
 
 mod append;
 mod inspect;
-#[cfg(not(unix))]
-mod other;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
-#[cfg(not(unix))]
-use other as system;
 #[cfg(unix)]
 use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 // Which of the keyring crates' stores `crate::secret::keychain` asks.
 #[cfg(all(feature = "keychain", target_os = "macos"))]
@@ -34,7 +34,7 @@ pub(crate) use inspect::{Access, network_file_system};
 pub(crate) use system::{
     Inherited, PrivateDir, access, boot_clock, boot_id, columns, create_private, create_private_dir, end_group,
     end_on_signals, guard_terminal, inherited_file, is_elevated, is_foreground, is_pipe, is_stdout, is_stream,
-    lead_group, open_lock, others_place, read_hidden, read_input, read_secret_file, replace_process,
+    lead_group, open_lock, others_place, program, read_hidden, read_input, read_secret_file, replace_process,
     replace_process_with, rewrite, sweep, terminal, without_newline, write_private,
 };
 
@@ -44,7 +44,7 @@ pub(crate) enum HiddenInput {
     /// One line, without its line break.
     Line(Vec<u8>),
     /// A pasted text of several lines.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "lines are read one by one"))]
+    #[cfg_attr(windows, expect(dead_code, reason = "lines are read one by one"))]
     Lines,
     /// The end of input: Ctrl-D, or the terminal was closed.
     End,
@@ -63,10 +63,10 @@ pub(crate) enum SecretFileError {
     /// It could not be opened or read.
     Io(io::Error),
     /// Others can read it, or it belongs to another user.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
+    #[cfg_attr(windows, expect(dead_code, reason = "access lists are not read"))]
     Shared(Access),
     /// This user may not read it.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
+    #[cfg_attr(windows, expect(dead_code, reason = "access lists are not read"))]
     Closed(Access),
     /// It is not a regular file.
     Irregular,
@@ -102,7 +102,7 @@ pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
 #[derive(Debug)]
 pub(crate) enum CacheRejected {
     /// Its content is not trusted, but it may be replaced: others could have read or written it.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "access lists are not read"))]
+    #[cfg_attr(windows, expect(dead_code, reason = "access lists are not read"))]
     Replaceable(String),
     /// It is left alone: a link, a pipe or a directory in the place of the file, or it cannot be read.
     Unusable(String),

@@ -6,6 +6,7 @@ use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -127,8 +128,13 @@ pub(crate) fn end_on_signals() {
 }
 
 /// Replaces this process by another program; comes back only with an error.
-pub(crate) fn replace_process(command: &mut Command) -> io::Result<i32> {
-    Err(command.exec())
+pub(crate) fn replace_process(command: &mut Command) -> io::Error {
+    command.exec()
+}
+
+/// The file of a program: the system itself looks on PATH.
+pub(crate) fn program(name: &OsStr) -> &OsStr {
+    name
 }
 
 /// Lets a child lead a process group of its own; whether that is possible.
@@ -167,23 +173,34 @@ impl Inherited {
 /// Replaces this process by another program that can read `content` once, from a pipe; `finish` gives the command the
 /// pipe's name. The content never touches a disk, an argument list or an environment.
 ///
-/// It has to fit into the pipe: 64 KiB, 4 KiB for a user who has very many pipes.
+/// It has to fit into the pipe: 64 KiB, 4 KiB for a user who has very many pipes. What the program inherits besides stays
+/// open.
 pub(crate) fn replace_process_with(
     content: &[u8],
+    _dir: &Path,
     mut command: Command,
+    _inherited: Option<Inherited>,
     finish: impl FnOnce(&mut Command, &str),
-) -> io::Result<i32> {
-    // Not `pipe2`, which macOS lacks; nothing else is started before the process is replaced.
-    let (read, write) = rustix::pipe::pipe()?;
-    rustix::io::ioctl_fionbio(&write, true)?;
-    File::from(write).write_all(content)?;
-    let pipe = Inherited::new(read)?;
+) -> io::Error {
+    let pipe = match full_pipe(content) {
+        Ok(pipe) => pipe,
+        Err(error) => return error,
+    };
     finish(&mut command, pipe.name());
     replace_process(&mut command)
 }
 
+/// A pipe that holds `content` and whose writer is gone.
+fn full_pipe(content: &[u8]) -> io::Result<Inherited> {
+    // Not `pipe2`, which macOS lacks; nothing else is started before the process is replaced.
+    let (read, write) = rustix::pipe::pipe()?;
+    rustix::io::ioctl_fionbio(&write, true)?;
+    File::from(write).write_all(content)?;
+    Inherited::new(read)
+}
+
 /// A file with this content and without a place in any directory, so that nothing of it is left.
-pub(crate) fn inherited_file(content: &[u8]) -> io::Result<Inherited> {
+pub(crate) fn inherited_file(content: &[u8], _dir: &Path) -> io::Result<Inherited> {
     let mut file = nameless_file()?;
     file.write_all(content)?;
     // Where `/dev/fd` shares the offset instead of opening the file again.

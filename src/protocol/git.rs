@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context<'_>, operation: &str, stdin: &mut dyn Read) 
         return Outcome::answer("version 0\ncapability authtype\ncapability state\n");
     }
     // A caller that goes on writing must not meet a closed pipe, so the input is read whatever the operation.
-    let input = read(stdin);
+    let input = read(stdin).map(unix_lines);
     match (operation, input.as_deref().and_then(parse)) {
         ("get", Some(request)) => get(context, &request),
         ("erase", Some(request)) => erase(context, &request),
@@ -223,10 +223,21 @@ fn read(stdin: &mut dyn Read) -> Option<Vec<u8>> {
             return None;
         }
         // What follows the blank line may come with it, and from a caller that then waits for the answer.
-        if input.starts_with(b"\n") || input.windows(2).any(|pair| pair == b"\n\n") {
+        let is_over = input.starts_with(b"\n") || input.windows(2).any(|pair| pair == b"\n\n");
+        if is_over || input.ends_with(b"\n\r\n") {
             return Some(input);
         }
     }
+}
+
+/// Lines that end in LF, where every line ends in CRLF: what a shell of Windows pipes. git itself writes LF everywhere, so
+/// a CR that it was tricked into stands beside lines without one, and stays.
+fn unix_lines(input: Vec<u8>) -> Vec<u8> {
+    let mut lines = input.split_inclusive(|byte| *byte == b'\n');
+    if !lines.all(|line| line.ends_with(b"\r\n")) {
+        return input;
+    }
+    input.split_inclusive(|byte| *byte == b'\n').flat_map(|line| [&line[..line.len() - 2], b"\n"].concat()).collect()
 }
 
 /// Parses a request strictly: lines end in LF alone; CR and NUL are refused, since one side taking them for a line

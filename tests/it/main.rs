@@ -19,7 +19,9 @@ mod concurrency;
 #[cfg(target_os = "linux")]
 mod crash;
 mod curl;
+#[cfg(unix)]
 mod curl_lists;
+#[cfg(unix)]
 mod curl_trust;
 mod deadlines;
 #[cfg(target_os = "linux")]
@@ -118,3 +120,5 @@ mod warm;
 #[cfg(target_os = "linux")]
 mod watch;
 mod whoami;
+#[cfg(windows)]
+mod windows;
