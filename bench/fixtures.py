@@ -36,7 +36,7 @@ class Build:
 
     def __init__(self, scratch):
         output = check([ROOT / "install.sh", "--prefix", scratch / "prefix"])
-        self.target = re.search(r"^Building ws1-token for (\S+)$", output, re.MULTILINE)[1]
+        self.target = re.search(r"^Building ws1-token for ([\w-]+)", output, re.MULTILINE)[1]
         self.libc = "musl" if "musl" in self.target else "gnu"
         self.program = scratch / "prefix/bin/ws1-token"
         self.emulator = self.build_emulator()

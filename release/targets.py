@@ -1,7 +1,12 @@
-"""The targets of a release, and how each is built so that the same source gives the same bytes."""
+#!/usr/bin/env python3
+"""The targets of a release, and how each is built so that the same source gives the same bytes.
+
+release/targets.py TARGET prints the variables that a cross build needs.
+"""
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +48,8 @@ TARGETS = {
             {
                 "CC_aarch64_unknown_linux_musl": "aarch64-linux-gnu-gcc",
                 "AR_aarch64_unknown_linux_musl": "aarch64-linux-gnu-ar",
-                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER": "aarch64-linux-gnu-gcc",
+                # Position-independent, which Rust does not make it by itself.
+                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER": str(SOURCE / "release/link-aarch64"),
             },
         ),
         # The linker writes the time into the file unless told otherwise.
@@ -71,3 +77,8 @@ def compile(target, place, source=SOURCE):
     build = ["cargo", "build", "--release", "--package", "ws1-token", "--target-dir", str(place), *cargo]
     subprocess.run(build, check=True, env=env)
     return place / target.name / "release" / target.program
+
+
+if __name__ == "__main__":
+    for variable, value in TARGETS[sys.argv[1]].variables.items():
+        print(f"{variable}={value}")

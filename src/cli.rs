@@ -25,7 +25,7 @@ const BUILD: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 ///
 /// It caches the token, renews it before it expires, and answers each caller in its own protocol.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "ws1-token", version, long_version = BUILD, help_template = examples::OVERVIEW)]
+#[command(name = "ws1-token", bin_name = "ws1-token", version, long_version = BUILD, help_template = examples::OVERVIEW)]
 #[command(after_help = examples::MAIN, after_long_help = examples::MAIN_LONG)]
 pub(crate) struct Cli {
     /// Options that every command takes.

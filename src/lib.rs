@@ -110,7 +110,7 @@ mod terminal;
 mod text;
 mod token;
 
-pub use platform::{harden, stdin, stdout};
+pub use platform::{harden, stdin, stdout, user_dir};
 
 /// Everything of the process that the program works with; `main.rs` fills it in.
 pub struct Process<'a> {

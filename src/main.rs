@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ws1_token::{Process, harden, run, stdin, stdout};
+use ws1_token::{Process, harden, run, stdin, stdout, user_dir};
 
 /// Runs the program.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment and ends the process")]
@@ -18,9 +18,9 @@ fn main() -> ExitCode {
         args: std::env::args_os().collect(),
         env: &|name| std::env::var_os(name),
         env_names: &|| std::env::vars_os().map(|(name, _)| name).collect(),
-        config_dir: dirs::config_dir(),
-        cache_dir: dirs::cache_dir(),
-        home: dirs::home_dir(),
+        config_dir: user_dir("APPDATA", dirs::config_dir),
+        cache_dir: user_dir("LOCALAPPDATA", dirs::cache_dir),
+        home: user_dir("USERPROFILE", dirs::home_dir),
         working_dir: &|| std::env::current_dir().ok(),
         executable: &|| std::env::current_exe().ok(),
         called: &|| std::env::args_os().next(),

@@ -156,7 +156,8 @@ fn is_plain(name: &str) -> bool {
 /// Whether Windows takes a file of this name for a device, whatever follows a dot in it.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let is_port = |stem: &str| matches!(stem.as_bytes(), [b'c', b'o', b'm', b'0'..=b'9'] | [b'l', b'p', b't', b'0'..=b'9']);
+    let is_port =
+        |stem: &str| matches!(stem.as_bytes(), [b'c', b'o', b'm', b'0'..=b'9'] | [b'l', b'p', b't', b'0'..=b'9']);
     matches!(&*stem, "con" | "prn" | "aux" | "nul") || is_port(&stem)
 }
 

@@ -33,19 +33,27 @@ pub(crate) fn dispatch(context: &Context<'_>, command: &Command, stdin: &mut dyn
         Command::Kubectl(args) => protocol::kubectl::run(context, args),
         Command::Git(args) => protocol::git::run(context, &args.operation, stdin),
         Command::Bazel(_) => protocol::bazel::run(context, stdin),
-        Command::Terraform(args) => protocol::terraform::run(context, args.operation, &args.host),
-        Command::Google => protocol::google::run(context),
-        Command::Curl(args) => curl::run(context, args).into(),
-        Command::Exec(args) => exec::run(context, args).into(),
-        Command::Login(args) => login::run(context, args).into(),
-        Command::Logout(args) => logout::run(context, args).into(),
-        Command::Forget(args) => forget::run(context, args).into(),
-        Command::Status(args) => status::run(context, args).into(),
-        Command::Whoami(args) => whoami::run(context, args).into(),
-        Command::Doctor(args) => doctor::run(context, args),
-        Command::Setup(args) => setup::run(context, args).into(),
-        Command::Completions(args) => completions::run(context, args),
+        Command::Terraform(args) => apart(|| protocol::terraform::run(context, args.operation, &args.host)),
+        Command::Google => apart(|| protocol::google::run(context)),
+        Command::Curl(args) => apart(|| curl::run(context, args).into()),
+        Command::Exec(args) => apart(|| exec::run(context, args).into()),
+        Command::Login(args) => apart(|| login::run(context, args).into()),
+        Command::Logout(args) => apart(|| logout::run(context, args).into()),
+        Command::Forget(args) => apart(|| forget::run(context, args).into()),
+        Command::Status(args) => apart(|| status::run(context, args).into()),
+        Command::Whoami(args) => apart(|| whoami::run(context, args).into()),
+        Command::Doctor(args) => apart(|| doctor::run(context, args)),
+        Command::Setup(args) => apart(|| setup::run(context, args).into()),
+        Command::Completions(args) => apart(|| completions::run(context, args)),
     }
+}
+
+/// Runs a command that people call, in a stack frame of its own: inlined, what `login` and `doctor` need of the stack would
+/// be touched by every call with a cached token, page by page.
+#[inline(never)]
+#[cold]
+fn apart(command: impl FnOnce() -> Outcome) -> Outcome {
+    command()
 }
 
 /// Who reads standard error of a command.

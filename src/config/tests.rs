@@ -286,6 +286,7 @@ fn a_single_profile_needs_no_default() {
     assert_eq!(world.profile().unwrap().name, "only");
 }
 
+#[cfg_attr(windows, ignore = "the paths of the example are Unix'")]
 #[test]
 fn mistakes_are_named_with_their_place() {
     let reports: Vec<String> = [
@@ -407,6 +408,7 @@ const BY_HOST: &str = r#"{ "profiles": {
     "broken": { "tenant": "c.example.com", "client_idd": "c", "ca_file": "C:\\ca.pem" },
     "half": { "tenant": "\u0064.Example.com" } } }"#;
 
+#[cfg_attr(windows, ignore = "the paths of the example are Unix'")]
 #[test]
 fn a_target_finds_its_profile() {
     let with_default = |name: &str| BY_HOST.replacen('{', &format!("{{ \"default_profile\": \"{name}\","), 1);

@@ -27,7 +27,7 @@ pub(crate) use windows_native_keyring_store::Store as KeyStore;
 #[cfg(all(feature = "keychain", unix, not(target_os = "macos")))]
 pub(crate) use zbus_secret_service_keyring_store::Store as KeyStore;
 
-pub use system::{harden, stdin, stdout};
+pub use system::{harden, stdin, stdout, user_dir};
 
 pub(crate) use append::append_line;
 pub(crate) use inspect::{Access, network_file_system};

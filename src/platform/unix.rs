@@ -64,6 +64,11 @@ fn me() -> u32 {
     *ME.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
+/// A directory of the user's. The variable is Windows'.
+pub fn user_dir(_variable: &str, known: impl FnOnce() -> Option<std::path::PathBuf>) -> Option<std::path::PathBuf> {
+    known()
+}
+
 /// Whether the program runs with rights its caller does not have (set-user-ID or set-group-ID).
 pub(crate) fn is_elevated() -> bool {
     use rustix::process::{getegid, getgid, getuid};

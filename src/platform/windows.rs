@@ -29,6 +29,14 @@ pub(crate) use std::fs::create_dir_all as create_private_dir;
 /// The same as for a new file: its access list is what the directory grants.
 pub(crate) use write_private as rewrite;
 
+/// A directory of the user's: as its variable says, which every process of a session has, or else as Windows knows it, which
+/// knows no variable.
+#[expect(clippy::disallowed_methods, reason = "for main.rs")]
+pub fn user_dir(variable: &str, known: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    named.or_else(known)
+}
+
 /// Nothing to switch off here: Windows writes no memory of a process to a file unless an administrator asks for it.
 pub fn harden() {}
 

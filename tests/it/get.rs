@@ -86,6 +86,7 @@ fn json_tells_the_life_and_never_the_refresh_token() {
     assert_snapshot!("get-json", output, (r#""expires_in":\d+,"#, r#""expires_in":$$SECONDS,"#));
 }
 
+#[cfg_attr(windows, ignore = "it runs programs of POSIX")]
 #[test]
 fn the_time_in_json_is_when_the_token_ends() {
     let emulator = Emulator::start();
@@ -149,6 +150,7 @@ fn output_replaces_the_file_instead_of_writing_into_it() {
     assert_eq!((std::fs::read_to_string(&file).unwrap(), mode(&file)), (token, 0o600));
 }
 
+#[cfg_attr(windows, ignore = "the system's words differ")]
 #[test]
 fn an_output_that_cannot_be_written_is_said() {
     let emulator = Emulator::start();

@@ -33,6 +33,7 @@ fn success_and_failure_are_answers() {
     assert_snapshot!("google-failures", all);
 }
 
+#[cfg_attr(windows, ignore = "it runs programs of POSIX")]
 #[test]
 fn the_secret_command_writes_nothing_to_standard_error() {
     let emulator = Emulator::start();

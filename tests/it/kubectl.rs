@@ -107,7 +107,7 @@ pub(crate) fn kubectls() -> Vec<PathBuf> {
         .filter(|file| {
             let name = file.file_name();
             let name = name.to_string_lossy();
-            name == "kubectl" || name.starts_with("kubectl.1.")
+            if cfg!(windows) { name == "kubectl.exe" } else { name == "kubectl" || name.starts_with("kubectl.1.") }
         })
         .filter_map(|file| file.path().canonicalize().ok())
         .collect();

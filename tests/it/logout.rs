@@ -84,6 +84,7 @@ fn without_a_cache_what_other_runs_have_cached_is_dropped_and_no_directory_is_ma
     }
 }
 
+#[cfg_attr(windows, ignore = "it runs programs of POSIX")]
 #[test]
 fn a_secret_that_login_did_not_store_is_left_alone() {
     let emulator = Emulator::start();

@@ -11,6 +11,7 @@ mod by_host;
 mod cache;
 #[cfg(unix)]
 mod certificates;
+#[cfg(unix)]
 mod children;
 mod colours;
 mod commands;

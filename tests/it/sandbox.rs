@@ -17,6 +17,9 @@ pub(crate) const PROFILE: &str = "prod";
 /// The secret that the emulator's default client has.
 pub(crate) const SECRET: &str = "emulator-secret";
 
+/// What stands for the directory of a sandbox.
+const SANDBOX: &str = "$SANDBOX";
+
 /// A home directory, an environment, and perhaps a tenant.
 pub(crate) struct Sandbox {
     /// Everything is below this directory.
@@ -37,7 +40,17 @@ impl Sandbox {
         vars.insert("HOME".to_owned(), home.display().to_string());
         vars.insert("PATH".to_owned(), path());
         vars.insert("LC_ALL".to_owned(), "C".to_owned());
-        let names = vec![(dir.path().display().to_string(), "$SANDBOX".to_owned())];
+        for (name, place) in [("APPDATA", ".config"), ("LOCALAPPDATA", ".cache"), ("USERPROFILE", ""), ("TEMP", "")] {
+            if cfg!(windows) {
+                vars.insert(name.to_owned(), home.join(place).display().to_string());
+            }
+        }
+        for name in ["SystemRoot", "ComSpec", "PATHEXT"] {
+            std::env::var(name).into_iter().for_each(|value| _ = vars.insert(name.to_owned(), value));
+        }
+        let place = dir.path().display().to_string();
+        // As it stands, and in a string of JSON.
+        let names = [place.replace('\\', "\\\\"), place].map(|place| (place, SANDBOX.to_owned())).into();
         Self { dir, vars, names }
     }
 
@@ -307,7 +320,8 @@ impl Output {
 
     /// Names in place of what varies.
     fn stable(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+        let text = self.names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        if cfg!(windows) { with_slashes(&text) } else { text }
     }
 }
 
@@ -322,6 +336,17 @@ impl fmt::Display for Output {
         }
         Ok(())
     }
+}
+
+/// The paths of a sandbox as on Unix.
+fn with_slashes(text: &str) -> String {
+    let mut parts = text.split(SANDBOX);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part.find(|letter: char| letter.is_whitespace() || "`\"';,:".contains(letter)).unwrap_or(part.len());
+        let path = part[..end].replace("\\\\", "/").replace('\\', "/");
+        text + SANDBOX + &path + &part[end..]
+    })
 }
 
 /// Compares with a snapshot of the top-level `snapshots/`; tokens, times and identities have stable names in it, and
@@ -357,10 +382,32 @@ pub(crate) fn system_words(text: &str) -> String {
     {
         let start = before.rfind(": ").map_or(0, |at| at + 2);
         words.push_str(&before[..start]);
-        words.push_str(&std::io::Error::from_raw_os_error(number.parse().unwrap()).to_string());
+        words.push_str(&words_for(number.parse().unwrap()));
         rest = after;
     }
-    words + rest
+    words += rest;
+    if cfg!(windows) {
+        words.replace(": program not found\n", ": No such file or directory (os error 2)\n")
+    } else {
+        words
+    }
+}
+
+/// Windows' numbers for errors, and Linux' for the same.
+const NUMBERS: [(i32, i32); 6] = [(2, 2), (3, 2), (5, 13), (267, 20), (10_061, 111), (10_060, 110)];
+
+/// The words for an error, those of Linux where it has the error too.
+fn words_for(number: i32) -> String {
+    let on_linux = NUMBERS.iter().find(|(here, _)| cfg!(windows) && *here == number).map(|(_, on_linux)| on_linux);
+    let words = match on_linux {
+        Some(2) => "No such file or directory",
+        Some(13) => "Permission denied",
+        Some(20) => "Not a directory",
+        Some(110) => "Connection timed out",
+        Some(111) => "Connection refused",
+        _ => return std::io::Error::from_raw_os_error(number).to_string(),
+    };
+    format!("{words} (os error {})", on_linux.unwrap())
 }
 
 /// Whether the program was built by cargo with the tests, and not given by a variable.

@@ -19,6 +19,7 @@ fn world() -> Sandbox {
     sandbox
 }
 
+#[cfg_attr(windows, ignore = "the shells there have other commands: tests/it/windows.rs")]
 #[test]
 fn every_callers_text() {
     let sandbox = world();
@@ -108,6 +109,7 @@ fn the_program_is_named_as_it_was_found() {
     is_link(&sandbox, &link);
 }
 
+#[cfg_attr(windows, ignore = "the paths of the example are Unix'")]
 #[test]
 fn options_come_from_variables_too() {
     let mut sandbox = world();

@@ -22,7 +22,8 @@ fn may_skip(listed: &str, what: &str) -> bool {
 
 /// Whether a program, by its name on PATH or by its path, is on this machine; if not, the test is to be skipped.
 pub(crate) fn has(program: &str) -> bool {
-    let found = std::env::split_paths(&crate::sandbox::path()).any(|dir| is_executable(&dir.join(program)));
+    let file = if cfg!(windows) { format!("{program}.exe") } else { program.to_owned() };
+    let found = std::env::split_paths(&crate::sandbox::path()).any(|dir| is_executable(&dir.join(&file)));
     if !found {
         let name = Path::new(program).file_name().unwrap().to_string_lossy();
         skip(&name, "it is not installed, or not for this user");

@@ -103,6 +103,7 @@ fn status_without_a_file_shows_the_environments_profile() {
     assert_snapshot!("status-environment", sandbox.run(&["status"]));
 }
 
+#[cfg_attr(windows, ignore = "files have no modes there")]
 #[test]
 fn status_says_what_is_wrong_with_a_cache_entry() {
     let emulator = Emulator::start();

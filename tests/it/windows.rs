@@ -57,7 +57,9 @@ fn requests_may_end_their_lines_as_windows_does() {
     assert!(answer.stdout.contains("password=eyJ"), "{answer}");
     assert_eq!(ask("protocol=http\r\nhost=HOST\r\n\r\n").stdout, answer.stdout);
     assert_eq!(ask("protocol=http\r\nhost=HOST\r\n").stdout, answer.stdout);
-    for mixed in ["protocol=http\nhost=HOST\r\n\n", "protocol=http\r\nhost=HOST\n\n", "protocol=http\r\nhost=HO\rST\r\n"] {
+    for mixed in
+        ["protocol=http\nhost=HOST\r\n\n", "protocol=http\r\nhost=HOST\n\n", "protocol=http\r\nhost=HO\rST\r\n"]
+    {
         assert_eq!(ask(mixed).to_string(), "", "{mixed:?}");
     }
     let request = format!("{{\r\n\"uri\":\r\n\"{}/x\"}}\r\n", emulator.url());
@@ -118,10 +120,11 @@ fn an_entry_that_another_program_holds_costs_one_request() {
         let entry = sandbox.entry_file();
         let held = hold(&entry, shared);
         let runs = sandbox.run_many(6, &["get"]);
-        let new = runs[0].token();
-        assert!(new != old && runs.iter().all(|run| run.token() == new), "{shared}");
+        let new = runs[0].stdout.trim_end().to_owned();
+        let is_fine = |run: &Output| run.status == 0 && run.stdout.trim_end() == new && run.stderr.lines().count() <= 1;
+        assert!(new != old && runs.iter().all(is_fine), "{shared}: {runs:?}");
         assert_eq!(emulator.counters().token_requests, 2, "{shared}");
-        assert_eq!(sandbox.run(&["get"]).token(), new);
+        assert!(is_fine(&sandbox.run(&["get"])), "{shared}");
         drop(held);
         let newest = sandbox.run(&["get", "--force-refresh"]).token();
         assert_eq!(sandbox.run(&["get"]).token(), newest);
@@ -214,14 +217,14 @@ fn devices_are_written_into_and_never_replaced() {
     assert!(stream.status == 1 && stream.stderr.contains("names a stream"), "{stream}");
     let secret = sandbox.run(&["get", "--no-cache", "--client-secret-file", "NUL"]);
     assert!(secret.status == 2 && secret.stderr.contains("not a regular file"), "{secret}");
-    let login = sandbox.run(&["login", "con.prod", "--tenant", "acme.example.com", "--client-id", "x", "--secret-stdin"]);
+    let login =
+        sandbox.run(&["login", "con.prod", "--tenant", "acme.example.com", "--client-id", "x", "--secret-stdin"]);
     assert!(login.status == 2 && login.stderr.contains("takes a file of that name for a device"), "{login}");
 }
 
 #[test]
 fn paths_of_every_kind_lead_to_their_files() {
     let (_emulator, sandbox) = world();
-    let token = sandbox.run(&["get"]).token();
     let dir = std::path::absolute(sandbox.path("")).unwrap().display().to_string();
     let dir = dir.trim_end_matches('\\');
     std::fs::create_dir(sandbox.path("sub dir")).unwrap();
@@ -234,6 +237,7 @@ fn paths_of_every_kind_lead_to_their_files() {
         format!("{}sub dir\\f", &dir[..2]),
         format!(r"{}\sub dir\g", &dir[2..]),
     ] {
+        let token = sandbox.run(&["get"]).token();
         assert_eq!(sandbox.run(&["get", "--output", &path]).to_string(), "", "{path}");
         let name = path.chars().last().unwrap().to_string();
         let file = sandbox.path("sub dir").join(&name);
@@ -267,7 +271,7 @@ fn exec_finds_what_the_shell_finds_and_passes_the_whole_status_on() {
 #[test]
 fn curl_gets_the_token_from_a_file_that_is_gone_afterwards_and_keeps_its_input() {
     let (_emulator, mut sandbox) = world();
-    batch(&mut sandbox, "curl.cmd", "@set /p line=\n@echo %*\n@type %3\n@echo read %line%\n@exit /b 35\n");
+    batch(&mut sandbox, "curl.cmd", "@set /p line=\n@echo %*\n@type %5\n@echo read %line%\n@exit /b 35\n");
     let token = sandbox.run(&["get"]).token();
     // What an ended run left, whose name nobody else makes.
     let left = sandbox.cache_dir().join(".handed-over.4.0123456789abcdef.tmp");
@@ -277,7 +281,11 @@ fn curl_gets_the_token_from_a_file_that_is_gone_afterwards_and_keeps_its_input()
     let run = sandbox.run_with_stdin(&["curl", "/x"], b"the caller's line\r\n");
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[0].starts_with("--disable") && lines[0].contains("--config") && !lines[0].contains(&token), "{run}");
-    assert_eq!(lines[1..], [&*format!("header = \"Authorization: Bearer {token}\""), "read the caller's line"], "{run}");
+    assert_eq!(
+        lines[1..],
+        [&*format!("header = \"Authorization: Bearer {token}\""), "read the caller's line"],
+        "{run}"
+    );
     assert_eq!((run.status, &*run.stderr), (35, ""));
     assert_eq!(sandbox.cached().len(), 2, "{:?}", sandbox.cached());
 }
@@ -293,6 +301,7 @@ fn a_secret_command_may_be_a_batch_file() {
 #[test]
 fn what_setup_prints_can_be_run_by_the_shell_of_the_system() {
     let (emulator, mut sandbox) = world();
+    sandbox.edit_profile(|profile| profile["hosts"] = serde_json::json!(["registry.example.com"]));
     batch(&mut sandbox, "nothing.cmd", "");
     let text = sandbox.run(&["setup", "terraform"]).stdout;
     let settings = text.lines().find_map(|line| line.strip_prefix("# ")?.strip_suffix(r"\terraform.rc:")).unwrap();
@@ -303,7 +312,7 @@ fn what_setup_prints_can_be_run_by_the_shell_of_the_system() {
         assert_eq!(cmd(&sandbox, "line.bat").status, 0, "{line}");
     }
     let mut helper = sandbox.program(here.join(r"terraform.d\plugins\terraform-credentials-ws1.exe"));
-    helper.args(["get", &emulator.host()]);
+    helper.args(["get", "registry.example.com"]);
     let answer = sandbox.finish(helper);
     assert!(answer.stdout.contains("\"token\""), "{answer}");
 

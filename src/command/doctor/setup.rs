@@ -123,7 +123,10 @@ fn unusable(error: &Error, tenant: Option<&Profile>) -> Finding {
 fn permissions(file: &Path) -> Finding {
     let directory = file.parent().unwrap_or(Path::new("."));
     let (Some(of_file), Some(of_directory)) = (platform::access(file), platform::access(directory)) else {
-        return Finding::skipped("permissions", "access lists are not checked here, nor those of the secret and the cache");
+        return Finding::skipped(
+            "permissions",
+            "access lists are not checked here, nor those of the secret and the cache",
+        );
     };
     let holds_password = std::fs::read_to_string(file).is_ok_and(|text| holds_proxy_password(&text));
     judge_permissions((file, of_file), (directory, of_directory), holds_password)

@@ -22,9 +22,10 @@ fn line(words: &[&str]) -> Result<String, Error> {
     let is_plain = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-:=\\".contains(&byte))
     };
-    let shown = words.iter().enumerate().map(|(at, text)| {
-        if at > 0 && is_plain(text) { Ok((*text).to_owned()) } else { word(text) }
-    });
+    let shown = words
+        .iter()
+        .enumerate()
+        .map(|(at, text)| if at > 0 && is_plain(text) { Ok((*text).to_owned()) } else { word(text) });
     Ok(shown.collect::<Result<Vec<_>, _>>()?.join(" "))
 }
 

@@ -133,6 +133,7 @@ mod tests {
         ]
     }
 
+    #[cfg_attr(windows, ignore = "the paths of the example are Unix'")]
     #[test]
     fn every_state_has_a_block() {
         let blocks = all().into_iter().map(|profile| block(&profile, Some(Path::new("/home/ana")), Palette::PLAIN));

@@ -27,6 +27,7 @@ fn the_host_of_the_api_may_have_the_token() {
     assert_eq!(found("https://connect.omnissa.com/").as_deref(), Some("connect"));
 }
 
+#[cfg_attr(windows, ignore = "the paths of the example are Unix'")]
 #[test]
 fn an_api_token_stands_for_client_and_secret() {
     let connect =

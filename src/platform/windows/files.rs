@@ -119,7 +119,7 @@ fn parts(path: &Path) -> Option<(&Path, String)> {
 /// Writes beside and renames.
 fn replace_in(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     if name.contains(':') {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "`:` names a stream inside a file"));
+        return Err(io::Error::other("`:` names a stream inside a file"));
     }
     let temporary = dir.join(format!("{}{}.{:016x}.tmp", temporary_start(name), std::process::id(), random()));
     create_private(&temporary, bytes)?;

@@ -97,6 +97,7 @@ mod tests {
         }
     }
 
+    #[cfg_attr(windows, ignore = "the paths of the example are Unix'")]
     #[test]
     fn kubeconfigs_are_read_as_kubectl_and_people_write_them() {
         let place = tempfile::tempdir().unwrap();
