@@ -581,7 +581,7 @@ fn hostile_and_foreign_requests_get_nothing() {
         format!("protocol=\nhost={host}\n\n"),
         "protocol=http\nhost= \n\n".to_owned(),
         format!("protocol=http\nhost={host}\r\n\n"),
-        format!("protocol=http\r\nhost={host}\r\n\r\n"),
+        format!("protocol=http\r\nhost={host}\n\r\n"),
         format!("protocol=http\nhost={host}\0.evil.example\n\n"),
         format!("protocol=http\nhost={host}\npath=a\0b\n\n"),
         format!("protocol=http\nhost={host}\nhost=evil.example\n\n"),

@@ -15,7 +15,7 @@ struct Download {
 impl Download {
     /// The release's archive and its signed checksums; `None`, and a skip, where a tool is missing.
     fn make() -> Option<Self> {
-        let tools = ["minisign", "ssh-keygen", "git", "strip"];
+        let tools = ["cargo", "minisign", "ssh-keygen", "git", "strip"];
         if !can("python3", &["-c", "import tomllib"]) || !tools.iter().all(|tool| has(tool)) {
             return None;
         }

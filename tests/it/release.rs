@@ -27,7 +27,7 @@ impl Release {
     fn get() -> Option<&'static Self> {
         /// Whether it could be made is the same for every test.
         static RELEASE: LazyLock<Release> = LazyLock::new(Release::make);
-        let tools = ["python3", "nfpm", "minisign", "ssh-keygen", "git"];
+        let tools = ["cargo", "python3", "nfpm", "minisign", "ssh-keygen", "git"];
         (can("python3", &["-c", "import tomllib"]) && tools.iter().all(|tool| has(tool))).then(|| &*RELEASE)
     }
 
