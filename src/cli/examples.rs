@@ -115,6 +115,8 @@ Examples:
   ws1-token get --output /run/prometheus/ws1.token --watch
   ws1-token get --format powershell | Invoke-Expression
   ws1-token get --format github                  in a step of GitHub Actions
+  ws1-token get --format kubernetes-secret --name ws1 \\
+    | kubectl apply --server-side --field-manager=ws1 -f -
 
 With --watch, a failure ends the program as long as it has not written the file; after that it is a warning, and the \
 file stays as it is. SIGTERM or Ctrl-C ends it.";
