@@ -613,3 +613,17 @@ fn the_format_names_a_secret_by_the_rules_of_kubernetes() {
     assert_snapshot!("kubernetes-secret", text, (r#""token":"[A-Za-z0-9+/=]+""#, r#""token":"$$BASE64""#));
     assert_eq!(emulator.counters().token_requests, 1, "a mistake costs no request");
 }
+
+#[test]
+fn the_documents_show_the_manifest_and_name_files_that_exist() {
+    let page = include_str!("../../docs/kubernetes.md");
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let output = sandbox.run(&["get", "--format", "kubernetes-secret", "--name", "ws1", "--namespace", "apps"]).stdout;
+    let (shown, _) = page.split_once("\n```console\n").unwrap().1.split_once("\n```").unwrap();
+    let parts = shown.lines().nth(1).unwrap().split('…');
+    assert!(parts.clone().count() == 3 && parts.fold(true, |found, part| found && output.contains(part)), "{output}");
+    for overlay in OVERLAYS {
+        assert!(page.contains(&format!("`deploy/kubernetes/{overlay}`")), "{overlay}");
+    }
+}
