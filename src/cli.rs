@@ -145,7 +145,7 @@ pub(crate) enum Format {
     Github,
     /// access_token, token_type, expires_in and expires_at as JSON
     Json,
-    /// A Secret for kubectl apply --server-side: the token in its key `token`, the expiry as an annotation
+    /// The manifest of a Secret, for kubectl apply
     KubernetesSecret,
 }
 

@@ -119,7 +119,10 @@ Examples:
     | kubectl apply --server-side --field-manager=ws1 -f -
 
 With --watch, a failure ends the program as long as it has not written the file; after that it is a warning, and the \
-file stays as it is. SIGTERM or Ctrl-C ends it.";
+file stays as it is. SIGTERM or Ctrl-C ends it.
+
+A Secret has the token in its key `token`, and the expiry in its annotation ws1-token/expires-at. Without \
+--server-side, kubectl would keep a copy of the token in another annotation.";
 
 /// Text after the options of `kubectl`.
 pub(super) const KUBECTL: &str = "\
