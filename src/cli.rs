@@ -115,6 +115,12 @@ pub(crate) struct Get {
     /// Renew even if the cached token is fresh; fails without a new one, and the cache keeps the old
     #[arg(long)]
     pub(crate) force_refresh: bool,
+    /// Name of the Secret, with --format kubernetes-secret
+    #[arg(long, value_name = "NAME", value_parser = value::subdomain, required_if_eq("format", "kubernetes-secret"))]
+    pub(crate) name: Option<String>,
+    /// Namespace of the Secret; without it, kubectl's own
+    #[arg(long, value_name = "NAMESPACE", value_parser = value::label, requires = "name")]
+    pub(crate) namespace: Option<String>,
 }
 
 /// What `get` prints.
@@ -139,6 +145,8 @@ pub(crate) enum Format {
     Github,
     /// access_token, token_type, expires_in and expires_at as JSON
     Json,
+    /// The manifest of a Secret, for kubectl apply
+    KubernetesSecret,
 }
 
 /// Arguments of `kubectl`.

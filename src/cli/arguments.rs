@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Subcommand};
 
-use super::{Cli, Command, Doctor, Forget, Logout, Status, Whoami, examples, quick};
+use super::{Cli, Command, Doctor, Forget, Format, Get, Logout, Status, Whoami, examples, quick};
 
 /// Global options that take a value.
 pub(super) const GLOBALS_WITH_VALUE: [&str; 7] =
@@ -47,6 +47,7 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Cli, Mistake> {
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches))
         .and_then(named)
+        .and_then(of_a_secret)
         .map_err(|error| Mistake { error, command: word.filter(|word| Command::has_subcommand(word)) })
 }
 
@@ -67,6 +68,17 @@ fn named(mut cli: Cli) -> Result<Cli, clap::Error> {
         return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
     }
     cli.overrides.profile = named.or(cli.overrides.profile);
+    Ok(cli)
+}
+
+/// The names of a Secret go with its format only. clap knows no option that another one's value allows.
+fn of_a_secret(cli: Cli) -> Result<Cli, clap::Error> {
+    if let Command::Get(Get { name: Some(_), format, .. }) = &cli.command
+        && *format != Some(Format::KubernetesSecret)
+    {
+        let text = "the argument '--name <NAME>' goes with '--format kubernetes-secret' only";
+        return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
+    }
     Ok(cli)
 }
 
@@ -96,7 +108,6 @@ fn next_word(args: &[OsString], mut at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Format, Get};
 
     fn parsed(args: &[&str]) -> Result<Cli, String> {
         parse(args.iter().map(OsString::from).collect()).map_err(|mistake| mistake.error.kind().to_string())

@@ -115,9 +115,14 @@ Examples:
   ws1-token get --output /run/prometheus/ws1.token --watch
   ws1-token get --format powershell | Invoke-Expression
   ws1-token get --format github                  in a step of GitHub Actions
+  ws1-token get --format kubernetes-secret --name ws1 \\
+    | kubectl apply --server-side --field-manager=ws1 -f -
 
 With --watch, a failure ends the program as long as it has not written the file; after that it is a warning, and the \
-file stays as it is. SIGTERM or Ctrl-C ends it.";
+file stays as it is. SIGTERM or Ctrl-C ends it.
+
+A Secret has the token in its key `token`, and the expiry in its annotation ws1-token/expires-at. Without \
+--server-side, kubectl would keep a copy of the token in another annotation.";
 
 /// Text after the options of `kubectl`.
 pub(super) const KUBECTL: &str = "\

@@ -37,7 +37,7 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
             ("--client-id", _) => once(&mut overrides.client_id, value()?.to_owned())?,
             ("--client-secret-file", _) => once(&mut overrides.client_secret_file, value()?.into())?,
             ("-v" | "--verbose", _) if inline.is_none() && !overrides.verbose => overrides.verbose = true,
-            ("--format", Some(Command::Get(_))) => once(&mut format, Format::from_str(value()?, false).ok()?)?,
+            ("--format", Some(Command::Get(_))) => once(&mut format, quick_format(value()?)?)?,
             ("--min-ttl", Some(Command::Get(_) | Command::Kubectl(_))) => once(&mut min_ttl, duration(value()?).ok()?)?,
             ("--force-refresh", Some(Command::Get(get))) if inline.is_none() && !get.force_refresh => {
                 get.force_refresh = true;
@@ -67,6 +67,11 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
         }
         command => Some(Cli { overrides, command }),
     }
+}
+
+/// A format that needs no other option.
+fn quick_format(name: &str) -> Option<Format> {
+    Format::from_str(name, false).ok().filter(|format| *format != Format::KubernetesSecret)
 }
 
 /// Sets an option that may be given once.
@@ -99,6 +104,8 @@ mod tests {
             "json",
             "--format=json",
             "--format=token",
+            "--format=kubernetes-secret",
+            "--name=n",
             "--min-ttl=5m",
             "--min-ttl",
             "9",

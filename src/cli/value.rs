@@ -26,6 +26,31 @@ pub(super) fn variable(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The name of most Kubernetes objects: an RFC 1123 subdomain, labels joined by dots.
+pub(super) fn subdomain(text: &str) -> Result<String, String> {
+    let rule = "lower-case letters, digits, `-` and `.`, first and last a letter or digit";
+    kubernetes_name(text, 253, text.split('.').all(is_label), rule)
+}
+
+/// The name of a Kubernetes namespace: an RFC 1123 label.
+pub(super) fn label(text: &str) -> Result<String, String> {
+    kubernetes_name(text, 63, is_label(text), "lower-case letters, digits and `-`, first and last a letter or digit")
+}
+
+/// A name of up to `longest` characters that follows a rule, or what the rule is.
+fn kubernetes_name(text: &str, longest: usize, follows: bool, rule: &str) -> Result<String, String> {
+    if follows && text.len() <= longest {
+        return Ok(text.to_owned());
+    }
+    Err(format!("Kubernetes expects up to {longest} characters: {rule}"))
+}
+
+/// Whether a text is made as an RFC 1123 label is, of any length.
+fn is_label(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(inside) && !text.starts_with('-') && !text.ends_with('-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +81,36 @@ mod tests {
                 let sound = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
                 proptest::prop_assert!(sound || duration(&text).is_err(), "{}", text);
             }
+        }
+    }
+
+    #[test]
+    fn names_of_kubernetes_objects() {
+        let (long, longest) = ("a".repeat(64), "a".repeat(253));
+        for (text, is_subdomain, is_label) in [
+            ("ws1-token", true, true),
+            ("0", true, true),
+            ("a.b-c.9", true, false),
+            (&long, true, false),
+            (&long[1..], true, true),
+            (&longest, true, false),
+            (&format!("{longest}a"), false, false),
+            ("", false, false),
+            ("-a", false, false),
+            ("a-", false, false),
+            ("a..b", false, false),
+            (".a", false, false),
+            ("a.", false, false),
+            ("a.-b", false, false),
+            ("A", false, false),
+            ("a_b", false, false),
+            ("a b", false, false),
+            ("a\n", false, false),
+            ("é", false, false),
+            ("a/b", false, false),
+            ("a\"", false, false),
+        ] {
+            assert_eq!((subdomain(text).is_ok(), label(text).is_ok()), (is_subdomain, is_label), "{text}");
         }
     }
 

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{watch, with_token};
 use crate::broker::{AccessToken, Renew, TokenRequest};
 use crate::cli::{Format, Get};
@@ -14,6 +17,9 @@ use crate::platform;
 
 /// The longest that a run takes, however long it had to wait for the token.
 const RUN_LIMIT: Duration = Duration::from_secs(27);
+
+/// The end of a Secret's manifest, behind the token.
+const AFTER_DATA: &str = "\"}}\n";
 
 /// How long to wait for the reader of a pipe.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +69,7 @@ fn job(context: &Context<'_>, args: &Get) -> Result<PathBuf, Error> {
 
 /// What is printed or written for a token.
 pub(super) fn text(args: &Get, token: &AccessToken) -> String {
-    let mut text = format(args.format.unwrap_or_default(), token);
+    let mut text = format(args, token);
     if args.output.is_some() && args.format.is_none() {
         // Readers of token files (Prometheus, `tokenFile`) take every byte for the token.
         text.pop();
@@ -77,9 +83,9 @@ pub(super) fn write(file: &Path, text: &str, limit: Duration) -> Result<(), Erro
 }
 
 /// The token in a format, with a newline at the end. The b64token alphabet needs no quoting in any of them.
-fn format(format: Format, issued: &AccessToken) -> String {
+fn format(args: &Get, issued: &AccessToken) -> String {
     let token = issued.access_token.expose();
-    match format {
+    match args.format.unwrap_or_default() {
         Format::Token => with_token(token, format_args!("{token}\n")),
         Format::Header => with_token(token, format_args!("Authorization: Bearer {token}\n")),
         Format::HeaderValue => with_token(token, format_args!("Bearer {token}\n")),
@@ -96,7 +102,28 @@ fn format(format: Format, issued: &AccessToken) -> String {
             );
             with_token(token, text)
         }
+        Format::KubernetesSecret => kubernetes_secret(args, issued),
     }
+}
+
+/// The manifest of a Secret. Kubernetes' rules for names leave nothing to quote.
+///
+/// `data` and not `stringData`, which server-side apply cannot own; nothing but what is ours to change, so that labels
+/// and further keys may belong to others.
+fn kubernetes_secret(args: &Get, issued: &AccessToken) -> String {
+    let (name, expires_at) = (args.name.as_deref().unwrap_or_default(), rfc3339(issued.expires_at()));
+    let namespace = args.namespace.as_ref().map(|name| format!(",\"namespace\":\"{name}\"")).unwrap_or_default();
+    let before = format!(
+        "{{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{{\"name\":\"{name}\"{namespace},\
+         \"annotations\":{{\"ws1-token/expires-at\":\"{expires_at}\"}}}},\"data\":{{\"token\":\""
+    );
+    let token = issued.access_token.expose();
+    // Made in one piece, as by `with_token`.
+    let mut manifest = String::with_capacity(before.len() + token.len().div_ceil(3) * 4 + AFTER_DATA.len());
+    manifest.push_str(&before);
+    STANDARD.encode_string(token, &mut manifest);
+    manifest.push_str(AFTER_DATA);
+    manifest
 }
 
 /// A line of a curl configuration file.
@@ -120,7 +147,11 @@ mod tests {
             now: 1_795_440_564,
             refused_by: Vec::new(),
         };
-        let all: String = Format::value_variants().iter().map(|format| super::format(*format, &issued)).collect();
+        let text = |format: &Format| {
+            let (name, namespace) = (Some("ws1-token".to_owned()), Some("apps".to_owned()));
+            super::format(&Get { format: Some(*format), name, namespace, ..Get::default() }, &issued)
+        };
+        let all: String = Format::value_variants().iter().map(text).collect();
         insta::assert_snapshot!(all, @r#"
         abc.DEF-_~+/==
         Authorization: Bearer abc.DEF-_~+/==
@@ -131,6 +162,7 @@ mod tests {
         $env:WS1_ACCESS_TOKEN = 'abc.DEF-_~+/=='
         ::add-mask::abc.DEF-_~+/==
         {"access_token":"abc.DEF-_~+/==","token_type":"Bearer","expires_in":3412,"expires_at":"2026-11-23T14:26:16Z"}
+        {"apiVersion":"v1","kind":"Secret","metadata":{"name":"ws1-token","namespace":"apps","annotations":{"ws1-token/expires-at":"2026-11-23T14:26:16Z"}},"data":{"token":"YWJjLkRFRi1ffisvPT0="}}
         "#);
     }
 }

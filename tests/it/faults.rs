@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 18] = [
+const ROWS: [(char, usize); 19] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -25,6 +25,7 @@ const ROWS: [(char, usize); 18] = [
     ('R', 12),
     ('T', 8),
     ('U', 7),
+    ('V', 11),
 ];
 
 /// The lines of a module, without those of the modules written inside it.

@@ -119,7 +119,7 @@ pub(crate) fn kubectls() -> Vec<PathBuf> {
 
 /// Whether this is the Cloud SDK's `kubectl`: it asks the cluster for its version before it starts one of its siblings,
 /// and says everything twice if that fails.
-fn is_dispatcher(kubectl: &Path) -> bool {
+pub(crate) fn is_dispatcher(kubectl: &Path) -> bool {
     let siblings = kubectl.parent().unwrap().read_dir().unwrap();
     let versioned = |file: std::io::Result<std::fs::DirEntry>| {
         file.unwrap().file_name().to_string_lossy().starts_with("kubectl.1.")

@@ -53,6 +53,8 @@ mod keychain;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod keychain_login;
 mod kubectl;
+#[cfg(target_os = "linux")]
+mod kubernetes_pods;
 mod leaks;
 #[cfg(target_os = "linux")]
 mod limits;

@@ -21,6 +21,25 @@ pub(crate) struct Stub {
 impl Stub {
     /// Starts a server that answers each request by what `answer` makes of its head: a whole HTTP response.
     pub(crate) fn start(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
+        Self::serve(move |stream| {
+            let head = read_head(stream);
+            let response = answer(&head);
+            (head, response)
+        })
+    }
+
+    /// The same by what it makes of head and body.
+    pub(crate) fn with_bodies(mut answer: impl FnMut(&str, &str) -> String + Send + 'static) -> Self {
+        Self::serve(move |stream| {
+            let head = read_head(stream);
+            let body = read_body(stream, &head);
+            let response = answer(&head, &body);
+            (head, response)
+        })
+    }
+
+    /// Starts a server; `exchange` reads a request and gives its head and the response.
+    fn serve(mut exchange: impl FnMut(&mut TcpStream) -> (String, String) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -32,10 +51,10 @@ impl Stub {
                     return;
                 }
                 let mut stream = stream.unwrap();
-                let head = read_head(&mut stream);
-                log.lock().unwrap().push(head.clone());
+                let (head, response) = exchange(&mut stream);
+                log.lock().unwrap().push(head);
                 // The client may be gone.
-                let _ = stream.write_all(answer(&head).as_bytes());
+                let _ = stream.write_all(response.as_bytes());
             }
         });
         Self { address, heads, stopped, serving: Some(serving) }
@@ -83,4 +102,12 @@ fn read_head(stream: &mut TcpStream) -> String {
         head.push(byte[0]);
     }
     String::from_utf8_lossy(&head).into_owned()
+}
+
+/// Reads the body that a head announces.
+fn read_body(stream: &mut TcpStream, head: &str) -> String {
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = String::new();
+    stream.take(length.unwrap_or(0)).read_to_string(&mut body).unwrap();
+    body
 }

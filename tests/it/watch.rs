@@ -169,6 +169,16 @@ fn a_token_that_another_process_got_is_in_the_file_without_a_request() {
 }
 
 #[test]
+fn the_manifest_of_a_secret_follows_the_token_too() {
+    let (_emulator, sandbox) = tenant();
+    let watch = Watch::start(&sandbox, &["--format", "kubernetes-secret", "--name", "ws1"]);
+    let first = watch.text();
+    watch.stopped(|| sandbox.age_until(3));
+    let second = watch.next(&first);
+    assert!([first, second].iter().all(|text| text.starts_with(r#"{"apiVersion":"v1","kind":"Secret""#)));
+}
+
+#[test]
 fn a_file_of_another_place_is_linked_and_one_that_is_gone_is_written_again() {
     let (_emulator, sandbox) = tenant();
     std::fs::create_dir(sandbox.path("kept")).unwrap();

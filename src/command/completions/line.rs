@@ -234,20 +234,23 @@ mod tests {
             ("ws1-token help st", "status"),
             ("ws1-token help status ", "Nothing"),
             ("ws1-token get --f", "--format --force-refresh"),
-            ("ws1-token get --format ", "token header header-value headers-json curl env powershell github json"),
+            (
+                "ws1-token get --format ",
+                "token header header-value headers-json curl env powershell github json kubernetes-secret",
+            ),
             ("ws1-token get --format=j", "json"),
             ("ws1-token get --format json --fo", "--force-refresh"),
             ("ws1-token get --format=json --fo", "--force-refresh"),
             ("ws1-token -v get --v", ""),
             (
                 "ws1-token -v get -",
-                "--format --output --watch --min-ttl --force-refresh --profile -p --config --cache-dir --no-cache --tenant \
+                "--format --output --watch --min-ttl --force-refresh --name --namespace --profile -p --config --cache-dir --no-cache --tenant \
               --client-id --client-secret-file --help -h",
             ),
             ("ws1-token get ", "Nothing"),
             (
                 "ws1-token get -p x -",
-                "--format --output --watch --min-ttl --force-refresh --config --cache-dir --no-cache --tenant --client-id --client-secret-file --verbose -v --help -h",
+                "--format --output --watch --min-ttl --force-refresh --name --namespace --config --cache-dir --no-cache --tenant --client-id --client-secret-file --verbose -v --help -h",
             ),
             ("ws1-token get --no-such ", "Nothing"),
             ("ws1-token get --no-such=", "Nothing"),
