@@ -310,7 +310,9 @@ impl Pod {
         let pod = self.objects.iter_mut().find_map(|object| object.pointer_mut("/spec/template/spec")).unwrap();
         let containers = pod["initContainers"].as_array_mut().unwrap().iter_mut();
         let mounts = containers.flat_map(|container| container["volumeMounts"].as_array_mut().unwrap());
-        mounts.filter(|mount| mount["name"] == "token").for_each(edit);
+        for mount in mounts.filter(|mount| mount["name"] == "token") {
+            edit(mount);
+        }
     }
 
     /// What the application reads.
