@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 19] = [
+const ROWS: [(char, usize); 20] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -23,6 +23,7 @@ const ROWS: [(char, usize); 19] = [
     ('P', 14),
     ('Q', 14),
     ('R', 12),
+    ('S', 14),
     ('T', 8),
     ('U', 7),
     ('V', 11),

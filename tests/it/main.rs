@@ -111,6 +111,8 @@ mod strace;
 mod structure;
 mod stub;
 #[cfg(target_os = "linux")]
+mod supply;
+#[cfg(target_os = "linux")]
 mod targets;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -46,7 +46,9 @@ impl Sandbox {
             }
         }
         for name in ["SystemRoot", "ComSpec", "PATHEXT"] {
-            std::env::var(name).into_iter().for_each(|value| _ = vars.insert(name.to_owned(), value));
+            if let Ok(value) = std::env::var(name) {
+                vars.insert(name.to_owned(), value);
+            }
         }
         let place = dir.path().display().to_string();
         // As it stands, and in a string of JSON.
