@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FAULTS: &str = include_str!("../FAULTS.md");
 
 /// How many rows each part has.
-const ROWS: [(char, usize); 20] = [
+const ROWS: [(char, usize); 22] = [
     ('A', 22),
     ('B', 28),
     ('C', 16),
@@ -27,6 +27,8 @@ const ROWS: [(char, usize); 20] = [
     ('T', 8),
     ('U', 7),
     ('V', 11),
+    ('W', 3),
+    ('X', 6),
 ];
 
 /// The lines of a module, without those of the modules written inside it.

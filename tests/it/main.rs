@@ -13,6 +13,8 @@ mod cache;
 mod certificates;
 #[cfg(unix)]
 mod children;
+#[cfg(target_os = "linux")]
+mod ci_systems;
 mod colours;
 mod commands;
 mod completions;
@@ -95,6 +97,8 @@ mod roots;
 mod sandbox;
 #[cfg(all(feature = "keychain", target_os = "linux"))]
 mod secret_service;
+#[cfg(target_os = "linux")]
+mod secret_stores;
 #[cfg(unix)]
 mod services;
 mod setup;
