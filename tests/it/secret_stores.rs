@@ -1,4 +1,4 @@
-//! `docs/secret-stores.md` with a real OpenBao: the client secret out of it, the token into it, and its logins by the
+//! `docs/secret-stores.md` with a real `OpenBao`: the client secret out of it, the token into it, and its logins by the
 //! tenant's tokens.
 
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use ws1_emulator::Emulator;
 use crate::sandbox::{Output, SECRET, Sandbox, wait_until};
 use crate::skip::can;
 
-/// A development server of OpenBao, its secrets in memory, and a home that can reach it.
+/// A development server of `OpenBao`, its secrets in memory, and a home that can reach it.
 struct Store {
     sandbox: Sandbox,
     emulator: Emulator,
