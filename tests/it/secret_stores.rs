@@ -109,3 +109,52 @@ fn the_store_accepts_the_tenants_tokens_of_one_client() {
         assert!(!output.to_string().contains("eyJ"), "{output}");
     }
 }
+
+/// Writes a file of a recipe.
+fn put(sandbox: &Sandbox, name: &str, text: &str) {
+    crate::sandbox::write(&sandbox.path(name), text.as_bytes());
+}
+
+#[test]
+fn terraform_gets_the_token_as_a_variable_and_keeps_none_of_it() {
+    if !crate::skip::has("terraform") {
+        return;
+    }
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let configuration = "variable \"ws1_token\" {\n  type      = string\n  sensitive = true\n}\n\
+                         output \"has_token\" {\n  value = nonsensitive(length(var.ws1_token) > 100)\n}\n";
+    put(&sandbox, "main.tf", configuration);
+    let args = ["exec", "--var", "TF_VAR_ws1_token", "--", "terraform", "apply", "-auto-approve", "-no-color"];
+    let mut terraform = sandbox.command(&args);
+    terraform.current_dir(sandbox.path("")).env("CHECKPOINT_DISABLE", "1");
+    let output = sandbox.finish(terraform);
+    assert!(output.status == 0 && output.stdout.contains("has_token = true"), "{output}");
+    assert!(!output.to_string().contains("eyJ"), "{output}");
+    let state = std::fs::read_to_string(sandbox.path("terraform.tfstate")).unwrap();
+    assert!(state.contains("has_token") && !state.contains("eyJ"), "{state}");
+}
+
+#[test]
+fn ansible_calls_the_api_and_prints_no_token() {
+    if !can("ansible-playbook", &["--version"]) {
+        return;
+    }
+    let emulator = Emulator::start();
+    let sandbox = Sandbox::with_tenant(&emulator);
+    let page = std::fs::read_to_string(crate::sandbox::source("docs/secret-stores.md")).unwrap();
+    let task = page.split("```yaml\n- ansible").nth(1).unwrap().split("```").next().unwrap();
+    let task: String = format!("- ansible{task}").lines().map(|line| format!("    {line}\n")).collect();
+    let task = task.replace("https://acme.example.com", &emulator.url());
+    let task = task.replace("'ws1-token ", &format!("'{} ", crate::sandbox::binary()));
+    put(&sandbox, "play.yml", &format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{task}"));
+    let mut play = sandbox.program("ansible-playbook");
+    play.args(["-vvv", "--inventory", "localhost,", "--connection", "local"]);
+    play.args(["--extra-vars", "ansible_python_interpreter={{ ansible_playbook_python }}"])
+        .arg(sandbox.path("play.yml"));
+    play.env("LC_ALL", "C.UTF-8").env("ANSIBLE_LOCALHOST_WARNING", "false");
+    let output = sandbox.finish(play);
+    assert!(output.status == 0 && output.stdout.contains("ok=1"), "{output}");
+    assert!(!output.to_string().contains("eyJ"), "{output}");
+    assert_eq!(emulator.counters().api, 1);
+}
