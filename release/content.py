@@ -63,6 +63,12 @@ def installed(target, program, scripts, kind):
         File(f"{doc}/THIRD-PARTY", notices(target).encode()),
     ]
     files += [File(f"{doc}/{name}", (SOURCE / name).read_bytes()) for name in DOCUMENTS]
+    # Alpine has another init system.
+    if kind != "apk":
+        systemd = SOURCE / "deploy/systemd"
+        files.append(File("/usr/lib/systemd/system/ws1-token@.service", (systemd / "ws1-token@.service").read_bytes()))
+        user = (systemd / "ws1-token.user.service").read_bytes()
+        files.append(File("/usr/lib/systemd/user/ws1-token.service", user))
     pack = lambda page: gzip.compress(page.read_bytes(), compresslevel=9, mtime=0)
     files += [File(f"/usr/share/man/man1/{page.name}.gz", pack(page)) for page in pages()]
     if kind == "deb":

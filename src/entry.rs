@@ -271,6 +271,8 @@ impl FailureKind {
 }
 
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 pub(crate) mod properties;
 
 #[cfg(test)]

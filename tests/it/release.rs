@@ -166,6 +166,7 @@ fn a_debian_package_is_installed_and_removed() {
     dpkg(&[&"--install", &release.artefact(".deb")]);
     assert_installed(release, place.path(), "zsh/vendor-completions");
     assert!(place.path().join("usr/share/doc/ws1-token/copyright").is_file());
+    assert!(place.path().join("usr/lib/systemd/system/ws1-token@.service").is_file());
     dpkg(&[&"--purge", &"ws1-token"]);
     assert!(!place.path().join("usr").exists(), "{:?}", files_below(place.path()));
 }
