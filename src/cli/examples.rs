@@ -286,8 +286,18 @@ mod tests {
 
     use crate::cli::{Cli, parse};
 
-    /// The README.
-    const README: &str = include_str!("../../README.md");
+    /// The README, and the pages that call the program most.
+    const README: &str = concat!(
+        include_str!("../../README.md"),
+        include_str!("../../docs/login.md"),
+        include_str!("../../docs/services.md"),
+        include_str!("../../docs/configuration.md"),
+        include_str!("../../docs/kubectl.md"),
+        include_str!("../../docs/scripts.md"),
+        include_str!("../../docs/callers.md"),
+        include_str!("../../docs/commands.md"),
+        include_str!("../../docs/troubleshooting.md"),
+    );
 
     /// All commands, built, the program's own first.
     fn commands() -> Vec<Command> {
@@ -400,7 +410,7 @@ mod tests {
             .filter_map(|option| Some(format!("--{}", option.get_long()?)))
             .collect();
         let section =
-            README.split("\n## Commands and exit status\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+            README.split("# Commands and exit status\n").nth(1).and_then(|rest| rest.split("\n## ").next());
         let rows = README.lines().filter(|line| line.starts_with("| `WS1_TOKEN_"));
         for line in section.unwrap().lines().chain(rows) {
             for word in line

@@ -1,5 +1,5 @@
-//! The README's console blocks, run as they are: commands in bash, their output compared line by line; `…` matches
-//! anything.
+//! The console blocks of the README and of `docs/`, run as they are: commands in bash, their output compared line by line;
+//! `…` matches anything.
 
 use ws1_emulator::{Emulator, Service};
 
@@ -10,9 +10,36 @@ use crate::structure;
 /// The README.
 const README: &str = include_str!("../../README.md");
 
+/// The pages whose blocks run in one world, in this order. Pages that need another one have tests of their own.
+const PAGES: [&str; 13] = [
+    "login",
+    "services",
+    "configuration",
+    "kubectl",
+    "git",
+    "scripts",
+    "callers",
+    "commands",
+    "install",
+    "security",
+    "speed",
+    "limits",
+    "troubleshooting",
+];
+
+/// The README and the pages.
+fn manual() -> String {
+    let pages = PAGES.iter().map(|page| std::fs::read_to_string(source("docs").join(format!("{page}.md"))).unwrap());
+    std::iter::once(README.to_owned()).chain(pages).map(|page| page + "\n").collect()
+}
+
 /// The texts between ```` ```KIND ```` and ```` ``` ````.
 fn blocks(kind: &str) -> Vec<String> {
-    README.split(&format!("\n```{kind}\n")).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+    manual()
+        .split(&format!("\n```{kind}\n"))
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().unwrap().to_owned())
+        .collect()
 }
 
 /// A command of a block and the lines that follow it.
@@ -148,7 +175,7 @@ impl World {
             assert_eq!(status, "0", "`{}`:\n{text}", step.command);
             assert!(
                 matches(&step.output, &actual),
-                "`{}` printed\n{text}\nbut the README says\n{}",
+                "`{}` printed\n{text}\nbut the page says\n{}",
                 step.command,
                 step.output.join("\n")
             );
@@ -206,14 +233,15 @@ fn the_comparison_can_fail() {
 }
 
 #[test]
-fn every_variable_and_command_of_the_help_is_in_the_readme() {
+fn every_variable_and_command_of_the_help_is_documented() {
     let help = Sandbox::new().run(&["--help"]).stdout;
     let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let manual = manual();
     for variable in words.filter(|word| word.starts_with("WS1_")) {
-        assert!(README.contains(variable), "{variable}");
+        assert!(manual.contains(variable), "{variable}");
     }
     for command in crate::commands::listed(&help) {
-        let row = README.contains(&format!("| `{command}")) || README.contains(&format!("· `{command}"));
+        let row = manual.contains(&format!("| `{command}")) || manual.contains(&format!("· `{command}"));
         assert!(row, "{command}");
     }
 }
@@ -252,8 +280,8 @@ fn error_texts() -> Vec<String> {
 }
 
 #[test]
-fn every_error_can_be_searched_for_in_the_readme() {
-    let troubleshooting = README.split("\n## Troubleshooting\n").nth(1).unwrap().split("\n## ").next().unwrap();
+fn every_error_can_be_searched_for() {
+    let troubleshooting = include_str!("../../docs/troubleshooting.md");
     // Nobody reads the error of a closed output.
     let texts: Vec<String> = error_texts()
         .into_iter()
@@ -266,7 +294,7 @@ fn every_error_can_be_searched_for_in_the_readme() {
         literals.is_empty() || troubleshooting.lines().any(is_row)
     };
     let missing: Vec<&String> = texts.iter().filter(|text| !is_told(text)).collect();
-    assert!(missing.is_empty(), "not in the README's table: {missing:#?}");
+    assert!(missing.is_empty(), "not in the table: {missing:#?}");
 }
 
 #[test]
@@ -278,5 +306,53 @@ fn the_diagram_is_drawn_from_its_text() {
     for line in labels.iter().flat_map(|label| label.split("\\n")) {
         let line = line.trim().replace('\'', "&#39;");
         assert!(drawing.contains(&line), "draw docs/how-it-works.svg anew: `{line}` is not in it");
+    }
+}
+
+/// Every document in Markdown, with its text.
+fn documents() -> Vec<(std::path::PathBuf, String)> {
+    let places = ["", "docs", "bench", "emulator", "release"].map(source);
+    let files = places.iter().flat_map(|place| std::fs::read_dir(place).unwrap()).map(|entry| entry.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+    files.map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect()
+}
+
+/// The anchor of a heading, as GitHub and GitLab make it.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut count = 0;
+    for (file, text) in documents() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').map_or((link, None), |(path, heading)| (path, Some(heading)));
+            let target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            assert!(target.exists(), "{}: {link}", file.display());
+            if let Some(heading) = heading {
+                let text = std::fs::read_to_string(&target).unwrap();
+                let is_there = text.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line) == heading);
+                assert!(is_there, "{}: {link}", file.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 60, "{count}");
+}
+
+#[test]
+fn the_front_page_is_short_and_every_page_is_in_the_index() {
+    assert!(README.lines().count() <= 180, "{} lines", README.lines().count());
+    assert!(!README.contains('…'), "what people read there is what they get");
+    let index = include_str!("../../docs/README.md");
+    for (file, _) in documents().iter().filter(|(file, _)| file.parent().unwrap().ends_with("docs")) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        assert!(name == "README.md" || index.contains(&format!("({name})")), "{name}");
     }
 }
