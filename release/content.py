@@ -11,6 +11,14 @@ from targets import SOURCE
 
 DOCUMENTS = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"]
 
+
+def documents():
+    """The documents that a user gets: names and bytes."""
+    files = [SOURCE / name for name in DOCUMENTS]
+    files += sorted(path for path in (SOURCE / "docs").iterdir() if path.suffix in (".md", ".svg"))
+    return [(str(path.relative_to(SOURCE)), path.read_bytes()) for path in files]
+
+
 # The shells whose completions are in a package: their files' names.
 COMPLETIONS = {
     "bash": "ws1-token.bash",
@@ -38,7 +46,7 @@ def tree(version, target, program, scripts):
     # On Windows, where links need a privilege, git runs `ws1-token git` by `setup git`.
     if not target.is_windows:
         files.append(File(f"{top}/git-credential-ws1", mode=0o777, link="ws1-token"))
-    files += [File(f"{top}/{name}", (SOURCE / name).read_bytes()) for name in DOCUMENTS]
+    files += [File(f"{top}/{name}", text) for name, text in documents()]
     files += [File(f"{top}/man/{page.name}", page.read_bytes()) for page in pages()]
     files += [File(f"{top}/completions/{COMPLETIONS[shell]}", text) for shell, text in scripts.items()]
     return files
@@ -62,7 +70,7 @@ def installed(target, program, scripts, kind):
         File("/usr/share/fish/vendor_completions.d/ws1-token.fish", scripts["fish"]),
         File(f"{doc}/THIRD-PARTY", notices(target).encode()),
     ]
-    files += [File(f"{doc}/{name}", (SOURCE / name).read_bytes()) for name in DOCUMENTS]
+    files += [File(f"{doc}/{name}", text) for name, text in documents()]
     # Alpine has another init system.
     if kind != "apk":
         systemd = SOURCE / "deploy/systemd"

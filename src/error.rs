@@ -103,7 +103,7 @@ pub(crate) enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The exit status (README, "Exit status").
+    /// The exit status (docs/commands.md).
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage

@@ -94,6 +94,8 @@ Files:
   ~/.config/ws1-token/config.json
                              profiles; on macOS and Windows in the platform's own directory
   ~/.cache/ws1-token/        tokens, one file for each tenant, client and scope; safe to delete
+  docs/README.md             a page for each subject: in the source, a release's archive, and
+                             /usr/share/doc/ws1-token of a package
 
 Exit status:
   0                          a complete answer was written
@@ -409,8 +411,7 @@ mod tests {
             .flat_map(Command::get_arguments)
             .filter_map(|option| Some(format!("--{}", option.get_long()?)))
             .collect();
-        let section =
-            README.split("# Commands and exit status\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+        let section = README.split("# Commands and exit status\n").nth(1).and_then(|rest| rest.split("\n## ").next());
         let rows = README.lines().filter(|line| line.starts_with("| `WS1_TOKEN_"));
         for line in section.unwrap().lines().chain(rows) {
             for word in line

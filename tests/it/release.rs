@@ -143,7 +143,7 @@ fn the_archive_has_program_pages_completions_and_licences() {
     for part in ["option-ext 0.2.0: MPL-2.0", "Mozilla Public License", "ring 0.17", "musl", "\nrustls "] {
         assert!(notices.contains(part), "{part}");
     }
-    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "config.schema.json"] {
+    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "config.schema.json", "docs/README.md"] {
         assert!(top.join(name).is_file(), "{name}");
     }
 }
