@@ -18,7 +18,7 @@ struct Client {
     script: &'static str,
 }
 
-/// Those that could be had. Java's (fabric8 and the official one) and .NET's could not.
+/// Those that the package registries have. Java's (fabric8 and the official one) and .NET's are not available there.
 const CLIENTS: [Client; 6] = [
     Client {
         package: "kubernetes",

@@ -72,7 +72,7 @@ fn the_client_secret_comes_from_the_store_and_the_token_goes_into_it() {
     let stored = store.succeed("bao kv get -field=access_token secret/ws1-token");
     assert_eq!(stored.trim_end(), token);
     assert_eq!(store.emulator.counters().token_requests, 1);
-    // A sealed or unreachable store is told from a wrong secret, and the cached token goes on.
+    // A sealed or unreachable store is distinguished from a wrong secret, and the cached token goes on.
     store.succeed("bao operator seal");
     assert_eq!(store.sandbox.run(&["get"]).token(), token);
     let failed = store.sandbox.run(&["get", "--force-refresh"]);
