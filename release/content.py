@@ -73,15 +73,21 @@ def installed(target, program, scripts, kind):
     files += [File(f"{doc}/{name}", text) for name, text in documents()]
     # Alpine has another init system.
     if kind != "apk":
-        systemd = SOURCE / "deploy/systemd"
-        files.append(File("/usr/lib/systemd/system/ws1-token@.service", (systemd / "ws1-token@.service").read_bytes()))
-        user = (systemd / "ws1-token.user.service").read_bytes()
-        files.append(File("/usr/lib/systemd/user/ws1-token.service", user))
+        files += units()
     pack = lambda page: gzip.compress(page.read_bytes(), compresslevel=9, mtime=0)
     files += [File(f"/usr/share/man/man1/{page.name}.gz", pack(page)) for page in pages()]
     if kind == "deb":
         licences = "".join((SOURCE / name).read_text() for name in ("LICENSE-MIT", "LICENSE-APACHE"))
         files.append(File(f"{doc}/copyright", (licences + notices(target)).encode()))
+    return files
+
+
+def units():
+    """The units of systemd, and the script that one of them runs. `NAME.user.KIND` is `NAME.KIND` of users' sessions."""
+    files = [File("/usr/share/ws1-token/nginx-header", (SOURCE / "deploy/nginx/nginx-header").read_bytes(), 0o755)]
+    for path in sorted((SOURCE / "deploy/systemd").iterdir()):
+        place = "user" if ".user." in path.name else "system"
+        files.append(File(f"/usr/lib/systemd/{place}/{path.name.replace('.user.', '.')}", path.read_bytes()))
     return files
 
 

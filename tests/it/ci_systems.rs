@@ -2,6 +2,7 @@
 //! gitlab-ci-local, systemd-analyze. No container engine is needed.
 
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use ws1_emulator::Emulator;
 
@@ -145,11 +146,18 @@ fn systemd_reads_the_units() {
         return;
     }
     let sandbox = Sandbox::new();
-    for (name, unit, kind) in [
-        ("ws1-token@.service", "ws1-token@prod.service", "--system"),
-        ("ws1-token.user.service", "ws1-token.service", "--user"),
+    let script = source("deploy/nginx/nginx-header").display().to_string();
+    // A unit that belongs to another stands before it.
+    for (name, unit, kind, key) in [
+        ("ws1-token@.service", "ws1-token@root.service", "--system", "Restart="),
+        ("ws1-token.user.service", "ws1-token.service", "--user", "Restart="),
+        ("ws1-token-nginx.service", "ws1-token-nginx.service", "--system", "Type="),
+        ("ws1-token-nginx.timer", "ws1-token-nginx.timer", "--system", "OnUnitActiveSec="),
+        ("ws1-token-get.user.service", "ws1-token-get.service", "--user", "Type="),
+        ("ws1-token-get.user.timer", "ws1-token-get.timer", "--user", "OnUnitActiveSec="),
     ] {
         let text = deploy(&format!("systemd/{name}")).replace("/usr/bin/ws1-token", binary());
+        let text = text.replace("/usr/share/ws1-token/nginx-header", &script);
         write(&sandbox.path(unit), text.as_bytes());
         let verify = || {
             let mut verify = sandbox.program("systemd-analyze");
@@ -159,8 +167,9 @@ fn systemd_reads_the_units() {
         };
         let said = verify();
         assert_eq!((said.status, said.stderr.as_str()), (0, ""), "{name}: {said}");
-        write(&sandbox.path(unit), text.replace("Restart=", "Restrat=").as_bytes());
-        assert!(verify().stderr.contains("Restrat"), "it reads the keys");
+        write(&sandbox.path(unit), text.replace(key, "Misspelt=").as_bytes());
+        assert!(verify().stderr.contains("Misspelt"), "{name}: it reads the keys");
+        write(&sandbox.path(unit), text.as_bytes());
     }
 }
 
@@ -173,7 +182,7 @@ fn prometheus_reads_the_configuration_and_the_token_file() {
     let sandbox = Sandbox::with_tenant(&emulator);
     let file = sandbox.path("token").display().to_string();
     let check = || {
-        let text = deploy("prometheus/prometheus.yml").replace("/run/ws1-token/prod/token", &file);
+        let text = deploy("prometheus/prometheus.yml").replace("/run/ws1-token/prometheus/token", &file);
         write(&sandbox.path("prometheus.yml"), text.as_bytes());
         let mut promtool = sandbox.program("promtool");
         promtool.args(["check", "config"]).arg(sandbox.path("prometheus.yml"));
@@ -185,18 +194,37 @@ fn prometheus_reads_the_configuration_and_the_token_file() {
     assert_eq!(said.status, 0, "{said}");
 }
 
+/// A running nginx, which ends with its workers.
+struct Nginx {
+    process: Child,
+}
+
+impl Nginx {
+    /// Sends it a signal.
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.process.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name}");
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The workers end with the master only where that can tell them.
+        self.signal("-TERM");
+        let _ = self.process.wait();
+    }
+}
+
 #[test]
-fn nginx_adds_the_token_and_takes_a_new_one_when_it_is_started_again() {
+fn nginx_takes_a_new_token_when_it_is_reloaded() {
     if !can("nginx", &["-v"]) || !has("curl") {
         return;
     }
     let emulator = Emulator::builder().tls().start().unwrap();
-    let mut sandbox = Sandbox::with_tenant(&emulator);
+    let sandbox = Sandbox::with_tenant(&emulator);
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let place = sandbox.path("").display().to_string();
-    let server = deploy("nginx/ws1-token.conf");
-    let header = server.lines().find_map(|line| line.strip_prefix("#   ws1-token ")).unwrap().to_owned();
-    let server = server
+    let server = deploy("nginx/ws1-token.conf")
         .replace("127.0.0.1:8080", &free.to_string())
         .replace("/etc/nginx/ws1-token.header", &format!("{place}/header"))
         .replace("https://api.example.com", &emulator.url())
@@ -205,29 +233,37 @@ fn nginx_adds_the_token_and_takes_a_new_one_when_it_is_started_again() {
         .map(|name| format!("{name}_temp_path {place}/{name};\n"))
         .concat();
     let text = format!(
-        "daemon off; master_process off; pid {place}/pid; error_log stderr;\nevents {{}}\n\
-         http {{\naccess_log off;\n{temporary}{server}}}\n"
+        "daemon off; pid {place}/pid; error_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{server}}}\n"
     );
     write(&sandbox.path("nginx.conf"), text.as_bytes());
-    sandbox.set("WS1", binary());
-    for renewed in [false, true] {
-        let force = if renewed { " --force-refresh" } else { "" };
-        let line = format!("\"$WS1\" {header} >'{place}/header'").replacen("get ", &format!("get{force} "), 1);
-        let mut shell = sandbox.program("sh");
-        shell.args(["-c", &line]);
-        assert_eq!(sandbox.finish(shell).status, 0, "{line}");
-        let mut nginx = sandbox.program("nginx");
-        nginx.args(["-e", "stderr", "-c"]).arg(sandbox.path("nginx.conf"));
-        let mut nginx = nginx.stderr(std::process::Stdio::null()).spawn().unwrap();
-        let ask = || {
-            let mut curl = sandbox.program("curl");
-            curl.args(["--silent", "--fail", &format!("http://{free}/SAAS/jersey/manager/api/scim/Users")]);
-            sandbox.finish(curl)
-        };
-        wait_until("nginx answers", || ask().stdout.contains("totalResults"));
-        nginx.kill().unwrap();
-        nginx.wait().unwrap();
-        // What was in the header before is worth nothing from here on.
-        emulator.revoke_all();
-    }
+    let bin = std::path::Path::new(binary()).parent().unwrap().display().to_string();
+    let update = |reload: &str| {
+        let mut script = sandbox.program(source("deploy/nginx/nginx-header"));
+        script.arg(sandbox.path("header")).args(["sh", "-c", reload]);
+        script.env("PATH", format!("{bin}:{}", sandbox.variable("PATH")));
+        sandbox.finish(script).status
+    };
+    assert_eq!(update("true"), 0);
+    assert_eq!(crate::sandbox::mode(&sandbox.path("header")), 0o600);
+    let mut nginx = sandbox.program("nginx");
+    nginx.args(["-e", "stderr", "-c"]).arg(sandbox.path("nginx.conf")).stderr(Stdio::null());
+    let nginx = Nginx { process: nginx.spawn().unwrap() };
+    let ask = || {
+        let mut curl = sandbox.program("curl");
+        curl.args(["--silent", "--fail", &format!("http://{free}/SAAS/jersey/manager/api/scim/Users")]);
+        sandbox.finish(curl)
+    };
+    wait_until("nginx answers", || ask().stdout.contains("totalResults"));
+    assert_eq!(update("exit 7"), 0, "the same token: no reload");
+    emulator.revoke_all();
+    assert_ne!(ask().status, 0, "the old token is worth nothing");
+    sandbox.run(&["get", "--force-refresh"]).token();
+    assert_eq!(update("exit 7"), 7, "a reload that fails is no success");
+    assert_eq!(update(&format!("kill -HUP {}", nginx.process.id())), 0, "and is tried again");
+    wait_until("nginx has the new token", || ask().status == 0);
+    // Without a token the header stays, and nginx is left alone.
+    let before = std::fs::read(sandbox.path("header")).unwrap();
+    std::fs::remove_file(sandbox.config_file()).unwrap();
+    assert_eq!(update("exit 7"), 2);
+    assert_eq!(std::fs::read(sandbox.path("header")).unwrap(), before);
 }

@@ -101,10 +101,13 @@ fn succeed(output: &Output) {
     assert_eq!(output.status, 0, "{output}");
 }
 
-/// The static program where it was built, else the program under test without its symbols.
+/// The static program where one of this version was built, else the program under test without its symbols.
 fn program() -> Vec<u8> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source("target"), PathBuf::from);
-    std::fs::read(target.join(TARGET).join("release/ws1-token")).unwrap_or_else(|_| {
+    let built = target.join(TARGET).join("release/ws1-token");
+    let version = Command::new(&built).arg("-V").output().map(|output| output.stdout).unwrap_or_default();
+    let is_current = version == format!("ws1-token {VERSION}\n").into_bytes();
+    std::fs::read(built).ok().filter(|_| is_current).unwrap_or_else(|| {
         let place = temporary();
         let stripped = place.path().join("ws1-token");
         let strip = Command::new("strip").args(["-o".as_ref(), stripped.as_os_str(), binary().as_ref()]).status();
@@ -166,7 +169,10 @@ fn a_debian_package_is_installed_and_removed() {
     dpkg(&[&"--install", &release.artefact(".deb")]);
     assert_installed(release, place.path(), "zsh/vendor-completions");
     assert!(place.path().join("usr/share/doc/ws1-token/copyright").is_file());
-    assert!(place.path().join("usr/lib/systemd/system/ws1-token@.service").is_file());
+    for file in ["systemd/system/ws1-token@.service", "systemd/user/ws1-token-get.timer"] {
+        assert!(place.path().join("usr/lib").join(file).is_file(), "{file}");
+    }
+    assert_eq!(crate::sandbox::mode(&place.path().join("usr/share/ws1-token/nginx-header")), 0o755);
     dpkg(&[&"--purge", &"ws1-token"]);
     assert!(!place.path().join("usr").exists(), "{:?}", files_below(place.path()));
 }
