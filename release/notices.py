@@ -18,7 +18,7 @@ The program also holds the following libraries, each under its own licence, and 
 Apache-2.0, https://github.com/rust-lang/rust). The static programs for Linux hold the C library musl (MIT,
 https://musl.libc.org), the program for Windows the start-up code of mingw-w64 (https://www.mingw-w64.org).
 
-Files under the MPL-2.0 are unchanged; their source is at the address below, and at https://crates.io.
+Libraries under the MPL-2.0 are unchanged; the address of their source stands below their name.
 
 """
 

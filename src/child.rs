@@ -267,7 +267,7 @@ mod windows_tests {
     const PLACE: &str = "WS1_TOKEN_TEST_PLACE";
 
     #[test]
-    #[ignore = "not a test: a program for the next one"]
+    #[ignore = "the grandchild of `a_childs_children_end_with_it`, which starts it by this name"]
     #[expect(clippy::disallowed_methods, reason = "it is a program of its own")]
     fn holds_a_file() {
         let Some(place) = std::env::var_os(PLACE) else { return };
