@@ -7,8 +7,8 @@ use super::{HttpResponse, TokenResponse, read, retry_after};
 use crate::failure::{FailureKind, RequestFailure};
 use crate::secret::Secret;
 
-/// Longest cause: a status, two quotations of 200 characters and what stands between them.
-const CAUSE_LIMIT: usize = 430;
+/// Longest cause, in bytes: a status, two quotations of 200 characters, what stands between them, and what was expected.
+const CAUSE_LIMIT: usize = 437;
 
 /// Reads an answer, and panics if what comes of it breaks a promise.
 pub(crate) fn check(answer: &HttpResponse, secrets: &[&Secret]) -> Result<TokenResponse, RequestFailure> {
@@ -110,6 +110,17 @@ mod tests {
         let mut body = json!({"access_token": token});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         HttpResponse { status: 200, body: body.to_string().into_bytes(), ..HttpResponse::default() }
+    }
+
+    #[test]
+    fn the_longest_cause_of_every_status_is_bounded() {
+        let words = "x".repeat(1000);
+        let body = json!({"error": words, "error_description": words}).to_string().into_bytes();
+        let cause = |status| {
+            let answer = HttpResponse { status, body: body.clone(), ..HttpResponse::default() };
+            check(&answer, &[]).unwrap_err().cause.len()
+        };
+        assert_eq!((100..600).map(cause).max(), Some(CAUSE_LIMIT));
     }
 
     proptest! {

@@ -19,6 +19,7 @@ mod colours;
 mod commands;
 mod completions;
 mod concurrency;
+mod console;
 #[cfg(target_os = "linux")]
 mod crash;
 mod curl;
