@@ -10,6 +10,8 @@ mod client;
 mod connection;
 #[path = "it/faults.rs"]
 mod faults;
+#[path = "it/page.rs"]
+mod page;
 #[path = "it/programs.rs"]
 mod programs;
 #[path = "it/protected.rs"]

@@ -89,6 +89,7 @@ mod progress;
 mod proxies;
 mod readme;
 mod recipes;
+mod recording;
 #[cfg(target_os = "linux")]
 mod release;
 mod replies;

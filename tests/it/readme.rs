@@ -154,3 +154,15 @@ fn the_front_page_is_short_and_every_page_is_in_the_index() {
         assert!(name == "README.md" || index.contains(&format!("({name})")), "{name}");
     }
 }
+
+#[test]
+fn what_a_console_prints_has_no_wildcards_and_is_run() {
+    for (file, text) in documents() {
+        for block in text.split("\n```console\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()) {
+            assert!(!block.contains('…'), "{}:\n{block}", file.display());
+            let is_run = [source("README.md"), source("emulator").join("README.md")].contains(&file)
+                || PAGES.iter().any(|page| file == source("docs").join(format!("{page}.md")));
+            assert!(is_run, "no test runs the blocks of {}", file.display());
+        }
+    }
+}

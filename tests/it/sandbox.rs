@@ -194,7 +194,7 @@ impl Sandbox {
 
     /// Runs a command with a standard input.
     pub(crate) fn finish_with_stdin(&self, mut command: Command, stdin: &[u8]) -> Output {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
         // It may end without reading everything.
         let _ = child.stdin.take().unwrap().write_all(stdin);
         self.wait(child)
@@ -202,13 +202,13 @@ impl Sandbox {
 
     /// Runs a command to its end.
     pub(crate) fn finish(&self, mut command: Command) -> Output {
-        self.wait(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        self.wait(spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())))
     }
 
     /// Starts a command; its outputs are read when it is waited for.
     #[expect(clippy::unused_self, reason = "reads like its siblings")]
     pub(crate) fn start(&self, mut command: Command) -> Child {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 
     /// Waits for a started command.
@@ -298,6 +298,16 @@ impl Sandbox {
         let expires_at = entry["token"]["expires_at"].as_i64().unwrap();
         self.age(expires_at - now() - left);
     }
+}
+
+/// Starts a command. Wine fails to start one of thousands of processes when the machine is busy, with this error alone.
+fn spawn(command: &mut Command) -> Child {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    match command.spawn() {
+        Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => command.spawn(),
+        started => started,
+    }
+    .unwrap()
 }
 
 /// The end of a run. Its `Display` is what snapshots hold: streams and status, with stable names for what varies.

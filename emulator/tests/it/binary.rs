@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A running emulator; dropping it ends the process.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -19,7 +19,7 @@ impl Drop for Running {
 }
 
 /// Starts the program; also returns its line of JSON.
-fn start(command: &mut Command) -> (Running, Value) {
+pub(crate) fn start(command: &mut Command) -> (Running, Value) {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program is built");
     let mut running = Running(child);
     let mut line = String::new();
@@ -30,7 +30,7 @@ fn start(command: &mut Command) -> (Running, Value) {
 
 /// The program: as the environment names it, where a copy is tested, or as it was when this was compiled.
 #[expect(clippy::disallowed_methods, reason = "only the environment knows where a copy is")]
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(
         std::env::var("CARGO_BIN_EXE_ws1-emulator").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ws1-emulator").to_owned()),
     )

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use ws1_emulator::{Emulator, Service, TlsFault};
 
 /// Whether `program` is installed.
-fn present(program: &str) -> bool {
+pub(crate) fn present(program: &str) -> bool {
     let found = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
         let _ = writeln!(io::stderr(), "SKIPPED, no {program}: it is not installed, or not for this user");
