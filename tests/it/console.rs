@@ -97,12 +97,12 @@ impl World {
         let kubeconfig = sandbox.path("kubeconfig").display().to_string();
         sandbox.set("PATH", path).set("KUBECONFIG", kubeconfig);
         let world = Self { sandbox, emulator, siblings, _repositories: repositories };
+        world.write_kubeconfig();
         world.sandbox.write_config_text(&world.to_this_machine(&blocks("json")[0]));
         set_mode(&world.sandbox.path("home/.config/ws1-token"), 0o700);
         write(&world.sandbox.path("home/.config/ws1-token/prod.secret"), SECRET.as_bytes());
         write(&world.sandbox.path("secret.txt"), SECRET.as_bytes());
         write(&world.sandbox.path("api-token.txt"), b"emulator-api-token");
-        write(&world.sandbox.path("kubeconfig"), world.kubeconfig().as_bytes());
         world
     }
 
@@ -139,16 +139,16 @@ impl World {
         ]
     }
 
-    /// A cluster without users.
-    fn kubeconfig(&self) -> String {
-        serde_json::json!({
+    /// Writes a kubeconfig with a cluster and no users.
+    fn write_kubeconfig(&self) {
+        let kubeconfig = serde_json::json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "acme",
             "clusters": [{"name": "acme", "cluster": {
                 "server": format!("{}/k8s", self.emulator.url()),
                 "certificate-authority": self.sandbox.path("ca.pem") }}],
             "contexts": [{"name": "acme", "context": {"cluster": "acme", "user": "none"}}]
-        })
-        .to_string()
+        });
+        write(&self.sandbox.path("kubeconfig"), kubeconfig.to_string().as_bytes());
     }
 
     /// Runs the commands in one shell; the lines that each printed.
@@ -225,6 +225,7 @@ fn the_console_blocks_are_true() {
             continue;
         }
         world.sandbox.run(&["forget", "--all"]);
+        world.write_kubeconfig();
         differences.extend(world.differences(&block));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
