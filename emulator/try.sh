@@ -1,6 +1,7 @@
 #!/bin/sh
 # Demonstrates ws1-token against an emulated tenant on this machine: emulator/try.sh [--keep] BIN EMULATOR
-# With --keep the tenant goes on, with a home of its own in which a profile for it is. BIN is the directory of ws1-token and git-credential-ws1, EMULATOR the program ws1-emulator; both are absolute paths.
+# BIN is the directory of ws1-token and git-credential-ws1, EMULATOR the program ws1-emulator; both are absolute paths.
+# With --keep the tenant stays, with a home directory of its own that has a profile for it.
 # `install.sh --try` builds both and calls this.
 set -eu
 
@@ -102,7 +103,7 @@ quoted() {
 describe_home() {
     cat <<END
 
-The emulated tenant goes on. Its client is ci-bot, and the profile \`demo\` is for it.
+The emulated tenant keeps running. Its client is ci-bot, and the profile \`demo\` is for it.
 
   $scratch/enter
       opens a shell in a home of its own; to try there:

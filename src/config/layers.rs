@@ -171,15 +171,19 @@ impl Layers<'_> {
 
     /// The organisation to ask for.
     fn org_id(&self, raw: Option<String>, preset: Preset) -> Result<Option<String>, Error> {
-        let Some(org_id) = &raw else { return Ok(None) };
-        let refused = |cause, hint| Err(Error::unusable(self.key("org_id"), cause, hint));
+        let (org_id, layer) = match self.variable("WS1_TOKEN_ORG_ID")? {
+            Some(org_id) => (Some(org_id), Layer::Variable("WS1_TOKEN_ORG_ID")),
+            None => (raw, Layer::File),
+        };
+        let Some(text) = &org_id else { return Ok(None) };
+        let refused = |cause, hint| Err(Error::unusable(self.setting(layer, "org_id"), cause, hint));
         if preset != Preset::Connect {
             return refused("only Connect has organisations", "remove it, or set `preset` to `connect`");
         }
-        if org_id.is_empty() || !org_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return refused("it holds a character that no organisation ID has", "copy it from the console of Connect");
         }
-        Ok(raw)
+        Ok(org_id)
     }
 
     /// Additional trusted CAs.

@@ -12,7 +12,7 @@ use crate::text::nearest;
 const PREFIX: &str = "WS1_TOKEN_";
 
 /// The variables that replace settings of a profile.
-pub(crate) const LAYERS: [&str; 13] = [
+pub(crate) const LAYERS: [&str; 14] = [
     "WS1_TOKEN_TENANT",
     "WS1_TOKEN_PRESET",
     "WS1_TOKEN_TOKEN_URL",
@@ -23,6 +23,7 @@ pub(crate) const LAYERS: [&str; 13] = [
     "WS1_TOKEN_API_TOKEN",
     "WS1_TOKEN_AUTH_STYLE",
     "WS1_TOKEN_SCOPE",
+    "WS1_TOKEN_ORG_ID",
     "WS1_TOKEN_API",
     "WS1_TOKEN_HOSTS",
     "WS1_TOKEN_CA_FILE",

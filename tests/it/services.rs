@@ -306,6 +306,10 @@ fn the_organisation_is_asked_for_and_has_a_token_of_its_own() {
     assert_eq!((refused.status, refused.stdout.as_str()), (4, ""), "{refused}");
     assert_eq!(emulator.counters().token_requests, 3, "no two of them share a token");
     assert_snapshot!("services-organisation", refused);
+    let mut variables = Sandbox::new();
+    CONNECT.set_profile(&emulator, &mut variables);
+    variables.set("WS1_TOKEN_ORG_ID", ORGANISATION).run(&["get"]).token();
+    assert!(emulator.requests()[3].form().contains(&("orgId".to_owned(), ORGANISATION.to_owned())));
 }
 
 #[test]

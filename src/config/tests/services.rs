@@ -79,6 +79,8 @@ fn every_setting_can_come_from_the_environment_alone() {
     assert_eq!(profile.auth_style, AuthStyle::ApiToken);
     let secret = profile.client_secret.unwrap().read(std::time::Duration::ZERO, crate::child::Stderr::Dropped).unwrap();
     assert_eq!(secret.expose(), "t");
+    let profile = connect().var("WS1_TOKEN_API_TOKEN", "t").var("WS1_TOKEN_ORG_ID", "4a1c-09\n").profile().unwrap();
+    assert_eq!(profile.org_id.as_deref(), Some("4a1c-09"));
     let profile = connect().var("WS1_TOKEN_API_TOKEN_FILE", "t").profile().unwrap();
     let named_by = Some("WS1_TOKEN_API_TOKEN_FILE");
     assert_eq!(profile.client_secret, Some(SecretSource::File { path: "/cwd/t".into(), shared: false, named_by }));
@@ -87,6 +89,8 @@ fn every_setting_can_come_from_the_environment_alone() {
         &[
             tenant().var("WS1_TOKEN_API_TOKEN", "t").report(),
             connect().var("WS1_TOKEN_CLIENT_ID", "c").var("WS1_TOKEN_API_TOKEN", "t").report(),
+            connect().var("WS1_TOKEN_API_TOKEN", "t").var("WS1_TOKEN_ORG_ID", "a b").report(),
+            World::new(TWO).var("WS1_TOKEN_ORG_ID", "4a1c-09").report(),
             tenant().var("WS1_TOKEN_CLIENT_ID", "c").var("WS1_TOKEN_PRESET", "uemm").report(),
             tenant().var("WS1_TOKEN_CLIENT_ID", "c").var("WS1_TOKEN_API", "http://a.example.com").report(),
             tenant().var("WS1_TOKEN_CLIENT_ID", "c").var("WS1_TOKEN_HOSTS", "https://a.example.com").report(),
