@@ -177,6 +177,7 @@ fn an_archive_that_reaches_outside_is_not_unpacked() {
         "add('ws1-token-1-x/../../evil', b'x')",
         "add('ws1-token-1-x/man', link='/etc'); add('ws1-token-1-x/man/evil', b'x')",
         "add('ws1-token-1-x/ws1-token', link='/bin/true')",
+        "add('ws1-token-1-x/git-credential-ws1', link='/bin/true')",
         "add('other/ws1-token', b'x')",
     ] {
         download.replace(&download.made_up(members));

@@ -196,6 +196,7 @@ fn an_rpm_package_is_installed_and_removed() {
 fn assert_installed(release: &Release, root: &Path, zsh: &str) {
     let version = release.check(root, "usr/bin/git-credential-ws1", &["capability"]);
     assert!(version.stdout.starts_with("version 0"), "by its other name it answers git: {version}");
+    assert_eq!(crate::sandbox::mode(&root.join("usr/bin/ws1-token")), 0o755);
     for file in [
         "bash-completion/completions/ws1-token",
         "fish/vendor_completions.d/ws1-token.fish",
@@ -217,6 +218,7 @@ fn an_alpine_package_holds_the_same() {
     let info = std::fs::read_to_string(place.path().join(".PKGINFO")).unwrap();
     assert!(info.contains("pkgname = ws1-token") && info.contains("arch = x86_64"), "{info}");
     assert_installed(release, place.path(), "zsh/site-functions");
+    assert!(!place.path().join("usr/lib").exists(), "Alpine has no systemd");
 }
 
 /// Unpacks the image of an architecture below a directory, as an engine does: by its index, manifest and layers.
@@ -347,6 +349,11 @@ fn a_bill_of_materials_names_what_is_shipped_and_nothing_else() {
         bom["components"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
     for shipped in ["rustls", "ring", "serde_json", "option-ext", "rust-std"] {
         assert!(names.contains(&shipped), "{shipped}");
+    }
+    let is_sum = |sum: &Value| sum.as_str().is_some_and(|sum| sum.len() == 64);
+    for part in bom["components"].as_array().unwrap() {
+        // Rust's library is no crate, and has no checksum.
+        assert!(part["name"] == "rust-std" || is_sum(&part["hashes"][0]["content"]), "{part}");
     }
     for other in ["insta", "proptest", "tempfile", "ws1-emulator", "serde_derive", "cc", "windows-sys"] {
         assert!(!names.contains(&other), "{other}");
