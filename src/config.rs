@@ -23,8 +23,6 @@ pub(crate) use layers::{check_client_id, check_git_username, check_scope, keycha
 pub(crate) use overrides::Overrides;
 pub(crate) use preset::Preset;
 pub(crate) use preset::{WrongUrl, api_url, token_url};
-#[cfg(any(test, fuzzing))]
-pub(crate) use profile::SetBy;
 pub(crate) use profile::{AuthStyle, Layer, Profile};
 pub(crate) use stored::{Stored, Transaction};
 pub(crate) use target::TargetError;
@@ -204,6 +202,8 @@ pub(crate) fn resolve(path: impl AsRef<Path>, base: Option<&Path>, home: Option<
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod sample;
 #[cfg(test)]
 mod schema_tests;
 #[cfg(test)]

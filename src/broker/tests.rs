@@ -15,9 +15,8 @@ use std::time::Instant;
 use super::request::fingerprint;
 use super::*;
 use crate::cache::Loaded;
-use crate::config::{AuthStyle, Preset, SetBy};
+use crate::config::{Preset, sample};
 use crate::failure::{CertificateProblem, ErrorCode, RequestFailure};
-use crate::origin::{Origin, Target};
 use crate::secret::source::SecretSource;
 use crate::token::tests::token;
 
@@ -382,26 +381,8 @@ impl Write for Stderr {
 }
 
 pub(super) fn profile() -> Profile {
-    Profile {
-        name: "prod".to_owned(),
-        tenant: Origin::parse("acme.example.com", true).unwrap(),
-        token_url: Target::parse("https://acme.example.com/SAAS/auth/oauthtoken").unwrap(),
-        preset: Preset::Access,
-        client_id: "ci-bot".to_owned(),
-        client_secret: Some(SecretSource::given(secret("client-secret-1"))),
-        scope: None,
-        auth_style: AuthStyle::Basic,
-        use_refresh_token: true,
-        api: None,
-        org_id: None,
-        hosts: Vec::new(),
-        ca_file: None,
-        ca_only: false,
-        proxy: None,
-        git_username: "oauth2".to_owned(),
-        set_by: SetBy::default(),
-        is_chosen: false,
-    }
+    let client_secret = Some(SecretSource::given(secret("client-secret-1")));
+    Profile { client_secret, ..sample::profile(Preset::Access, "acme.example.com") }
 }
 
 /// An entry with the token `t1`.

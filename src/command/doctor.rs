@@ -20,8 +20,6 @@ mod finding;
 mod machine;
 mod network;
 mod reply;
-#[cfg(test)]
-mod sample;
 mod setup;
 mod tenant;
 mod tls;

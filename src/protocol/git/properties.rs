@@ -2,8 +2,8 @@
 
 use super::{Request, answer, parse};
 use crate::broker::AccessToken;
-use crate::config::{AuthStyle, Preset, Profile, SetBy};
-use crate::origin::{Origin, Target};
+use crate::config::{Preset, Profile, sample};
+use crate::origin::Origin;
 use crate::secret::Secret;
 
 /// The only targets that may have the token.
@@ -26,28 +26,8 @@ const KEYS: [&str; 9] = [
 /// A profile whose token goes to [`ALLOWED`].
 pub(crate) fn profile() -> Profile {
     let origin = |host: &str, port| Origin { https: true, host: host.to_owned(), port };
-    let tenant = origin("acme.example.com", 443);
-    let path = "/SAAS/auth/oauthtoken".to_owned();
-    Profile {
-        name: "p".to_owned(),
-        token_url: Target { origin: tenant.clone(), path, rest: String::new() },
-        tenant,
-        preset: Preset::Access,
-        client_id: "ci-bot".to_owned(),
-        client_secret: None,
-        scope: None,
-        auth_style: AuthStyle::Basic,
-        use_refresh_token: true,
-        api: None,
-        org_id: None,
-        hosts: vec![origin("git.example.com", 8443), origin("127.0.0.1", 9000)],
-        ca_file: None,
-        ca_only: false,
-        proxy: None,
-        git_username: "oauth2".to_owned(),
-        set_by: SetBy::default(),
-        is_chosen: false,
-    }
+    let hosts = vec![origin("git.example.com", 8443), origin("127.0.0.1", 9000)];
+    Profile { name: "p".to_owned(), hosts, ..sample::profile(Preset::Access, "acme.example.com") }
 }
 
 /// Reads a request and answers it where it may be answered; panics if the answer goes to anybody else or could be

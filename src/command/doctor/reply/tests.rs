@@ -1,7 +1,7 @@
 //! The meaning of every answer on this service.
 
 use super::*;
-use crate::command::doctor::sample;
+use crate::config::sample;
 use crate::error::Error;
 use crate::failure::CertificateProblem;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::command::doctor::finding::Level;
-use crate::command::doctor::sample::profile;
+use crate::config::sample::profile;
 
 /// A attempt with a document.
 fn attempt(base: &str, issuer: &str, token_endpoint: &str) -> DiscoveryAttempt {

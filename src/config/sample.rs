@@ -1,10 +1,13 @@
-//! A profile for the tests of judgements.
+//! A profile for tests and fuzz targets.
 
-use crate::config::{AuthStyle, Preset, Profile, SetBy, token_url};
+use super::profile::SetBy;
+use super::{AuthStyle, Preset, Profile, token_url};
 
-/// A profile of a preset and a tenant.
-pub(super) fn profile(preset: Preset, tenant: &str) -> Profile {
-    let (tenant, token_url) = token_url(preset, tenant, None, AuthStyle::Basic).unwrap();
+/// The profile `prod` of a preset and a tenant, without a secret. Panics if the preset has no such tenant.
+pub(crate) fn profile(preset: Preset, tenant: &str) -> Profile {
+    let Ok((tenant, token_url)) = token_url(preset, tenant, None, AuthStyle::Basic) else {
+        panic!("no tenant {tenant}")
+    };
     Profile {
         name: "prod".to_owned(),
         tenant,
