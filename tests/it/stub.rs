@@ -86,6 +86,13 @@ impl Drop for Stub {
         self.stopped.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
         let _ = self.serving.take().unwrap().join();
+        // A process that another test is just starting holds the socket until it runs its program, and accepts meanwhile.
+        for _ in 0..100 {
+            if TcpStream::connect(self.address).is_err() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 }
 
