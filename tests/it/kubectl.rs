@@ -371,7 +371,7 @@ fn a_warning_does_not_reach_the_client() {
     sandbox.run(&["get"]);
     sandbox.age_until(60);
     emulator.play_always(ws1_emulator::Fault::status(503));
-    // Whoever finds out that the tenant is in trouble warns.
+    // The process whose request fails writes the warning.
     let forgotten = || {
         sandbox.edit_entry(|entry| {
             entry["failure"] = Value::Null;
